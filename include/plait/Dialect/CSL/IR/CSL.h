@@ -1,0 +1,31 @@
+//===- CSL.h - the csl dialect ------------------------------------*- C++ -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_CSL_IR_CSL_H
+#define PLAIT_DIALECT_CSL_IR_CSL_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "plait/Dialect/CSL/IR/CSLDialect.h.inc"
+#include "plait/Dialect/CSL/IR/CSLEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "plait/Dialect/CSL/IR/CSLAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "plait/Dialect/CSL/IR/CSLTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "plait/Dialect/CSL/IR/CSLOps.h.inc"
+
+#endif // PLAIT_DIALECT_CSL_IR_CSL_H

@@ -1,0 +1,20 @@
+//===- CSLAttrs.td - csl attrs -----------------------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_CSL_IR_CSLATTRS_TD
+#define PLAIT_DIALECT_CSL_IR_CSLATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "plait/Dialect/CSL/IR/CSLDialect.td"
+
+class CSL_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<CSL_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+#endif // PLAIT_DIALECT_CSL_IR_CSLATTRS_TD

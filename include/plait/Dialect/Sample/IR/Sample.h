@@ -1,0 +1,31 @@
+//===- Sample.h - the sample dialect ------------------------------------*- C++ -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SAMPLE_IR_SAMPLE_H
+#define PLAIT_DIALECT_SAMPLE_IR_SAMPLE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "plait/Dialect/Sample/IR/SampleDialect.h.inc"
+#include "plait/Dialect/Sample/IR/SampleEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "plait/Dialect/Sample/IR/SampleAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "plait/Dialect/Sample/IR/SampleTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "plait/Dialect/Sample/IR/SampleOps.h.inc"
+
+#endif // PLAIT_DIALECT_SAMPLE_IR_SAMPLE_H

@@ -1,0 +1,20 @@
+//===- SampleAttrs.td - sample attrs -----------------------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SAMPLE_IR_SAMPLEATTRS_TD
+#define PLAIT_DIALECT_SAMPLE_IR_SAMPLEATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "plait/Dialect/Sample/IR/SampleDialect.td"
+
+class Sample_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Sample_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+#endif // PLAIT_DIALECT_SAMPLE_IR_SAMPLEATTRS_TD

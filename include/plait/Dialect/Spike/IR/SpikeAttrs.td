@@ -1,0 +1,20 @@
+//===- SpikeAttrs.td - spike attrs -----------------------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SPIKE_IR_SPIKEATTRS_TD
+#define PLAIT_DIALECT_SPIKE_IR_SPIKEATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "plait/Dialect/Spike/IR/SpikeDialect.td"
+
+class Spike_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Spike_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+#endif // PLAIT_DIALECT_SPIKE_IR_SPIKEATTRS_TD

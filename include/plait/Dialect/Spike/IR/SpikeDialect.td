@@ -1,0 +1,19 @@
+//===- SpikeDialect.td - the spike dialect -------------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SPIKE_IR_SPIKEDIALECT_TD
+#define PLAIT_DIALECT_SPIKE_IR_SPIKEDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def Spike_Dialect : Dialect {
+  let name = "spike";
+  let cppNamespace = "::plait::spike";
+  let summary = "Spiking neurons over explicit time.";
+}
+
+#endif // PLAIT_DIALECT_SPIKE_IR_SPIKEDIALECT_TD

@@ -1,0 +1,31 @@
+//===- Stablehlo.h - the stablehlo dialect ------------------------------------*- C++ -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_STABLEHLO_IR_STABLEHLO_H
+#define PLAIT_DIALECT_STABLEHLO_IR_STABLEHLO_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "plait/Dialect/Stablehlo/IR/StablehloDialect.h.inc"
+#include "plait/Dialect/Stablehlo/IR/StablehloEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "plait/Dialect/Stablehlo/IR/StablehloAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "plait/Dialect/Stablehlo/IR/StablehloTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "plait/Dialect/Stablehlo/IR/StablehloOps.h.inc"
+
+#endif // PLAIT_DIALECT_STABLEHLO_IR_STABLEHLO_H

@@ -1,0 +1,20 @@
+//===- StablehloAttrs.td - stablehlo attrs -----------------------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_STABLEHLO_IR_STABLEHLOATTRS_TD
+#define PLAIT_DIALECT_STABLEHLO_IR_STABLEHLOATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "plait/Dialect/Stablehlo/IR/StablehloDialect.td"
+
+class Stablehlo_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Stablehlo_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+#endif // PLAIT_DIALECT_STABLEHLO_IR_STABLEHLOATTRS_TD

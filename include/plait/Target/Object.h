@@ -1,0 +1,22 @@
+//===- Object.h - LLVM dialect to native object code -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_TARGET_OBJECT_H
+#define PLAIT_TARGET_OBJECT_H
+
+namespace plait {
+
+/// Registers `--mlir-to-object`: a module in the LLVM dialect becomes a
+/// relocatable, position-independent object file for `--mcpu` and `--mattr`
+/// (default: this machine). Every `llvm.emit_c_interface` function `f` gets an
+/// entry `plait_f(void **args)` beside it, so that a caller needs no knowledge
+/// of the number of arguments.
+void registerToObjectTranslation();
+
+} // namespace plait
+
+#endif // PLAIT_TARGET_OBJECT_H

@@ -1,0 +1,1 @@
+#include "plait/Conversion/Passes.h"

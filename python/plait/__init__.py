@@ -1,0 +1,1 @@
+"""Plait: models to machines that ordinary compilers do not reach."""
