@@ -43,6 +43,7 @@ inline void registerAllPasses() {
 
 inline void registerAllTranslations() {
   mlir::registerAllTranslations();
+  registerToManifestTranslation();
   registerToObjectTranslation();
 }
 

@@ -22,8 +22,31 @@
 
 using namespace mlir;
 
-void plait::buildReferencePipeline(OpPassManager &pm) {
+void plait::buildImportPipeline(OpPassManager &pm) {
+  pm.addPass(plait::createCheckImport());
   pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(plait::createFuncProtectArguments());
+}
+
+void plait::buildStrandPipeline(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+}
+
+void plait::buildOptPipeline(OpPassManager &pm) {
+  pm.addPass(createConvertElementwiseToLinalgPass());
+  pm.addPass(plait::createLinalgConvToImg2col());
+  pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(plait::createLinalgFoldTransposes());
+  pm.addPass(plait::createLinalgFuseElementwise());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void plait::buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
 }
 
@@ -45,10 +68,15 @@ static void buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(createConvertBufferizationToMemRefPass());
 }
 
-void plait::buildCpuTargetPipeline(OpPassManager &pm) {
+void plait::buildCpuTargetPipeline(OpPassManager &pm,
+                                   const CpuTargetOptions &options) {
   buildBufferizePipeline(pm);
 
   // linalg on buffers --> loops
+  if (options.kernels) {
+    pm.addPass(createLinalgGeneralizeNamedOpsPass());
+    pm.addPass(plait::createConvertLinalgContractionsToVector());
+  }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(plait::createMemRefWidenI1());
   pm.addPass(createCanonicalizerPass());
@@ -79,10 +107,18 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm) {
 }
 
 void plait::registerPipelines() {
+  PassPipelineRegistration<>(
+      "plait-import", "check what a front made and make it one function",
+      buildImportPipeline);
+  PassPipelineRegistration<>("plait-strand",
+                             "recognise what a strand can do better",
+                             buildStrandPipeline);
+  PassPipelineRegistration<>("plait-opt", "optimise linalg on tensors",
+                             buildOptPipeline);
   PassPipelineRegistration<>("plait-lowered-reference",
                              "lower every strand op by its reference meaning",
                              buildReferencePipeline);
-  PassPipelineRegistration<>("plait-target-cpu",
-                             "lower linalg on tensors to the LLVM dialect",
-                             buildCpuTargetPipeline);
+  PassPipelineRegistration<CpuTargetOptions>(
+      "plait-target-cpu", "lower linalg on tensors to the LLVM dialect",
+      buildCpuTargetPipeline);
 }

@@ -10,4 +10,29 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ConvertLinalgContractionsToVector
+    : Pass<"convert-linalg-contractions-to-vector"> {
+  let summary = "register-tiled vector loops for contractions on buffers";
+  let description = [{
+    Turns every `linalg.generic` on buffers that multiplies two operands and
+    sums (matmul in any layout, batched, matrix-vector) into loops over tiles
+    of vector registers. Operands that are both contiguous along the summed
+    dimension give dot products; an operand that is contiguous along a
+    dimension of the result gives outer products; any other layout is first
+    packed into one of these. Sizes may be dynamic and ragged: tails are
+    masked. Sums are reassociated; f16 and bf16 accumulate in f32.
+
+    Example: test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // PLAIT_CONVERSION_PASSES_TD

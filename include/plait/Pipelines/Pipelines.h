@@ -9,18 +9,37 @@
 #define PLAIT_PIPELINES_PIPELINES_H
 
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
 
 namespace plait {
 
 /// One function per stage: the only place where the order of passes is
 /// decided. Each is registered as a pipeline, `plait-<stage>-<road>`.
 
+/// what a front made --> one public function per entry, on tensors, with no op
+/// that Plait does not know.
+void buildImportPipeline(mlir::OpPassManager &pm);
+
+/// the waist --> the waist + strand ops where a strand can do better.
+void buildStrandPipeline(mlir::OpPassManager &pm);
+
+/// linalg on tensors --> fewer, larger linalg ops on tensors.
+void buildOptPipeline(mlir::OpPassManager &pm);
+
 /// strand dialects + linalg on tensors --> linalg on tensors, by each strand
 /// op's reference lowering.
 void buildReferencePipeline(mlir::OpPassManager &pm);
 
+struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
+  Option<bool> kernels{*this, "kernels",
+                       llvm::cl::desc("register-tiled kernels for contractions; "
+                                      "without, plain loops as a reference"),
+                       llvm::cl::init(true)};
+};
+
 /// linalg on tensors --> linalg on buffers --> loops --> LLVM dialect.
-void buildCpuTargetPipeline(mlir::OpPassManager &pm);
+void buildCpuTargetPipeline(mlir::OpPassManager &pm,
+                            const CpuTargetOptions &options);
 
 /// Registers every stage.
 void registerPipelines();

@@ -17,6 +17,10 @@ namespace plait {
 /// of the number of arguments.
 void registerToObjectTranslation();
 
+/// Registers `--mlir-to-manifest`: the public functions' element types and
+/// shapes as JSON, so that nobody else reads types out of MLIR.
+void registerToManifestTranslation();
+
 } // namespace plait
 
 #endif // PLAIT_TARGET_OBJECT_H

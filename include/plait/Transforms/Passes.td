@@ -10,6 +10,67 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CheckImport : Pass<"check-import", "::mlir::ModuleOp"> {
+  let summary = "verify the contract of the import stage";
+  let description = [{
+    Fails, with one error per op, if the module holds an op that no later
+    stage knows (`tm_tensor.sort` of torch-mlir, say), or if a public function
+    takes or returns something else than ranked tensors. See
+    docs/contracts/import.md.
+
+    Example: test/Transforms/check-import.mlir
+  }];
+}
+
+def FuncProtectArguments : Pass<"func-protect-arguments", "::mlir::ModuleOp"> {
+  let summary = "forbid writing to the arguments of public functions";
+  let description = [{
+    One-shot bufferization takes every function argument for scratch memory.
+    The arguments of a public function are the user's own arrays: this pass
+    marks them `bufferization.writable = false`.
+
+    Example: test/Transforms/func-protect-arguments.mlir
+  }];
+}
+
+def LinalgFoldTransposes : Pass<"linalg-fold-transposes"> {
+  let summary = "read through transposes and broadcasts";
+  let description = [{
+    Importers hand a weight to a matmul through a `linalg.transpose`, and a
+    bias to an addition through a broadcast. A `linalg.generic` can read the
+    source directly by another indexing map; the copy disappears.
+
+    Example: test/Transforms/linalg-fold-transposes.mlir
+  }];
+}
+
+def LinalgFuseElementwise : Pass<"linalg-fuse-elementwise"> {
+  let summary = "fuse elementwise ops where nothing is computed twice";
+  let description = [{
+    Upstream's fusion also moves a producer into a contraction or a broadcast
+    that evaluates it once per use. This pass fuses a producer only into a
+    consumer that reads each of its elements once, unless the producer merely
+    moves data.
+
+    Example: test/Transforms/linalg-fuse-elementwise.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
+  let summary = "convolutions to contractions";
+  let description = [{
+    A 2-D convolution with static shapes and no dilation becomes a gather of
+    its patches and one contraction, which `convert-linalg-contractions-to-vector`
+    then makes fast. Other convolutions stay as they are.
+
+    Example: test/Transforms/linalg-conv-to-img2col.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::affine::AffineDialect"];
+}
+
 def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let summary = "store i1 memrefs as one byte per element";
   let description = [{

@@ -1,1 +1,0 @@
-#include "plait/Conversion/Passes.h"

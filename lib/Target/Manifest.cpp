@@ -1,0 +1,75 @@
+//===- Manifest.cpp - what a caller must know of a module -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plait/Target/Object.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Tools/mlir-translate/Translation.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+
+static LogicalResult writeTensors(llvm::json::OStream &json, StringRef key,
+                                  func::FuncOp function, TypeRange types) {
+  LogicalResult result = success();
+  json.attributeArray(key, [&] {
+    for (Type type : types) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor) {
+        result = function.emitError("expects ranked tensors at the boundary of "
+                                    "a public function, got ")
+                 << type;
+        return;
+      }
+      json.object([&] {
+        std::string element;
+        llvm::raw_string_ostream(element) << tensor.getElementType();
+        json.attribute("type", element);
+        json.attributeArray("shape", [&] {
+          for (int64_t size : tensor.getShape())
+            if (ShapedType::isDynamic(size))
+              json.value(nullptr);
+            else
+              json.value(size);
+        });
+      });
+    }
+  });
+  return result;
+}
+
+static LogicalResult translateToManifest(Operation *op, raw_ostream &os) {
+  LogicalResult result = success();
+  llvm::json::OStream json(os);
+  json.object([&] {
+    json.attributeObject("functions", [&] {
+      for (auto function : op->getRegion(0).getOps<func::FuncOp>()) {
+        if (!function.isPublic() || function.isDeclaration())
+          continue;
+        json.attributeObject(function.getName(), [&] {
+          if (failed(writeTensors(json, "inputs", function,
+                                  function.getArgumentTypes())) ||
+              failed(writeTensors(json, "outputs", function,
+                                  function.getResultTypes())))
+            result = failure();
+        });
+      }
+    });
+  });
+  return result;
+}
+
+void plait::registerToManifestTranslation() {
+  TranslateFromMLIRRegistration registration(
+      "mlir-to-manifest",
+      "print the signatures of the public functions as JSON",
+      translateToManifest, [](DialectRegistry &registry) {
+        mlir::registerAllDialects(registry);
+      });
+}

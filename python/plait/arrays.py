@@ -1,0 +1,79 @@
+"""NumPy, torch and JAX arrays as memory that compiled code reads.
+
+torch and JAX are never imported here: their arrays are recognised by the
+modules that the user has loaded.
+"""
+
+import sys
+
+import ml_dtypes
+import numpy as np
+
+from plait.errors import ArgumentError
+
+#: MLIR element types and the NumPy dtypes of their memory.
+DTYPES = {
+    "i1": np.dtype(np.bool_),
+    "i8": np.dtype(np.int8),
+    "i16": np.dtype(np.int16),
+    "i32": np.dtype(np.int32),
+    "i64": np.dtype(np.int64),
+    "f16": np.dtype(np.float16),
+    "f32": np.dtype(np.float32),
+    "f64": np.dtype(np.float64),
+    "bf16": np.dtype(ml_dtypes.bfloat16),
+    "complex<f32>": np.dtype(np.complex64),
+    "complex<f64>": np.dtype(np.complex128),
+}
+
+_BF16 = np.dtype(ml_dtypes.bfloat16)
+
+
+def _is_torch(value) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _is_jax(value) -> bool:
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.Array)
+
+
+def kind_of(value) -> str:
+    """``torch``, ``jax`` or ``numpy``: what results should be returned as."""
+    return "torch" if _is_torch(value) else "jax" if _is_jax(value) else "numpy"
+
+
+def to_numpy(value) -> np.ndarray:
+    """The array of ``value``; CPU memory is shared, not copied.
+
+    Raises:
+        ArgumentError: ``value`` is on another device or no array.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if _is_torch(value):
+        torch = sys.modules["torch"]
+        if value.device.type != "cpu":
+            raise ArgumentError(f"expects a tensor on the CPU, got one on {value.device}")
+        value = value.detach()
+        if value.dtype == torch.bfloat16:
+            return value.view(torch.int16).numpy().view(_BF16)
+        return value.numpy()
+    if _is_jax(value):
+        return np.asarray(value)
+    if isinstance(value, bool | int | float | complex | np.generic | list):
+        return np.asarray(value)
+    raise ArgumentError(f"expects an array, got {type(value).__name__}")
+
+
+def from_numpy(array: np.ndarray, kind: str):
+    """``array`` as the given kind; memory is shared where the framework can."""
+    if kind == "torch":
+        torch = sys.modules["torch"]
+        if array.dtype == _BF16:
+            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+        return torch.from_numpy(array)
+    if kind == "jax":
+        return sys.modules["jax"].numpy.asarray(array)
+    return array

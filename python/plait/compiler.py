@@ -1,0 +1,167 @@
+"""Modules to executables, stage by stage."""
+
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import plait
+from plait import arrays, cache, loader
+from plait.errors import CompileError, PlaitError
+from plait.executable import Executable, host_features, pack, spec_to_json, unpack
+from plait.module import Module, TensorSpec
+from plait.worker import run_tool
+
+#: The stages of each target, first to last, and the pipelines that make them.
+STAGES = {
+    "cpu": {
+        "import": "plait-import",
+        "strand": "plait-strand",
+        "opt": "plait-opt",
+        "lowered": "plait-lowered-reference",
+        "target": "plait-target-cpu",
+    },
+}
+
+#: CPU flags that decide whether code made here runs elsewhere.
+_ISA = (
+    "sse4_2 avx avx2 fma f16c bmi1 bmi2 avx512f avx512bw avx512cd avx512dq avx512vl "
+    "avx512_vnni avx512_bf16 avx512vbmi avx512_vbmi2 avx512_vpopcntdq vaes gfni "
+    "asimd fp asimdhp sve"
+).split()
+
+
+def run_stages(text: bytes, pipelines: Sequence[str]) -> bytes:
+    """Runs named pipelines, or passes, over MLIR text in one worker process."""
+    pipeline = f"builtin.module({','.join(pipelines)})"
+    # The contract of the import stage names unknown ops; parsing must let them in.
+    return run_tool(
+        "plait-opt",
+        ["--allow-unregistered-dialect", "--mlir-print-debuginfo", f"--pass-pipeline={pipeline}"],
+        text,
+    )
+
+
+def lower(module: Module, target: str, to: str | None = None, dump_stages_to=None) -> str:
+    """The IR of ``module`` after stage ``to`` (the last stage by default).
+
+    ``dump_stages_to`` names a folder that gets one file per stage.
+
+    Raises:
+        PlaitError: unknown target or stage.
+        CompileError: a pass failed.
+    """
+    stages = _stages(target)
+    names = list(stages)
+    last = to or names[-1]
+    if last not in stages:
+        raise PlaitError(f"no stage '{last}' for target '{target}'; it has {', '.join(names)}")
+    wanted = names[: names.index(last) + 1]
+    text = module.text.encode()
+    if dump_stages_to is None:
+        return run_stages(text, [stages[name] for name in wanted]).decode()
+    folder = Path(dump_stages_to)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, name in enumerate(wanted):
+        text = run_stages(text, [stages[name]])
+        (folder / f"{index}-{name}.mlir").write_bytes(text)
+    return text.decode()
+
+
+def _stages(target: str) -> dict[str, str]:
+    if target not in STAGES:
+        raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
+    return STAGES[target]
+
+
+def compile(
+    module: Module | str,
+    target: str = "cpu",
+    *,
+    check: str | None = None,
+    to: str | None = None,
+    dump_stages_to=None,
+) -> Executable | str:
+    """Compiles a module, or MLIR text, to something that can be called.
+
+    Args:
+        module: what a front made, or MLIR text with a public ``@main`` on
+            tensors.
+        target: ``"cpu"``: native code for this machine.
+        check: ``"first"`` compares the first call's results with the original
+            model and raises :class:`plait.errors.CheckError` if they differ.
+        to: a stage's name; the IR after it is returned as text instead.
+        dump_stages_to: a folder that gets the IR after every stage.
+
+    Raises:
+        CompileError: with diagnostics, a reproducer and the command that
+            replays it; also when the compiler's process dies.
+        PlaitError: unknown target, stage or check.
+    """
+    if isinstance(module, str):
+        module = Module(module)
+    if check not in (None, "first"):
+        raise PlaitError(f"expects check=None or 'first', got {check!r}")
+    if to is not None:
+        return lower(module, target, to, dump_stages_to)
+    stages = _stages(target)
+    key = cache.key(
+        module.text,
+        json.dumps(stages),
+        cache.tools_digest(),
+        " ".join(sorted(host_features())),
+        loader.linker() or "orc",
+        repr((module.inputs, module.outputs, len(module.weights))),
+        repr((module.input_structure, module.output_structure)),
+    )
+    data = None if dump_stages_to else cache.store().get(key)
+    if data is None:
+        data = _build(module, target, dump_stages_to)
+        cache.store().set(key, data)
+    executable = unpack(data, weights=[arrays.to_numpy(w) for w in module.weights])
+    if check == "first":
+        from plait.verify import checked
+
+        return checked(executable, module)
+    return executable
+
+
+def _build(module: Module, target: str, dump_stages_to) -> bytes:
+    """The package of ``module`` without its weights."""
+    signature = json.loads(
+        run_tool("plait-translate", ["--mlir-to-manifest"], lower(module, target, "import").encode())
+    )
+    functions = signature["functions"]
+    if "main" not in functions:
+        raise CompileError(f"expects a public function @main, got {sorted(functions) or 'none'}")
+    inputs = [_spec(item) for item in functions["main"]["inputs"]][len(module.weights) :]
+    outputs = [_spec(item) for item in functions["main"]["outputs"]]
+    lowered = lower(module, target, dump_stages_to=dump_stages_to)
+    code = run_tool("plait-translate", ["--mlir-to-object"], lowered.encode())
+    structures = (module.input_structure, module.output_structure)
+    manifest = {
+        "format": 1,
+        "plait": plait.__version__,
+        "source": module.source,
+        "target": target,
+        "machine": platform.machine(),
+        "features": [flag for flag in _ISA if flag in host_features()],
+        "inputs": [spec_to_json(spec) for spec in module.inputs or inputs],
+        "outputs": [spec_to_json(spec) for spec in module.outputs or outputs],
+        "ranges": module.ranges,
+        "input_structure": structures[0] and structures[0].to_json(),
+        "output_structure": structures[1] and structures[1].to_json(),
+    }
+    return pack(manifest, code, loader.link(code), [])
+
+
+def _spec(item: dict) -> TensorSpec:
+    if item["type"] not in arrays.DTYPES:
+        raise CompileError(
+            f"no array holds elements of type '{item['type']}'; "
+            f"supported: {', '.join(arrays.DTYPES)}"
+        )
+    dtype: np.dtype = arrays.DTYPES[item["type"]]
+    return TensorSpec(dtype, tuple(item["shape"]))

@@ -1,0 +1,275 @@
+"""Compiled code that can be called, saved and loaded."""
+
+import ctypes
+import io
+import json
+import math
+import os
+import platform
+import tempfile
+import weakref
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from plait import arrays, loader
+from plait.errors import ArgumentError, PackageError
+from plait.module import Structure, TensorSpec
+
+_FORMAT = 1
+_libc = ctypes.CDLL(None)
+_libc.free.argtypes, _libc.free.restype = [ctypes.c_void_p], None
+
+
+def _words(spec: TensorSpec) -> int:
+    """The 64-bit words of a memref descriptor: two pointers, an offset, sizes, strides."""
+    return 3 + 2 * len(spec.shape)
+
+
+class Executable:
+    """Native code for one module, with its weights.
+
+    Calling it takes and returns NumPy, torch or JAX arrays: results are of
+    the kind of the first argument. Contiguous, aligned CPU arrays are read in
+    place; others are copied, and :attr:`copies` counts them.
+
+    Attributes:
+        manifest: what was compiled: target, inputs, outputs, versions.
+        copies: how many arguments had to be copied so far.
+    """
+
+    def __init__(self, manifest: dict, code: bytes, library: bytes | None, weights):
+        self.manifest = manifest
+        self.copies = 0
+        self._code, self._library = code, library
+        self._weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
+        self.inputs = [_spec_from_json(item) for item in manifest["inputs"]]
+        self.outputs = [_spec_from_json(item) for item in manifest["outputs"]]
+        self._input_structure = _structure(manifest["input_structure"])
+        self._output_structure = _structure(manifest["output_structure"])
+        self._ranges = manifest["ranges"]
+        symbol = "plait_main"
+        self._entry = (
+            loader.load_library(library, symbol) if library else loader.load_object(code, symbol)
+        )
+        # The descriptors of the weights never change: they are built once.
+        self._fixed = _Descriptors(self._weights)
+        self._input_words = sum(map(_words, self.inputs))
+        self._output_words = sum(map(_words, self.outputs))
+
+    def __repr__(self):
+        inputs = ", ".join(map(str, self.inputs))
+        outputs = ", ".join(map(str, self.outputs))
+        return f"<plait.Executable ({inputs}) -> ({outputs}) for {self.manifest['target']}>"
+
+    def __call__(self, *args):
+        """Runs the code.
+
+        Raises:
+            ArgumentError: wrong number, dtype or shape of the arguments.
+        """
+        if self._input_structure is None:
+            leaves = list(args)
+            if len(leaves) != len(self.inputs):
+                raise ArgumentError(
+                    f"expects {len(self.inputs)} arguments, got {len(leaves)}"
+                )
+        else:
+            leaves = self._input_structure.flatten(tuple(args), "arguments")
+        kind = arrays.kind_of(leaves[0]) if leaves else "numpy"
+        results = self._run([arrays.to_numpy(leaf) for leaf in leaves])
+        results = [arrays.from_numpy(result, kind) for result in results]
+        if self._output_structure is not None:
+            return self._output_structure.unflatten(results)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _run(self, values):
+        self._check(values)
+        held = []
+        for value in values:
+            ready = np.require(value, requirements=["C", "A"])
+            self.copies += ready is not value and not np.may_share_memory(ready, value)
+            held.append(ready)
+        block = _Descriptors(held)
+        results = (ctypes.c_int64 * max(self._output_words, 1))()
+        pointers = [ctypes.addressof(results)] if self.outputs else []
+        pointers += self._fixed.addresses + block.addresses
+        self._entry((ctypes.c_void_p * max(len(pointers), 1))(*pointers))
+        return self._take(results)
+
+    def _check(self, values):
+        sizes = {}
+        for index, (value, spec) in enumerate(zip(values, self.inputs, strict=True)):
+            name = spec.name or f"argument {index}"
+            if value.dtype != spec.dtype:
+                raise ArgumentError(f"{name}: expects dtype {spec.dtype}, got {value.dtype}")
+            if value.ndim != len(spec.shape):
+                raise ArgumentError(f"{name}: expects shape {_show(spec)}, got {value.shape}")
+            for got, want in zip(value.shape, spec.shape, strict=True):
+                if want is None:
+                    continue
+                if isinstance(want, str):
+                    low, high = self._ranges.get(want, (0, None))
+                    if got < low or (high is not None and got > high):
+                        limit = "any" if high is None else high
+                        raise ArgumentError(
+                            f"{name}: expects {want} from {low} to {limit}, got {got}"
+                        )
+                    want = sizes.setdefault(want, got)
+                if got != want:
+                    raise ArgumentError(f"{name}: expects shape {_show(spec)}, got {value.shape}")
+
+    def _take(self, results):
+        """The results as arrays that own, and in the end free, their memory."""
+        taken, at = [], 0
+        for spec in self.outputs:
+            rank = len(spec.shape)
+            allocated, aligned, offset = results[at : at + 3]
+            shape = tuple(results[at + 3 : at + 3 + rank])
+            at += _words(spec)
+            count = math.prod(shape)
+            if count == 0:
+                _libc.free(allocated)
+                taken.append(np.empty(shape, spec.dtype))
+                continue
+            start = aligned + offset * spec.dtype.itemsize
+            memory = (ctypes.c_byte * (count * spec.dtype.itemsize)).from_address(start)
+            weakref.finalize(memory, _libc.free, allocated)
+            taken.append(np.frombuffer(memory, spec.dtype).reshape(shape))
+        return taken
+
+    def save(self, path) -> None:
+        """Writes a package: object code, its manifest and the weights.
+
+        The file appears whole or not at all.
+        """
+        path = Path(path)
+        handle, name = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(pack(self.manifest, self._code, self._library, self._weights))
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+class _Descriptors:
+    """Memref descriptors of arrays, and their addresses. Keeps the arrays alive."""
+
+    def __init__(self, values):
+        words = []
+        starts = []
+        for value in values:
+            pointer = value.__array_interface__["data"][0]
+            starts.append(len(words))
+            strides = [stride // value.itemsize for stride in value.strides]
+            words += [pointer, pointer, 0, *value.shape, *strides]
+        self.memory = (ctypes.c_int64 * max(len(words), 1))(*words)
+        base = ctypes.addressof(self.memory)
+        self.addresses = [base + 8 * start for start in starts]
+        self.values = values
+
+
+def _show(spec: TensorSpec) -> str:
+    return "(" + ", ".join("?" if s is None else str(s) for s in spec.shape) + ")"
+
+
+def _structure(value) -> Structure | None:
+    return None if value is None else Structure.from_json(value)
+
+
+def spec_to_json(spec: TensorSpec) -> dict:
+    """A tensor's spec for the manifest."""
+    return {"dtype": spec.dtype.name, "shape": list(spec.shape), "name": spec.name}
+
+
+def _spec_from_json(value: dict) -> TensorSpec:
+    return TensorSpec(_dtype(value["dtype"]), tuple(value["shape"]), value["name"])
+
+
+def _dtype(name: str) -> np.dtype:
+    return arrays.DTYPES["bf16"] if name == "bfloat16" else np.dtype(name)
+
+
+def pack(manifest: dict, code: bytes, library: bytes | None, weights) -> bytes:
+    """The bytes of a package: an uncompressed zip, so that weights can be mapped."""
+    table, at = [], 0
+    for weight in weights:
+        table.append({"dtype": weight.dtype.name, "shape": list(weight.shape), "offset": at})
+        at += -(-weight.nbytes // 64) * 64
+    manifest = dict(manifest, weights=table)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("manifest.json", json.dumps(manifest, indent=1))
+        archive.writestr("code.o", code)
+        if library is not None:
+            archive.writestr("code.so", library)
+        with archive.open("weights.bin", "w", force_zip64=True) as file:
+            for weight in weights:
+                file.write(np.ascontiguousarray(weight).view(np.uint8).data if weight.ndim else weight.tobytes())
+                file.write(bytes(-weight.nbytes % 64))
+    return buffer.getvalue()
+
+
+def unpack(data: bytes, weights=None) -> Executable:
+    """The executable of a package's bytes.
+
+    Raises:
+        PackageError: it is damaged, of another format, or needs a CPU with
+            features that this one lacks.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            code = archive.read("code.o")
+            library = archive.read("code.so") if "code.so" in archive.namelist() else None
+            memory = archive.read("weights.bin") if weights is None else b""
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
+        raise PackageError(f"not a package of Plait: {error}") from error
+    if manifest.get("format") != _FORMAT:
+        raise PackageError(f"expects package format {_FORMAT}, got {manifest.get('format')}")
+    _check_host(manifest)
+    if weights is None:
+        weights = [
+            np.frombuffer(
+                memory, _dtype(entry["dtype"]), math.prod(entry["shape"]), entry["offset"]
+            ).reshape(entry["shape"])
+            for entry in manifest["weights"]
+        ]
+    return Executable(manifest, code, library, weights)
+
+
+def load(path) -> Executable:
+    """Loads what :meth:`Executable.save` wrote. No compiler is needed.
+
+    Raises:
+        PackageError: see :func:`unpack`.
+        OSError: the file cannot be read.
+    """
+    return unpack(Path(path).read_bytes())
+
+
+def _check_host(manifest):
+    machine = manifest["machine"]
+    if machine != platform.machine():
+        raise PackageError(f"compiled for {machine}, this machine is {platform.machine()}")
+    missing = sorted(set(manifest["features"]) - host_features())
+    if missing:
+        raise PackageError(
+            f"compiled for CPU features that this machine lacks: {', '.join(missing)}"
+        )
+
+
+def host_features() -> set[str]:
+    """The CPU flags that the kernel lists."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return set()
+    for line in text.splitlines():
+        if line.startswith(("flags", "Features")):
+            return set(line.split(":", 1)[1].split())
+    return set()

@@ -1,0 +1,130 @@
+"""A model as MLIR text, with what the text does not say."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """The dtype and shape of one argument or result.
+
+    Attributes:
+        dtype: a NumPy dtype; ``ml_dtypes`` gives bfloat16.
+        shape: sizes; a string names a dynamic dimension (equal names, equal
+            sizes), None is a dynamic dimension that nothing is known of.
+        name: what error messages call it.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int | str | None, ...]
+    name: str = ""
+
+    def __str__(self):
+        sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
+        return f"{self.dtype}[{sizes}]"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How flat tensors nest: tuples, lists, dicts, None and leaves.
+
+    ``kind`` is one of ``leaf``, ``none``, ``tuple``, ``list``, ``dict``.
+    """
+
+    kind: str
+    children: tuple["Structure", ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(value: Any) -> "Structure":
+        """The structure of nested containers; anything else is a leaf."""
+        if value is None:
+            return Structure("none")
+        if isinstance(value, dict):
+            return Structure(
+                "dict", tuple(Structure.of(v) for v in value.values()), tuple(value)
+            )
+        if type(value) in (tuple, list):
+            return Structure(type(value).__name__, tuple(map(Structure.of, value)))
+        return Structure("leaf")
+
+    def flatten(self, value: Any, where: str = "argument") -> list:
+        """The leaves of ``value``, which must nest like this."""
+        from plait.errors import ArgumentError
+
+        if self.kind == "leaf":
+            return [value]
+        if self.kind == "none":
+            if value is not None:
+                raise ArgumentError(f"{where}: expects None, got {type(value).__name__}")
+            return []
+        if self.kind == "dict":
+            if not isinstance(value, dict) or set(value) != set(self.keys):
+                raise ArgumentError(f"{where}: expects a dict with keys {list(self.keys)}")
+            items = [(f"{where}[{key!r}]", value[key]) for key in self.keys]
+        else:
+            if not isinstance(value, tuple | list) or len(value) != len(self.children):
+                got = len(value) if isinstance(value, tuple | list) else type(value).__name__
+                raise ArgumentError(
+                    f"{where}: expects a {self.kind} of {len(self.children)}, got {got}"
+                )
+            items = [(f"{where}[{i}]", item) for i, item in enumerate(value)]
+        leaves = []
+        for child, (path, item) in zip(self.children, items, strict=True):
+            leaves += child.flatten(item, path)
+        return leaves
+
+    def unflatten(self, leaves) -> Any:
+        """Nests an iterator of leaves again."""
+        leaves = iter(leaves)
+        if self.kind == "leaf":
+            return next(leaves)
+        if self.kind == "none":
+            return None
+        items = [child.unflatten(leaves) for child in self.children]
+        if self.kind == "dict":
+            return dict(zip(self.keys, items, strict=True))
+        return tuple(items) if self.kind == "tuple" else items
+
+    def to_json(self) -> list:
+        """As nested lists, for a package's manifest."""
+        return [self.kind, [child.to_json() for child in self.children], list(self.keys)]
+
+    @staticmethod
+    def from_json(value: list) -> "Structure":
+        """The inverse of :meth:`to_json`."""
+        kind, children, keys = value
+        return Structure(kind, tuple(map(Structure.from_json, children)), tuple(keys))
+
+
+@dataclass(frozen=True)
+class Module:
+    """A model at the ``import`` stage: text with one public ``@main`` on tensors.
+
+    Attributes:
+        text: MLIR, custom or generic form; it holds no weights.
+        weights: arrays bound to the leading arguments of ``@main``; the rest
+            are the caller's.
+        inputs: the caller's arguments, or None to read them from the text.
+        outputs: the results, or None to read them from the text.
+        input_structure: how a call's positional arguments nest, or None for a
+            flat call.
+        output_structure: how the results nest, or None: one result is
+            returned bare, several as a tuple.
+        ranges: the least and greatest size of each named dynamic dimension.
+        source: the front that made it, for messages.
+        reference: the original callable, for ``check="first"``.
+    """
+
+    text: str
+    weights: tuple = ()
+    inputs: tuple[TensorSpec, ...] | None = None
+    outputs: tuple[TensorSpec, ...] | None = None
+    input_structure: Structure | None = None
+    output_structure: Structure | None = None
+    ranges: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    source: str = "mlir"
+    reference: Callable | None = field(default=None, compare=False)
