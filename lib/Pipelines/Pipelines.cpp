@@ -72,7 +72,11 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
   buildBufferizePipeline(pm);
 
+  // Before libm functions are declared: they want no wrapper.
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
+
   // linalg on buffers --> loops
+  pm.addPass(plait::createMemRefCopyToLinalg());
   if (options.kernels) {
     pm.addPass(createLinalgGeneralizeNamedOpsPass());
     pm.addPass(plait::createConvertLinalgContractionsToVector());
@@ -95,7 +99,6 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());
-  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());

@@ -83,6 +83,18 @@ def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def MemRefCopyToLinalg : Pass<"memref-copy-to-linalg"> {
+  let summary = "strided copies to loops";
+  let description = [{
+    LLVM's lowering of a `memref.copy` between layouts calls a runtime function
+    `memrefCopy`, which walks one element at a time. As a `linalg.copy` it
+    becomes a loop nest of its own, and the object code needs no runtime.
+
+    Example: test/Transforms/memref-copy-to-linalg.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def MemRefExpandShapeToReinterpretCast
     : Pass<"memref-expand-shape-to-reinterpret-cast"> {
   let summary = "rewrite expand_shape with several dynamic sizes in a group";

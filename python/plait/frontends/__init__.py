@@ -1,0 +1,1 @@
+"""Where models come from. Each module imports its framework inside functions."""
