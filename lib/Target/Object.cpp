@@ -74,11 +74,76 @@ createTargetMachine(Location loc) {
   return machine;
 }
 
-/// Adds `void plait_f(void **args)` for every C-interface wrapper
+/// Makes a failed `cf.assert`, which prints and aborts, leave the entry with
+/// its message instead: the code runs in the user's process. `jump` holds the
+/// innermost entry's jump buffer, `message` the text. Memory that the call had
+/// allocated is lost.
+struct AssertHandler {
+  llvm::GlobalVariable *jump = nullptr, *message = nullptr;
+
+  explicit AssertHandler(llvm::Module &module) {
+    llvm::Function *abort = module.getFunction("abort");
+    if (!abort || !abort->isDeclaration())
+      return;
+    auto *ptr = llvm::PointerType::getUnqual(module.getContext());
+    auto threadLocal = [&](StringRef name) {
+      return new llvm::GlobalVariable(
+          module, ptr, /*isConstant=*/false,
+          llvm::GlobalValue::InternalLinkage,
+          llvm::ConstantPointerNull::get(ptr), name, nullptr,
+          llvm::GlobalValue::GeneralDynamicTLSModel);
+    };
+    jump = threadLocal("plait.jump");
+    message = threadLocal("plait.message");
+    if (llvm::Function *puts = module.getFunction("puts"))
+      define(*puts, [&](llvm::IRBuilder<> &b) {
+        b.CreateStore(puts->getArg(0), message);
+        b.CreateRet(b.getInt32(0));
+      });
+    define(*abort, [&](llvm::IRBuilder<> &b) {
+      llvm::FunctionCallee longjmp = module.getOrInsertFunction(
+          "longjmp", b.getVoidTy(), b.getPtrTy(), b.getInt32Ty());
+      b.CreateCall(longjmp, {b.CreateLoad(b.getPtrTy(), jump), b.getInt32(1)});
+      b.CreateUnreachable();
+    });
+  }
+
+  static void define(llvm::Function &function,
+                     function_ref<void(llvm::IRBuilder<> &)> body) {
+    llvm::IRBuilder<> builder(
+        llvm::BasicBlock::Create(function.getContext(), "", &function));
+    body(builder);
+    function.setName("plait." + function.getName());
+    function.setLinkage(llvm::GlobalValue::InternalLinkage);
+  }
+
+  /// In `entry`: returns the message if an assertion fails from here on.
+  void arm(llvm::IRBuilder<> &b, llvm::Function &entry) {
+    if (!jump)
+      return;
+    // Larger than any libc's jmp_buf.
+    auto *buffer = b.CreateAlloca(llvm::ArrayType::get(b.getInt64Ty(), 64));
+    buffer->setAlignment(llvm::Align(16));
+    b.CreateStore(buffer, jump);
+    llvm::FunctionCallee setjmp = entry.getParent()->getOrInsertFunction(
+        "_setjmp", b.getInt32Ty(), b.getPtrTy());
+    cast<llvm::Function>(setjmp.getCallee())
+        ->addFnAttr(llvm::Attribute::ReturnsTwice);
+    auto *call = b.CreateCall(setjmp, {buffer});
+    call->addFnAttr(llvm::Attribute::ReturnsTwice);
+    auto *failed = llvm::BasicBlock::Create(b.getContext(), "failed", &entry);
+    auto *run = llvm::BasicBlock::Create(b.getContext(), "run", &entry);
+    b.CreateCondBr(b.CreateIsNull(call), run, failed);
+    b.SetInsertPoint(failed);
+    b.CreateRet(b.CreateLoad(b.getPtrTy(), message));
+    b.SetInsertPoint(run);
+  }
+};
+
+/// Adds `const char *plait_f(void **args)` for every C-interface wrapper
 /// `_mlir_ciface_f(args...)`, and hides all else.
 static LogicalResult addPackedEntries(llvm::Module &module, Location loc) {
-  llvm::LLVMContext &context = module.getContext();
-  llvm::IRBuilder<> builder(context);
+  llvm::IRBuilder<> builder(module.getContext());
   SmallVector<llvm::Function *> wrappers;
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
@@ -87,16 +152,19 @@ static LogicalResult addPackedEntries(llvm::Module &module, Location loc) {
     if (function.getName().starts_with("_mlir_ciface_"))
       wrappers.push_back(&function);
   }
+  AssertHandler asserts(module);
   for (llvm::Function *wrapper : wrappers) {
     if (!wrapper->getReturnType()->isVoidTy())
       return emitError(loc) << "entry '" << wrapper->getName()
                             << "' returns a scalar; return a tensor";
     StringRef name = wrapper->getName().drop_front(strlen("_mlir_ciface_"));
-    auto *type = llvm::FunctionType::get(builder.getVoidTy(),
-                                         builder.getPtrTy(), false);
+    auto *type =
+        llvm::FunctionType::get(builder.getPtrTy(), builder.getPtrTy(), false);
     auto *entry = llvm::Function::Create(
         type, llvm::GlobalValue::ExternalLinkage, "plait_" + name, module);
-    builder.SetInsertPoint(llvm::BasicBlock::Create(context, "", entry));
+    builder.SetInsertPoint(
+        llvm::BasicBlock::Create(module.getContext(), "", entry));
+    asserts.arm(builder, *entry);
     SmallVector<llvm::Value *> arguments;
     for (llvm::Argument &argument : wrapper->args()) {
       llvm::Value *slot = builder.CreateConstGEP1_64(
@@ -107,8 +175,10 @@ static LogicalResult addPackedEntries(llvm::Module &module, Location loc) {
         value = builder.CreateLoad(argument.getType(), value);
       arguments.push_back(value);
     }
-    builder.CreateCall(wrapper, arguments);
-    builder.CreateRetVoid();
+    auto *call = builder.CreateCall(wrapper, arguments);
+    // Kept out of the frame that setjmp returns to twice.
+    call->setIsNoInline();
+    builder.CreateRet(llvm::ConstantPointerNull::get(builder.getPtrTy()));
   }
   return success();
 }

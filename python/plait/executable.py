@@ -95,7 +95,9 @@ class Executable:
         results = (ctypes.c_int64 * max(self._output_words, 1))()
         pointers = [ctypes.addressof(results)] if self.outputs else []
         pointers += self._fixed.addresses + block.addresses
-        self._entry((ctypes.c_void_p * max(len(pointers), 1))(*pointers))
+        failed = self._entry((ctypes.c_void_p * max(len(pointers), 1))(*pointers))
+        if failed is not None:
+            raise ArgumentError(f"the compiled code found: {failed.decode()}")
         return self._take(results)
 
     def _check(self, values):

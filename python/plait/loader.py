@@ -77,11 +77,11 @@ def load_object(code: bytes, symbol: str):
     address = ctypes.c_uint64()
     check(llvm.LLVMOrcLLJITLookup(jit, ctypes.byref(address), symbol.encode()))
     # The JIT owns the code: it lives as long as the process.
-    return _entry(ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address.value), llvm)
+    return _entry(ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(address.value), llvm)
 
 
 def _entry(function, owner):
-    function.restype, function.argtypes = None, [ctypes.c_void_p]
+    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
     function.owner = owner
     return function
 

@@ -13,8 +13,9 @@ namespace plait {
 /// Registers `--mlir-to-object`: a module in the LLVM dialect becomes a
 /// relocatable, position-independent object file for `--mcpu` and `--mattr`
 /// (default: this machine). Every `llvm.emit_c_interface` function `f` gets an
-/// entry `plait_f(void **args)` beside it, so that a caller needs no knowledge
-/// of the number of arguments.
+/// entry `const char *plait_f(void **args)` beside it, so that a caller needs no
+/// knowledge of the number of arguments. It returns null, or the message of a
+/// `cf.assert` that failed.
 void registerToObjectTranslation();
 
 /// Registers `--mlir-to-manifest`: the public functions' element types and

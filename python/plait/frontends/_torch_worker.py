@@ -6,8 +6,10 @@ Errors go to standard error as one message for the user.
 
 import io
 import json
+import os
 import re
 import sys
+import tempfile
 import warnings
 
 import torch
@@ -42,6 +44,9 @@ def lower(program) -> dict:
     program = program.run_decompositions(get_decomposition_table())
     split_dynamic_views(program.graph_module)
     keep_views = ["aten.flatten.using_ints", "aten.unflatten.int"]
+    diagnostics = tempfile.TemporaryFile()
+    stderr = os.dup(2)
+    os.dup2(diagnostics.fileno(), 2)
     try:
         module = fx.stateless_fx_import(program.graph_module, output_type="raw")
         with module.context:
@@ -56,7 +61,11 @@ def lower(program) -> dict:
             fx_import_options=fx.FxImportOptions(backend_legal_ops=keep_views),
         )
     except Exception as error:
-        raise Refused(explain(program, error)) from error
+        diagnostics.seek(0)
+        text = f"{error}\n{diagnostics.read().decode(errors='replace')}"
+        raise Refused(explain(program, text)) from error
+    finally:
+        os.dup2(stderr, 2)
     check_waist(module)
     specs = program.graph_signature
     placeholders = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
@@ -98,23 +107,20 @@ def source_line(node) -> str:
     return places[-1] if places else "an unknown line"
 
 
-def explain(program, error) -> str:
+def explain(program, text) -> str:
     """The ops that torch-mlir cannot lower, by name and source line."""
-    text = str(error)
     names = set(re.findall(r"'torch\.(aten\.[\w.]+)'", text))
     names |= set(re.findall(r"(?:torch\.operator \"|OpOverload: )torch\.(aten\.[\w.]+)", text))
-    names |= set(re.findall(r"op='(aten\.[\w.]+)'", text))
+    names |= set(re.findall(r"Higher-order operation '(\w+)'", text))
     found = []
     for node in program.graph.nodes:
-        name = str(node.target)
-        if node.op == "call_function" and any(
-            name == n or name.removesuffix(".default") == n for n in names
-        ):
-            found.append(f"  {name} at {source_line(node)}")
+        name = str(node.target).removesuffix(".default")
+        if node.op == "call_function" and name in names:
+            # An effect wraps the op that has it.
+            shown = next((str(arg) for arg in node.args if hasattr(arg, "overloadpacket")), name)
+            found.append(f"  {shown} at {source_line(node)}")
     if found:
         return "torch-mlir cannot lower:\n" + "\n".join(dict.fromkeys(found))
-    if isinstance(error, NotImplementedError):
-        return f"torch-mlir cannot import this model: {text}"
     return f"torch-mlir failed: {text[:2000]}"
 
 
@@ -123,7 +129,7 @@ def check_waist(module):
     left = []
 
     def visit(op):
-        if op.name.split(".")[0] not in _WAIST:
+        if op.name.split(".")[0] not in _WAIST and not op.name.endswith(".yield"):
             place = re.findall(r'"[^"]+":\d+:\d+', str(op.location))
             left.append(f"  {op.name} at {place[-1] if place else 'an unknown line'}")
         for region in op.regions:

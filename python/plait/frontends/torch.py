@@ -1,9 +1,9 @@
 """torch models, through ``torch.export`` here and torch-mlir in a worker process."""
 
 import copy
-import inspect
 import io
 import json
+import types
 
 import numpy as np
 
@@ -84,7 +84,8 @@ def _check_leaves(torch, args):
 
 def _export(torch, model, args, dynamic_shapes):
     if not isinstance(model, torch.nn.Module):
-        model = _FunctionModule(torch, model)
+        function, model = model, torch.nn.Module()
+        model.forward = _named_forward(function)
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -108,18 +109,17 @@ def _export(torch, model, args, dynamic_shapes):
     return program
 
 
-def _FunctionModule(torch, function):
-    class FunctionModule(torch.nn.Module):
-        """A function as a module, which torch.export asks for."""
-
-        def forward(self, *args):
-            return function(*args)
-
-    FunctionModule.forward.__signature__ = inspect.Signature(
-        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
-        + list(inspect.signature(function).parameters.values())
+def _named_forward(function):
+    """``function`` under the one name whose source lines torch.export records."""
+    if not isinstance(function, types.FunctionType):
+        return function
+    return types.FunctionType(
+        function.__code__.replace(co_name="forward"),
+        function.__globals__,
+        "forward",
+        function.__defaults__,
+        function.__closure__,
     )
-    return FunctionModule()
 
 
 def _without_weights(program) -> bytes:
