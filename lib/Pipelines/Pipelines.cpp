@@ -77,9 +77,11 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
 
   // linalg on buffers --> loops
   pm.addPass(plait::createMemRefCopyToLinalg());
+  pm.addPass(plait::createLinalgOutlineKernels());
   if (options.kernels) {
-    pm.addPass(createLinalgGeneralizeNamedOpsPass());
-    pm.addPass(plait::createConvertLinalgContractionsToVector());
+    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+    pm.addNestedPass<func::FuncOp>(
+        plait::createConvertLinalgContractionsToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(plait::createMemRefWidenI1());

@@ -57,6 +57,25 @@ def LinalgFuseElementwise : Pass<"linalg-fuse-elementwise"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def LinalgOutlineKernels : Pass<"linalg-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "one private function per distinct linalg op on buffers";
+  let description = [{
+    A model repeats its layers: thirty transformer blocks are a dozen distinct
+    ops. Each linalg op on buffers becomes a call of a function, and equal ops
+    call the same one, so that code generation pays once for each and never
+    meets a function of a hundred thousand instructions. Offsets of views
+    become arguments, for two layers' slices of one buffer to be equal.
+
+    Example: test/Transforms/linalg-outline-kernels.mlir
+  }];
+  let statistics = [
+    Statistic<"numCalls", "calls", "linalg ops that became calls">,
+    Statistic<"numKernels", "kernels", "functions made">,
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
   let summary = "convolutions to contractions";
   let description = [{

@@ -1,0 +1,119 @@
+//===- OutlineKernels.cpp - equal ops, one function -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plait/Transforms/Passes.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace plait {
+#define GEN_PASS_DEF_LINALGOUTLINEKERNELS
+#include "plait/Transforms/Passes.h.inc"
+} // namespace plait
+
+using namespace mlir;
+
+namespace {
+
+/// `value` with a dynamic offset instead of a static one.
+Value forgetOffset(OpBuilder &builder, Value value) {
+  auto type = dyn_cast<MemRefType>(value.getType());
+  auto layout = type ? dyn_cast<StridedLayoutAttr>(type.getLayout()) : nullptr;
+  if (!layout || ShapedType::isDynamic(layout.getOffset()))
+    return value;
+  auto dynamic = StridedLayoutAttr::get(
+      type.getContext(), ShapedType::kDynamic, layout.getStrides());
+  return memref::CastOp::create(
+      builder, value.getLoc(),
+      MemRefType::get(type.getShape(), type.getElementType(), dynamic,
+                      type.getMemorySpace()),
+      value);
+}
+
+struct LinalgOutlineKernels
+    : plait::impl::LinalgOutlineKernelsBase<LinalgOutlineKernels> {
+  using Base::Base;
+
+  /// The function that does what `op` does, from the values that `op` reads.
+  func::FuncOp makeKernel(linalg::LinalgOp op, ValueRange arguments,
+                          ArrayRef<Operation *> constants,
+                          ArrayRef<Value> sources) {
+    OpBuilder builder(&getContext());
+    auto kernel = func::FuncOp::create(
+        op.getLoc(), "kernel",
+        builder.getFunctionType(arguments.getTypes(), {}));
+    kernel.setPrivate();
+    kernel->setAttr("passthrough",
+                    builder.getArrayAttr(builder.getStringAttr("noinline")));
+    Block *body = kernel.addEntryBlock();
+    builder.setInsertionPointToStart(body);
+    IRMapping mapping;
+    for (Operation *constant : constants)
+      builder.clone(*constant, mapping);
+    mapping.map(sources, body->getArguments());
+    builder.clone(*op, mapping);
+    func::ReturnOp::create(builder, op.getLoc());
+    return kernel;
+  }
+
+  void outline(linalg::LinalgOp op) {
+    SetVector<Value> used;
+    used.insert(op->getOperands().begin(), op->getOperands().end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    SmallVector<Operation *> constants;
+    SmallVector<Value> sources, arguments;
+    OpBuilder builder(op);
+    for (Value value : used) {
+      Operation *definition = value.getDefiningOp();
+      if (definition && matchPattern(value, m_Constant())) {
+        constants.push_back(definition);
+        continue;
+      }
+      sources.push_back(value);
+      arguments.push_back(forgetOffset(builder, value));
+    }
+    func::FuncOp kernel = makeKernel(op, arguments, constants, sources);
+
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    kernel.print(stream, OpPrintingFlags().useLocalScope());
+    func::FuncOp &known = kernels[text];
+    if (known) {
+      kernel.erase();
+    } else {
+      known = kernel;
+      symbols->insert(kernel);
+      ++numKernels;
+    }
+    ++numCalls;
+    func::CallOp::create(builder, op.getLoc(), known, arguments);
+    op->erase();
+  }
+
+  void runOnOperation() override {
+    SymbolTable table(getOperation());
+    symbols = &table;
+    kernels.clear();
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      if (op.hasPureBufferSemantics())
+        ops.push_back(op);
+    });
+    for (linalg::LinalgOp op : ops)
+      outline(op);
+  }
+
+  SymbolTable *symbols = nullptr;
+  llvm::StringMap<func::FuncOp> kernels;
+};
+
+} // namespace
