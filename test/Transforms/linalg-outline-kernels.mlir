@@ -1,0 +1,35 @@
+// RUN: plait-opt --linalg-outline-kernels %s | FileCheck %s
+
+#id = affine_map<(i) -> (i)>
+!slice0 = memref<4xf32, strided<[1], offset: 0>>
+!slice4 = memref<4xf32, strided<[1], offset: 4>>
+
+// Two slices at different offsets, one kernel.
+// CHECK-LABEL: func.func @main
+// CHECK: memref.cast
+// CHECK: call @[[KERNEL:.*]](%{{.*}}) : (memref<4xf32, strided<[1], offset: ?>>) -> ()
+// CHECK: call @[[KERNEL]](
+// CHECK-NOT: call
+// CHECK: return
+// CHECK: func.func private @[[KERNEL]](%[[X:.*]]: memref<4xf32, strided<[1], offset: ?>>) attributes {passthrough = ["noinline"]}
+// CHECK: %[[C:.*]] = arith.constant 2.0
+// CHECK: linalg.generic
+// CHECK: arith.mulf %{{.*}}, %[[C]]
+// CHECK-NOT: func.func
+func.func @main(%x: memref<8xf32>) {
+  %c = arith.constant 2.0 : f32
+  %a = memref.subview %x[0] [4] [1] : memref<8xf32> to !slice0
+  %b = memref.subview %x[4] [4] [1] : memref<8xf32> to !slice4
+  %a0 = memref.cast %a : !slice0 to memref<4xf32, strided<[1], offset: ?>>
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%a0 : memref<4xf32, strided<[1], offset: ?>>) {
+  ^bb0(%o: f32):
+    %r = arith.mulf %o, %c : f32
+    linalg.yield %r : f32
+  }
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%b : !slice4) {
+  ^bb0(%o: f32):
+    %r = arith.mulf %o, %c : f32
+    linalg.yield %r : f32
+  }
+  return
+}
