@@ -23,9 +23,7 @@ def store():
     """The open cache: atomic writes, safe under several processes, bounded."""
     import diskcache
 
-    return diskcache.Cache(
-        folder(), size_limit=SIZE_LIMIT, eviction_policy="least-recently-used"
-    )
+    return diskcache.Cache(folder(), size_limit=SIZE_LIMIT, eviction_policy="least-recently-used")
 
 
 def key(*parts: bytes | str) -> str:

@@ -26,11 +26,11 @@ STAGES = {
 }
 
 #: CPU flags that decide whether code made here runs elsewhere.
-_ISA = (
+_ISA = frozenset(
     "sse4_2 avx avx2 fma f16c bmi1 bmi2 avx512f avx512bw avx512cd avx512dq avx512vl "
     "avx512_vnni avx512_bf16 avx512vbmi avx512_vbmi2 avx512_vpopcntdq vaes gfni "
-    "asimd fp asimdhp sve"
-).split()
+    "asimd fp asimdhp sve".split(" ")
+)
 
 
 def run_stages(text: bytes, pipelines: Sequence[str]) -> bytes:
@@ -130,10 +130,9 @@ def compile(
 
 def _build(module: Module, target: str, dump_stages_to) -> bytes:
     """The package of ``module`` without its weights."""
-    signature = json.loads(
-        run_tool("plait-translate", ["--mlir-to-manifest"], lower(module, target, "import").encode())
-    )
-    functions = signature["functions"]
+    imported = lower(module, target, "import").encode()
+    signature = run_tool("plait-translate", ["--mlir-to-manifest"], imported)
+    functions = json.loads(signature)["functions"]
     if "main" not in functions:
         raise CompileError(f"expects a public function @main, got {sorted(functions) or 'none'}")
     inputs = [_spec(item) for item in functions["main"]["inputs"]][len(module.weights) :]
@@ -147,7 +146,7 @@ def _build(module: Module, target: str, dump_stages_to) -> bytes:
         "source": module.source,
         "target": target,
         "machine": platform.machine(),
-        "features": [flag for flag in _ISA if flag in host_features()],
+        "features": sorted(_ISA & host_features()),
         "inputs": [spec_to_json(spec) for spec in module.inputs or inputs],
         "outputs": [spec_to_json(spec) for spec in module.outputs or outputs],
         "ranges": module.ranges,

@@ -72,9 +72,7 @@ class Executable:
         if self._input_structure is None:
             leaves = list(args)
             if len(leaves) != len(self.inputs):
-                raise ArgumentError(
-                    f"expects {len(self.inputs)} arguments, got {len(leaves)}"
-                )
+                raise ArgumentError(f"expects {len(self.inputs)} arguments, got {len(leaves)}")
         else:
             leaves = self._input_structure.flatten(tuple(args), "arguments")
         kind = arrays.kind_of(leaves[0]) if leaves else "numpy"
@@ -211,7 +209,7 @@ def pack(manifest: dict, code: bytes, library: bytes | None, weights) -> bytes:
             archive.writestr("code.so", library)
         with archive.open("weights.bin", "w", force_zip64=True) as file:
             for weight in weights:
-                file.write(np.ascontiguousarray(weight).view(np.uint8).data if weight.ndim else weight.tobytes())
+                file.write(np.atleast_1d(weight).view(np.uint8).data)
                 file.write(bytes(-weight.nbytes % 64))
     return buffer.getvalue()
 

@@ -44,9 +44,7 @@ class Structure:
         if value is None:
             return Structure("none")
         if isinstance(value, dict):
-            return Structure(
-                "dict", tuple(Structure.of(v) for v in value.values()), tuple(value)
-            )
+            return Structure("dict", tuple(Structure.of(v) for v in value.values()), tuple(value))
         if type(value) in (tuple, list):
             return Structure(type(value).__name__, tuple(map(Structure.of, value)))
         return Structure("leaf")

@@ -5,10 +5,13 @@ abort the process they run in. They never run in the user's.
 """
 
 import os
+import shlex
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from plait.errors import CompileError, FrontendError
@@ -44,10 +47,12 @@ def run_tool(name: str, arguments: list[str], data: bytes) -> bytes:
         os.unlink(kept)
         return done.stdout
     if os.path.getsize(kept):
-        command = f"{name} --run-reproducer {kept}"
+        # What decides the parser's mercy is not part of the reproducer.
+        lenient = [a for a in arguments if a == "--allow-unregistered-dialect"]
+        command = " ".join([name, *lenient, "--run-reproducer", kept])
     else:
         Path(kept).write_bytes(data)
-        command = " ".join([name, *arguments, kept])
+        command = shlex.join([name, *arguments, kept])
     diagnostics = done.stderr.decode(errors="replace")
     raise CompileError(
         f"{name} {_how_it_ended(done.returncode)}:\n{_summary(diagnostics)}",
@@ -64,19 +69,58 @@ def _summary(diagnostics: str, limit: int = 20) -> str:
     return "\n".join(short) or "it printed nothing"
 
 
+class _Server:
+    """A Python process that answers requests for one module; see :mod:`plait._serve`."""
+
+    def __init__(self, module: str):
+        self.module = module
+        self.lock = threading.Lock()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this.
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "plait._serve", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=environment,
+        )
+
+    def ask(self, payload: bytes) -> bytes:
+        with self.lock:
+            try:
+                self.process.stdin.write(struct.pack("<Q", len(payload)) + payload)
+                self.process.stdin.flush()
+                failed, size = struct.unpack("<?Q", self.process.stdout.read(9))
+                answer = self.process.stdout.read(size)
+            except (BrokenPipeError, struct.error) as error:
+                how = _how_it_ended(self.process.wait())
+                self.log.seek(0)
+                log = _summary(self.log.read().decode(errors="replace"))
+                raise FrontendError(f"the worker {self.module} {how}:\n{log}") from error
+        if failed:
+            raise FrontendError(answer.decode())
+        return answer
+
+
+_servers: dict[tuple[int, str], _Server] = {}
+
+
+def start_python(module: str) -> _Server:
+    """The process that serves ``module``, started if it is not running."""
+    # A forked child must not talk to its parent's worker.
+    key = (os.getpid(), module)
+    server = _servers.get(key)
+    if server is None or server.process.poll() is not None:
+        server = _servers[key] = _Server(module)
+    return server
+
+
 def run_python(module: str, payload: bytes) -> bytes:
-    """Runs ``python -m module`` on ``payload`` and returns what it prints.
+    """What ``module.handle(payload)`` returns in a process of its own.
+
+    The process stays for later calls; it ends with this one.
 
     Raises:
-        FrontendError: the process failed, with its standard error, or died.
+        FrontendError: as ``handle`` raised it, or because the process died.
     """
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    done = subprocess.run(
-        [sys.executable, "-m", module], input=payload, capture_output=True, env=environment
-    )
-    if done.returncode == 0:
-        return done.stdout
-    message = done.stderr.decode(errors="replace").strip()
-    if done.returncode < 0 or not message:
-        message = f"the worker {module} {_how_it_ended(done.returncode)}\n{_summary(message)}"
-    raise FrontendError(message)
+    return start_python(module).ask(payload)

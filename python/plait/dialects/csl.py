@@ -2,4 +2,3 @@
 
 from ._csl_enum_gen import *
 from ._csl_ops_gen import *
-from ._csl_ops_gen import _Dialect

@@ -2,4 +2,3 @@
 
 from ._mesh_enum_gen import *
 from ._mesh_ops_gen import *
-from ._mesh_ops_gen import _Dialect

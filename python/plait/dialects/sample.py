@@ -2,4 +2,3 @@
 
 from ._sample_enum_gen import *
 from ._sample_ops_gen import *
-from ._sample_ops_gen import _Dialect

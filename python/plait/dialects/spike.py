@@ -2,4 +2,3 @@
 
 from ._spike_enum_gen import *
 from ._spike_ops_gen import *
-from ._spike_ops_gen import _Dialect

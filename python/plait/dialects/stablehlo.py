@@ -2,4 +2,3 @@
 
 from ._stablehlo_enum_gen import *
 from ._stablehlo_ops_gen import *
-from ._stablehlo_ops_gen import _Dialect

@@ -1,71 +1,49 @@
 """The process that holds torch-mlir: a graph without weights in, MLIR text out.
 
 torch-mlir is built on another LLVM than Plait; only text leaves this process.
-Errors go to standard error as one message for the user.
 """
 
 import io
 import json
 import os
 import re
-import sys
 import tempfile
 import warnings
+from contextlib import contextmanager
 
 import torch
+from torch.export.graph_signature import TensorArgument
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
+from plait.errors import FrontendError
+
 #: Dialects that the waist knows; see docs/contracts/import.md.
-_WAIST = {"arith", "builtin", "cf", "complex", "func", "linalg", "math", "scf", "tensor"}
+_WAIST = {"affine", "arith", "builtin", "cf", "complex", "func", "linalg", "math", "scf", "tensor"}
 
 _aten = torch.ops.aten
 _VIEWS = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default)
 
 
-class Refused(Exception):
-    """A model that cannot be imported; the message is for the user."""
-
-
-def main():
+def handle(payload: bytes) -> bytes:
+    """JSON with the text and signature of a saved ``ExportedProgram``."""
     warnings.filterwarnings("ignore")
-    program = torch.export.load(io.BytesIO(sys.stdin.buffer.read()))
-    try:
-        answer = lower(program)
-    except Refused as error:
-        sys.exit(str(error))
-    sys.stdout.write(json.dumps(answer))
+    return json.dumps(lower(torch.export.load(io.BytesIO(payload)))).encode()
 
 
 def lower(program) -> dict:
-    from torch_mlir import fx
-    from torch_mlir import ir as torch_ir
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
     program = program.run_decompositions(get_decomposition_table())
+    refuse_mutation(program.graph_signature)
+    keep_tensors(program)
     split_dynamic_views(program.graph_module)
-    keep_views = ["aten.flatten.using_ints", "aten.unflatten.int"]
-    diagnostics = tempfile.TemporaryFile()
-    stderr = os.dup(2)
-    os.dup2(diagnostics.fileno(), 2)
-    try:
-        module = fx.stateless_fx_import(program.graph_module, output_type="raw")
-        with module.context:
-            for op in module.body.operations:
-                # Sizes of one name are equal: torch.export has checked it.
-                op.attributes["torch.assume_strict_symbolic_shapes"] = torch_ir.UnitAttr.get()
-        module = fx._module_lowering(
-            False,
-            False,
-            fx.OutputType.LINALG_ON_TENSORS,
-            module,
-            fx_import_options=fx.FxImportOptions(backend_legal_ops=keep_views),
-        )
-    except Exception as error:
-        diagnostics.seek(0)
-        text = f"{error}\n{diagnostics.read().decode(errors='replace')}"
-        raise Refused(explain(program, text)) from error
-    finally:
-        os.dup2(stderr, 2)
+    with captured_stderr() as log:
+        try:
+            module = to_linalg(program)
+        except Exception as error:
+            log.seek(0)
+            text = f"{error}\n{log.read().decode(errors='replace')}"
+            raise FrontendError(explain(program, text)) from error
     check_waist(module)
     specs = program.graph_signature
     placeholders = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
@@ -80,14 +58,70 @@ def lower(program) -> dict:
         "inputs": [
             describe(placeholders[spec.arg.name], spec.arg.name)
             for spec in specs.input_specs
-            if spec.kind.name == "USER_INPUT" and hasattr(spec.arg, "name")
+            if spec.kind.name == "USER_INPUT" and isinstance(spec.arg, TensorArgument)
         ],
-        "outputs": [describe(node, "") for node in output.args[0] if node is not None],
+        "outputs": [describe(node, "") for node in output.args[0]],
         "ranges": {
-            str(symbol): [int(bounds.lower), None if not bounds.upper.is_finite else int(bounds.upper)]
+            str(symbol): [int(bounds.lower), int(bounds.upper) if bounds.upper.is_finite else None]
             for symbol, bounds in program.range_constraints.items()
         },
     }
+
+
+def refuse_mutation(signature):
+    """Refuses models that write to a buffer or to an argument."""
+    changed = [
+        spec.target
+        for spec in signature.output_specs
+        if spec.kind.name not in ("USER_OUTPUT", "LOSS_OUTPUT")
+    ]
+    if changed:
+        raise FrontendError(
+            f"the model changes {', '.join(map(repr, changed))} in place; "
+            "pass such tensors as arguments and return the new ones"
+        )
+
+
+def keep_tensors(program):
+    """Drops arguments and results that are no tensors: the graph never uses them."""
+    for node in list(program.graph.nodes):
+        if node.op == "placeholder" and not isinstance(node.meta["val"], torch.Tensor):
+            program.graph.erase_node(node)
+        elif node.op == "output":
+            node.args = (tuple(value for value in node.args[0] if value is not None),)
+    program.graph_module.recompile()
+
+
+def to_linalg(program):
+    """The program as a torch_mlir module of linalg on tensors."""
+    from torch_mlir import fx, ir
+
+    module = fx.stateless_fx_import(program.graph_module, output_type="raw")
+    with module.context:
+        for op in module.body.operations:
+            # Sizes of one name are equal: torch.export has checked it.
+            op.attributes["torch.assume_strict_symbolic_shapes"] = ir.UnitAttr.get()
+    keep = ["aten.flatten.using_ints", "aten.unflatten.int"]
+    return fx._module_lowering(
+        False,
+        False,
+        fx.OutputType.LINALG_ON_TENSORS,
+        module,
+        fx_import_options=fx.FxImportOptions(backend_legal_ops=keep),
+    )
+
+
+@contextmanager
+def captured_stderr():
+    """A file that gets what anybody, C++ included, writes to standard error."""
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield file
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 def describe(node, name) -> dict:
@@ -139,7 +173,7 @@ def check_waist(module):
 
     visit(module.operation)
     if left:
-        raise Refused("no lowering for:\n" + "\n".join(dict.fromkeys(left)))
+        raise FrontendError("no lowering for:\n" + "\n".join(dict.fromkeys(left)))
 
 
 def split_dynamic_views(graph_module):
@@ -158,7 +192,7 @@ def split_dynamic_views(graph_module):
             continue
         groups = match_groups(source, target)
         if groups is None:
-            raise Refused(
+            raise FrontendError(
                 f"no sound lowering for a view of {source} as {target} at {source_line(node)}"
             )
         current = node.args[0]
@@ -198,7 +232,3 @@ def match_groups(source, target):
                 return None
         groups.append(((i0, i), (j0, j)))
     return groups if (i, j) == (len(source), len(target)) else None
-
-
-if __name__ == "__main__":
-    main()

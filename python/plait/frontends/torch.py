@@ -4,13 +4,16 @@ import copy
 import io
 import json
 import types
+import warnings
 
 import numpy as np
 
 from plait import arrays
 from plait.errors import FrontendError
 from plait.module import Module, Structure, TensorSpec
-from plait.worker import run_python
+from plait.worker import run_python, start_python
+
+_WORKER = "plait.frontends._torch_worker"
 
 
 def from_torch(model, args, *, dynamic_shapes=None) -> Module:
@@ -34,21 +37,25 @@ def from_torch(model, args, *, dynamic_shapes=None) -> Module:
     if not isinstance(args, tuple):
         raise FrontendError(f"expects a tuple of arguments, got {type(args).__name__}")
     _check_leaves(torch, args)
+    start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, dynamic_shapes)
-    answer = json.loads(run_python("plait.frontends._torch_worker", _without_weights(program)))
+    answer = json.loads(run_python(_WORKER, _without_weights(program)))
     weights = []
     for kind, target in answer["weights"]:
         source = program.constants if kind == "CONSTANT_TENSOR" else program.state_dict
         if target not in source:
             source = program.constants  # A buffer that is not persistent.
         weights.append(source[target])
+    results = program.graph_signature.output_specs
+    tensor = torch.export.graph_signature.TensorArgument
     outputs = torch.utils._pytree.tree_unflatten(
-        list(range(program.call_spec.out_spec.num_leaves)), program.call_spec.out_spec
+        [result if isinstance(result.arg, tensor) else None for result in results],
+        program.call_spec.out_spec,
     )
     structure = Structure.of(outputs)
-    if len(structure.flatten(outputs)) != program.call_spec.out_spec.num_leaves:
+    if len(structure.flatten(outputs)) != len(answer["outputs"]):
         raise FrontendError(
-            f"the model returns a {type(outputs).__name__}; "
+            f"the model returns {type(outputs).__name__}; "
             "wrap it to return tensors in tuples, lists or dicts"
         )
     return Module(
@@ -96,16 +103,6 @@ def _export(torch, model, args, dynamic_shapes):
         raise FrontendError(f"torch.export cannot trace the model: {error}") from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
-    mutated = [
-        spec.target
-        for spec in program.graph_signature.output_specs
-        if spec.kind.name not in ("USER_OUTPUT", "LOSS_OUTPUT")
-    ]
-    if mutated:
-        raise FrontendError(
-            f"the model changes {', '.join(map(repr, mutated))} in place; "
-            "pass such tensors as arguments and return the new ones"
-        )
     return program
 
 
@@ -139,7 +136,9 @@ def _without_weights(program) -> bytes:
     program._constants = {k: shrink(v) for k, v in program.constants.items()}
     program._example_inputs = None
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(program, buffer)
     return buffer.getvalue()
 
 
