@@ -22,7 +22,8 @@ config.test_exec_root = str(root / "build" / "test")
 tools = root / "build" / "bin"
 if not (tools / "plait-opt").exists():
     tools = platlib / "plait" / "bin"
-path = [tools, Path(sysconfig.get_path("scripts")), platlib / "llvm" / "bin", platlib / "mlir" / "bin"]
+scripts = Path(sysconfig.get_path("scripts"))
+path = [tools, scripts, platlib / "llvm" / "bin", platlib / "mlir" / "bin"]
 config.environment["PATH"] = os.pathsep.join([*map(str, path), os.environ["PATH"]])
 config.environment["FILECHECK_OPTS"] = "--allow-unused-prefixes=false --dump-input=fail"
 

