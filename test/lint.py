@@ -74,7 +74,7 @@ def pass_tests(names):
                 and (flag == Path(other).stem or flag.endswith(f"-{Path(other).stem}"))
             ]
             if not any(
-                re.search(rf"(?<![\w-]){flag}(?![\w-])", (ROOT / t).read_text()) for t in tests
+                re.search(rf"(?<!\w)(?<!\w-){flag}(?![\w-])", (ROOT / t).read_text()) for t in tests
             ):
                 yield f"{name}: pass {flag} has no test {flag}.mlir that runs it"
 
