@@ -102,7 +102,7 @@ def _cuda_driver():
 def _cache():
     import platformdirs
 
-    folder = os.environ.get("PLAIT_CACHE_DIR") or platformdirs.user_cache_dir("plait")
+    folder = os.environ.get("PLAIT_CACHE") or platformdirs.user_cache_dir("plait")
     parent = folder
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)
