@@ -76,29 +76,35 @@ def example(path):
 def passes_page():
     """Return docs/Passes.md: every pass of every Passes.td with its example."""
     page = f"{NOTICE}# Passes\n"
+    problems = []
     for td in sorted((ROOT / "include" / "plait").rglob("Passes.td")):
         text = tblgen(td, "-gen-pass-doc")
         for section in re.split(r"(?m)^(?=### `)", text)[1:]:
             name = re.match(r"### `-?-?([\w-]+)`", section)[1]
             found = re.search(r"Example: (test/\S+\.mlir)", section)
             if not found:
-                sys.exit(f"docs: pass {name} in {td.relative_to(ROOT)} names no Example: test/...")
+                problems.append(f"pass {name} in {td.relative_to(ROOT)} names no Example: test/...")
+                continue
             if not (ROOT / found[1]).exists():
-                sys.exit(f"docs: the example {found[1]} of pass {name} does not exist")
+                problems.append(f"the example {found[1]} of pass {name} does not exist")
+                continue
             section = section.replace(found[0], f"Example: [{found[1]}](../{found[1]})")
             page += "\n" + section[1:].strip() + "\n" + example(found[1])
-    return page
+    if problems:
+        print(*(f"docs: {problem}" for problem in problems), sep="\n")
+    return page, bool(problems)
 
 
 def pages():
-    """Return {path: text} of all generated pages."""
-    result = {ROOT / "docs" / "Passes.md": passes_page()}
+    """Return {path: text} of all generated pages, and whether a pass lacks its example."""
+    page, incomplete = passes_page()
+    result = {ROOT / "docs" / "Passes.md": page}
     for folder in sorted((ROOT / "include" / "plait" / "Dialect").glob("*/IR")):
         name = folder.parent.name
         text = tblgen(folder / f"{name}Ops.td", "-gen-dialect-doc", f"-dialect={name.lower()}")
         text = "\n".join(line.rstrip() for line in text.strip().splitlines())
         result[ROOT / "docs" / "Dialects" / f"{name}.md"] = f"{NOTICE}{text}\n"
-    return result
+    return result, incomplete
 
 
 def main():
@@ -106,7 +112,8 @@ def main():
     os.environ["PATH"] = f"{ROOT / 'build' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     check = sys.argv[1:] == ["--check"]
     stale = []
-    for path, text in pages().items():
+    generated, incomplete = pages()
+    for path, text in generated.items():
         if path.exists() and path.read_text() == text:
             continue
         stale.append(str(path.relative_to(ROOT)))
@@ -115,7 +122,7 @@ def main():
             path.write_text(text)
     if check and stale:
         print(f"stale: {', '.join(stale)}; run `python docs/gen.py`")
-    return check and bool(stale)
+    return incomplete or (check and bool(stale))
 
 
 if __name__ == "__main__":

@@ -100,9 +100,9 @@ def _cuda_driver():
 
 
 def _cache():
-    import platformdirs
+    from plait import cache
 
-    folder = os.environ.get("PLAIT_CACHE") or platformdirs.user_cache_dir("plait")
+    folder = str(cache.folder())
     parent = folder
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)
