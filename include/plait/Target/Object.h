@@ -16,7 +16,8 @@ class Module;
 
 namespace plait {
 
-/// Adds `void plait_f(void **args)` for every C-interface wrapper
+/// Adds `const char *plait_f(void **args)` (null, or the message of a failed
+/// assertion) for every C-interface wrapper
 /// `_mlir_ciface_f(args...)`, and hides all else.
 llvm::LogicalResult addPackedEntries(llvm::Module &module, mlir::Location loc);
 

@@ -164,8 +164,8 @@ static LogicalResult checkSignature(func::FuncOp function,
 }
 
 /// Calls `entry` by the packed convention and prints what it returns.
-static void call(void (*entry)(void **), ArrayRef<Buffer> inputs,
-                 TypeRange argumentTypes, TypeRange resultTypes) {
+static int call(const char *(*entry)(void **), ArrayRef<Buffer> inputs,
+                TypeRange argumentTypes, TypeRange resultTypes) {
   size_t words = 0;
   for (Type type : resultTypes)
     words += 3 + 2 * cast<RankedTensorType>(type).getRank();
@@ -192,7 +192,10 @@ static void call(void (*entry)(void **), ArrayRef<Buffer> inputs,
     }
     packed.push_back(descriptor.data());
   }
-  entry(packed.data());
+  if (const char *message = entry(packed.data())) {
+    llvm::errs() << "plait-run: " << message << '\n';
+    return 1;
+  }
 
   ArrayRef<int64_t> rest(results);
   for (Type type : resultTypes) {
@@ -209,6 +212,7 @@ static void call(void (*entry)(void **), ArrayRef<Buffer> inputs,
     llvm::outs() << '\n';
     rest = rest.drop_front(3 + 2 * tensor.getRank());
   }
+  return 0;
 }
 
 int plait::runMain(int argc, char **argv, DialectRegistry &registry) {
@@ -266,6 +270,6 @@ int plait::runMain(int argc, char **argv, DialectRegistry &registry) {
   orFail(jit->addIRModule(
       llvm::orc::ThreadSafeModule(std::move(code), std::move(llvmContext))));
   auto address = orFail(jit->lookup("plait_" + entry));
-  call(address.toPtr<void (*)(void **)>(), inputs, argumentTypes, resultTypes);
-  return 0;
+  return call(address.toPtr<const char *(*)(void **)>(), inputs, argumentTypes,
+              resultTypes);
 }
