@@ -26,5 +26,6 @@ NB_MODULE(_plait, m) {
         mlirDialectHandleInsertDialect(mlirGetDialectHandle__stablehlo__(),
                                        registry);
       },
-      nb::arg("registry"), "Adds Plait's dialects to an mlir.ir.DialectRegistry.");
+      nb::arg("registry"),
+      "Adds Plait's dialects to an mlir.ir.DialectRegistry.");
 }

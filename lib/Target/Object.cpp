@@ -29,7 +29,8 @@ using namespace mlir;
 
 static llvm::cl::OptionCategory category("Plait object code");
 static llvm::cl::opt<std::string>
-    targetTriple("mtriple", llvm::cl::desc("target triple (default: this machine)"),
+    targetTriple("mtriple",
+                 llvm::cl::desc("target triple (default: this machine)"),
                  llvm::cl::cat(category));
 static llvm::cl::opt<std::string>
     targetCpu("mcpu", llvm::cl::desc("target CPU (default: this machine)"),
@@ -69,8 +70,7 @@ createTargetMachine(Location loc) {
       triple, cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
   if (!machine->getMCSubtargetInfo()->isCPUStringValid(cpu))
-    return emitError(loc) << "unknown CPU '" << cpu << "' for "
-                          << triple.str();
+    return emitError(loc) << "unknown CPU '" << cpu << "' for " << triple.str();
   return machine;
 }
 
@@ -88,8 +88,7 @@ struct AssertHandler {
     auto *ptr = llvm::PointerType::getUnqual(module.getContext());
     auto threadLocal = [&](StringRef name) {
       return new llvm::GlobalVariable(
-          module, ptr, /*isConstant=*/false,
-          llvm::GlobalValue::InternalLinkage,
+          module, ptr, /*isConstant=*/false, llvm::GlobalValue::InternalLinkage,
           llvm::ConstantPointerNull::get(ptr), name, nullptr,
           llvm::GlobalValue::GeneralDynamicTLSModel);
     };
@@ -140,9 +139,7 @@ struct AssertHandler {
   }
 };
 
-/// Adds `const char *plait_f(void **args)` for every C-interface wrapper
-/// `_mlir_ciface_f(args...)`, and hides all else.
-static LogicalResult addPackedEntries(llvm::Module &module, Location loc) {
+LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
   llvm::IRBuilder<> builder(module.getContext());
   SmallVector<llvm::Function *> wrappers;
   for (llvm::Function &function : module) {
@@ -210,12 +207,11 @@ static LogicalResult translateToObject(Operation *op, raw_ostream &os) {
     return failure();
   module->setTargetTriple((*machine)->getTargetTriple());
   module->setDataLayout((*machine)->createDataLayout());
-  if (failed(addPackedEntries(*module, op->getLoc())))
+  if (failed(plait::addPackedEntries(*module, op->getLoc())))
     return failure();
   for (llvm::Function &function : *module) {
     function.addFnAttr("target-cpu", (*machine)->getTargetCPU());
-    function.addFnAttr("target-features",
-                       (*machine)->getTargetFeatureString());
+    function.addFnAttr("target-features", (*machine)->getTargetFeatureString());
     // LLVM shies away from zmm registers unless it is told.
     function.addFnAttr("prefer-vector-width", "512");
   }

@@ -60,13 +60,13 @@ struct MemRefExpandShapeToReinterpretCast
         if (staticStride && staticSize)
           stride = builder.getIndexAttr(*staticStride * *staticSize);
         else
-          stride = arith::MulIOp::create(
-                       builder, op.getLoc(),
-                       getValueOrCreateConstantIndexOp(builder, op.getLoc(),
-                                                       stride),
-                       getValueOrCreateConstantIndexOp(builder, op.getLoc(),
-                                                       sizes[dim]))
-                       .getResult();
+          stride =
+              arith::MulIOp::create(
+                  builder, op.getLoc(),
+                  getValueOrCreateConstantIndexOp(builder, op.getLoc(), stride),
+                  getValueOrCreateConstantIndexOp(builder, op.getLoc(),
+                                                  sizes[dim]))
+                  .getResult();
       }
       auto cast = memref::ReinterpretCastOp::create(
           builder, op.getLoc(), op.getResultType(), op.getSrc(),

@@ -60,8 +60,7 @@ struct MemRefWidenI1 : plait::impl::MemRefWidenI1Base<MemRefWidenI1> {
     Type i8 = builder.getI8Type();
     auto vector = dyn_cast<VectorType>(narrow);
     result.setType(vector ? Type(vector.cloneWith(std::nullopt, i8)) : i8);
-    auto trunc =
-        arith::TruncIOp::create(builder, op->getLoc(), narrow, result);
+    auto trunc = arith::TruncIOp::create(builder, op->getLoc(), narrow, result);
     result.replaceAllUsesExcept(trunc, trunc);
   }
 
@@ -72,8 +71,7 @@ struct MemRefWidenI1 : plait::impl::MemRefWidenI1Base<MemRefWidenI1> {
     auto vector = dyn_cast<VectorType>(operand.get().getType());
     operand.set(arith::ExtUIOp::create(
         builder, op->getLoc(),
-        vector ? Type(vector.cloneWith(std::nullopt, i8)) : i8,
-        operand.get()));
+        vector ? Type(vector.cloneWith(std::nullopt, i8)) : i8, operand.get()));
   }
 
   void runOnOperation() override {
@@ -83,8 +81,8 @@ struct MemRefWidenI1 : plait::impl::MemRefWidenI1Base<MemRefWidenI1> {
         if (auto read = dyn_cast<vector::TransferReadOp>(op))
           widenOperand(op, read.getPaddingMutable());
         narrowResult(op);
-      } else if (isa<memref::StoreOp, vector::StoreOp,
-                     vector::TransferWriteOp>(op) &&
+      } else if (isa<memref::StoreOp, vector::StoreOp, vector::TransferWriteOp>(
+                     op) &&
                  isI1(getElementTypeOrSelf(op->getOperand(0).getType()))) {
         widenOperand(op, op->getOpOperand(0));
       } else {
@@ -97,7 +95,8 @@ struct MemRefWidenI1 : plait::impl::MemRefWidenI1Base<MemRefWidenI1> {
             argument.setType(widen(argument.getType()));
       for (NamedAttribute attribute : op->getAttrs())
         if (auto type = dyn_cast<TypeAttr>(attribute.getValue()))
-          op->setAttr(attribute.getName(), TypeAttr::get(widen(type.getValue())));
+          op->setAttr(attribute.getName(),
+                      TypeAttr::get(widen(type.getValue())));
       if (auto global = dyn_cast<memref::GlobalOp>(op))
         if (global.getInitialValueAttr())
           global.setInitialValueAttr(

@@ -8,7 +8,18 @@
 #ifndef PLAIT_TARGET_OBJECT_H
 #define PLAIT_TARGET_OBJECT_H
 
+#include "mlir/IR/Location.h"
+
+namespace llvm {
+class Module;
+} // namespace llvm
+
 namespace plait {
+
+/// Adds `const char *plait_f(void **args)` (null, or the message of a failed
+/// assertion) for every C-interface wrapper
+/// `_mlir_ciface_f(args...)`, and hides all else.
+llvm::LogicalResult addPackedEntries(llvm::Module &module, mlir::Location loc);
 
 /// Registers `--mlir-to-object`: a module in the LLVM dialect becomes a
 /// relocatable, position-independent object file for `--mcpu` and `--mattr`

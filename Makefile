@@ -1,0 +1,28 @@
+# `make help` says what there is; tools/build.py and test/run.py do the work.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export EXTRAS
+
+.PHONY: build test demo help clean
+
+build:
+	@$(PYTHON) tools/build.py
+
+test: build
+	@$(BIN)/python test/run.py
+
+demo: build
+	@$(BIN)/plait demo
+
+help:
+	@echo "make          build everything into .venv (again: only what changed)"
+	@echo "make test     build, then every check: lit, pytest, docs, lint"
+	@echo "make demo     build, then one real job on every road"
+	@echo "make clean    remove .venv and build"
+	@echo "PYTHON=python3.11 chooses the Python of a new .venv, EXTRAS='nir test'"
+	@echo "the optional parts (default: all that this Python can have)"
+
+clean:
+	rm -rf build $(VENV)

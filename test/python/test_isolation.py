@@ -1,0 +1,51 @@
+"""What an import of plait loads, and in which orders it lives with torch and jax."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+USES = {
+    "plait": "import plait; plait.compile",
+    "plait.dialects": (
+        "import plait.dialects, mlir.ir\n"
+        "with mlir.ir.Context(): mlir.ir.Module.parse('func.func private @f(tensor<2xf32>)')"
+    ),
+    "torch": "import torch; assert torch.ones(2).sum() == 2",
+    "jax": "import jax; assert jax.jit(lambda x: x + 1)(1) == 2",
+    "torch_mlir": ("from torch_mlir import ir\nwith ir.Context(): ir.Module.parse('module {}')"),
+}
+# Plait runs torch-mlir in a process of its own; sharing one with our dialects
+# is supported with the dialects imported first.
+ORDERS = [
+    ["plait", "torch", "jax", "plait.dialects"],
+    ["torch", "plait", "plait.dialects", "jax"],
+    ["jax", "torch", "plait", "plait.dialects"],
+    ["plait.dialects", "torch_mlir", "torch", "jax"],
+    ["plait.dialects", "jax", "torch_mlir", "plait"],
+]
+
+
+def run(code, *options):
+    return subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True)
+
+
+def test_import_loads_no_framework():
+    names = ("mlir", "torch", "torch_mlir", "jax", "jaxlib", "transformers", "nir")
+    result = run(
+        f"import sys, plait; print([n for n in {names} if n in sys.modules])", "-X", "importtime"
+    )
+    assert result.stdout.strip() == "[]", result.stderr
+    print("import plait:", result.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_import_order(order):
+    for name in order:
+        if not importlib.util.find_spec(name.split(".")[0]):
+            pytest.skip(f"{name} is not installed")
+    if not importlib.util.find_spec("plait._plait"):
+        pytest.skip("the plait._plait extension is not installed")
+    result = run("\n".join([f"import {name}" for name in order] + [USES[n] for n in order]))
+    assert result.returncode == 0, result.stderr[-2000:]
