@@ -53,7 +53,7 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
         PlaitError: unknown target or stage.
         CompileError: a pass failed.
     """
-    stages = _stages(target)
+    stages = stages_of(target)
     names = list(stages)
     last = to or names[-1]
     if last not in stages:
@@ -70,7 +70,8 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
     return text.decode()
 
 
-def _stages(target: str) -> dict[str, str]:
+def stages_of(target: str) -> dict[str, str]:
+    """The stages of a target and their pipelines, first to last."""
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
     return STAGES[target]
@@ -106,7 +107,7 @@ def compile(
         raise PlaitError(f"expects check=None or 'first', got {check!r}")
     if to is not None:
         return lower(module, target, to, dump_stages_to)
-    stages = _stages(target)
+    stages = stages_of(target)
     key = cache.key(
         module.text,
         json.dumps(stages),
@@ -118,18 +119,19 @@ def compile(
     )
     data = None if dump_stages_to else cache.store().get(key)
     if data is None:
-        data = _build(module, target, dump_stages_to)
+        lowered = lower(module, target, dump_stages_to=dump_stages_to).encode()
+        data = build(module, target, lowered)
         cache.store().set(key, data)
     executable = unpack(data, weights=[arrays.to_numpy(w) for w in module.weights])
     if check == "first":
-        from plait.verify import checked
+        from plait.verify import check_first
 
-        return checked(executable, module)
+        return check_first(executable, module)
     return executable
 
 
-def _build(module: Module, target: str, dump_stages_to) -> bytes:
-    """The package of ``module`` without its weights."""
+def build(module: Module, target: str, lowered: bytes) -> bytes:
+    """The package of ``module``, lowered to the LLVM dialect, without its weights."""
     imported = lower(module, target, "import").encode()
     signature = run_tool("plait-translate", ["--mlir-to-manifest"], imported)
     functions = json.loads(signature)["functions"]
@@ -137,8 +139,7 @@ def _build(module: Module, target: str, dump_stages_to) -> bytes:
         raise CompileError(f"expects a public function @main, got {sorted(functions) or 'none'}")
     inputs = [_spec(item) for item in functions["main"]["inputs"]][len(module.weights) :]
     outputs = [_spec(item) for item in functions["main"]["outputs"]]
-    lowered = lower(module, target, dump_stages_to=dump_stages_to)
-    code = run_tool("plait-translate", ["--mlir-to-object"], lowered.encode())
+    code = run_tool("plait-translate", ["--mlir-to-object"], lowered)
     structures = (module.input_structure, module.output_structure)
     manifest = {
         "format": 1,

@@ -37,11 +37,14 @@ class Executable:
     Attributes:
         manifest: what was compiled: target, inputs, outputs, versions.
         copies: how many arguments had to be copied so far.
+        on_first_call: called with the flat arguments and results of the first
+            call, or None.
     """
 
     def __init__(self, manifest: dict, code: bytes, library: bytes | None, weights):
         self.manifest = manifest
         self.copies = 0
+        self.on_first_call = None
         self._code, self._library = code, library
         self._weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
         self.inputs = [_spec_from_json(item) for item in manifest["inputs"]]
@@ -71,18 +74,21 @@ class Executable:
         """
         if self._input_structure is None:
             leaves = list(args)
-            if len(leaves) != len(self.inputs):
-                raise ArgumentError(f"expects {len(self.inputs)} arguments, got {len(leaves)}")
         else:
             leaves = self._input_structure.flatten(tuple(args), "arguments")
         kind = arrays.kind_of(leaves[0]) if leaves else "numpy"
-        results = self._run([arrays.to_numpy(leaf) for leaf in leaves])
+        values = [arrays.to_numpy(leaf) for leaf in leaves]
+        results = self.run(values)
+        if self.on_first_call is not None:
+            self.on_first_call(values, results)
+            self.on_first_call = None
         results = [arrays.from_numpy(result, kind) for result in results]
         if self._output_structure is not None:
             return self._output_structure.unflatten(results)
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _run(self, values):
+    def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        """Flat NumPy arguments to flat NumPy results; see :meth:`__call__`."""
         self._check(values)
         held = []
         for value in values:
@@ -99,6 +105,8 @@ class Executable:
         return self._take(results)
 
     def _check(self, values):
+        if len(values) != len(self.inputs):
+            raise ArgumentError(f"expects {len(self.inputs)} arguments, got {len(values)}")
         sizes = {}
         for index, (value, spec) in enumerate(zip(values, self.inputs, strict=True)):
             name = spec.name or f"argument {index}"

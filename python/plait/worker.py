@@ -30,8 +30,11 @@ def _how_it_ended(returncode: int) -> str:
     return f"failed (exit code {returncode})"
 
 
-def run_tool(name: str, arguments: list[str], data: bytes) -> bytes:
+def run_tool(name: str, arguments: list[str], data: bytes, *, stderr: bool = False) -> bytes:
     """Runs a native tool on ``data`` and returns what it prints.
+
+    ``stderr=True`` returns its standard error instead. ``PLAIT_PASS_PLUGINS``
+    lists libraries of passes for ``plait-opt`` to load, as ``PATH`` does.
 
     Raises:
         CompileError: the tool failed or died. The input is kept in a file
@@ -41,14 +44,18 @@ def run_tool(name: str, arguments: list[str], data: bytes) -> bytes:
     path = str(tool_path(name))
     handle, kept = tempfile.mkstemp(".mlir", "plait-repro-", _reproducer_folder())
     os.close(handle)
-    crash = [f"--mlir-pass-pipeline-crash-reproducer={kept}"] if name == "plait-opt" else []
+    crash = []
+    if name == "plait-opt":
+        plugins = filter(None, os.environ.get("PLAIT_PASS_PLUGINS", "").split(os.pathsep))
+        arguments = [f"--load-pass-plugin={plugin}" for plugin in plugins] + arguments
+        crash = [f"--mlir-pass-pipeline-crash-reproducer={kept}"]
     done = subprocess.run([path, *arguments, *crash, "-"], input=data, capture_output=True)
     if done.returncode == 0:
         os.unlink(kept)
-        return done.stdout
+        return done.stderr if stderr else done.stdout
     if os.path.getsize(kept):
         # What decides the parser's mercy is not part of the reproducer.
-        lenient = [a for a in arguments if a == "--allow-unregistered-dialect"]
+        lenient = [a for a in arguments if a.startswith(("--allow-", "--load-"))]
         command = " ".join([name, *lenient, "--run-reproducer", kept])
     else:
         Path(kept).write_bytes(data)

@@ -1,0 +1,202 @@
+"""Whether compiled code does what the model says, and which pass is to blame.
+
+The reference road lowers every strand op by its plain meaning and every
+contraction to plain loops. The fast road is what :func:`plait.compile` makes.
+Both run on the same arguments.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy as np
+
+from plait import arrays
+from plait.compiler import build, run_stages, stages_of
+from plait.errors import CheckError, PlaitError
+from plait.executable import Executable, unpack
+from plait.module import Module
+from plait.worker import run_tool
+
+#: The reference road, from the import stage on.
+REFERENCE = ("plait-import", "plait-lowered-reference", "plait-target-cpu{kernels=false}")
+
+#: Largest |got - want| / (1 + |want|) that rounding explains: sums are
+#: reassociated, so a few hundred units in the last place. Integers are exact.
+TOLERANCE = {
+    np.dtype(np.float64): 1e-11,
+    np.dtype(np.float32): 1e-4,
+    np.dtype(np.float16): 2e-2,
+    np.dtype(ml_dtypes.bfloat16): 1e-1,
+    np.dtype(np.complex64): 1e-4,
+    np.dtype(np.complex128): 1e-11,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: what ran, its largest difference, and whether that is too much."""
+
+    name: str
+    difference: float
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.difference <= self.tolerance
+
+
+def difference(got: np.ndarray, want: np.ndarray) -> float:
+    """The largest ``|got - want| / (1 + |want|)``; infinite for unlike shapes or NaN."""
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return float("inf")
+    wide = np.complex128 if got.dtype.kind == "c" else np.float64
+    a, b = got.astype(wide), want.astype(wide)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(a - b) / (1 + np.abs(b))
+    error = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, error)
+    return float(np.nan_to_num(error, nan=np.inf).max(initial=0.0))
+
+
+def compare(name: str, got, want) -> Row:
+    """The worst of several results, in units of its own tolerance."""
+    rows = [
+        Row(name, difference(g, w), TOLERANCE.get(w.dtype, 0.0))
+        for g, w in zip(got, want, strict=True)
+    ]
+    return max(rows, key=lambda row: (not row.ok, row.difference), default=Row(name, 0.0, 0.0))
+
+
+def random_arguments(executable: Executable, seed: int = 0) -> list[np.ndarray]:
+    """Arguments that fit: unit normals, small integers, booleans; dynamic sizes get 3."""
+    rng = np.random.default_rng(seed)
+    values = []
+    for spec in executable.inputs:
+        shape = tuple(size if isinstance(size, int) else 3 for size in spec.shape)
+        if spec.dtype == np.bool_:
+            values.append(rng.integers(0, 2, shape).astype(np.bool_))
+        elif spec.dtype.kind in "iu":
+            values.append(rng.integers(0, 3, shape).astype(spec.dtype))
+        else:
+            values.append(rng.standard_normal(shape).astype(spec.dtype))
+    return values
+
+
+def verify(
+    module: Module | str, args=None, *, target: str = "cpu", each_pass: bool = False
+) -> list[Row]:
+    """Compares the fast road with the reference road.
+
+    Args:
+        module: what a front made, or MLIR text.
+        args: flat arguments; random ones by default (see :func:`random_arguments`).
+        target: the fast road's target.
+        each_pass: also runs the code as it is after every pass that changes
+            something, finished by the reference road, up to the first pass
+            that changes a result beyond its tolerance.
+
+    Returns:
+        One row per comparison, in order. A row that is not ``ok`` names the
+        guilty pass.
+
+    Raises:
+        CompileError: a road cannot be compiled.
+    """
+    if isinstance(module, str):
+        module = Module(module)
+    reference = _executable(module, REFERENCE)
+    values = random_arguments(reference) if args is None else list(map(arrays.to_numpy, args))
+    want = reference.run(values)
+    if not each_pass:
+        fast = _executable(module, tuple(stages_of(target).values()))
+        return [compare(f"fast road to {target}", fast.run(values), want)]
+    rows = []
+    for name, lowered in _after_each_pass(module, target):
+        executable = _from_lowered(module, lowered)
+        rows.append(compare(name, executable.run(values), want))
+        if not rows[-1].ok:
+            break
+    return rows
+
+
+def _executable(module: Module, pipelines) -> Executable:
+    return _from_lowered(module, run_stages(module.text.encode(), pipelines))
+
+
+def _from_lowered(module: Module, lowered: bytes) -> Executable:
+    return unpack(build(module, "cpu", lowered), list(map(arrays.to_numpy, module.weights)))
+
+
+def pass_list(pipelines) -> list[str]:
+    """The single passes of named pipelines, with their options."""
+    pipeline = f"--pass-pipeline=builtin.module({','.join(pipelines)})"
+    text = run_tool(
+        "plait-opt", [pipeline, "--dump-pass-pipeline"], b"module {}", stderr=True
+    ).decode()
+    inside = re.search(r"builtin\.module\((.*)\)", text, re.DOTALL)
+    if inside is None:
+        raise PlaitError(f"plait-opt did not print its pipeline:\n{text}")
+    passes, depth, current = [], 0, ""
+    for char in " ".join(inside[1].split()):
+        depth += (char in "({") - (char in ")}")
+        if char == "," and depth == 0:
+            passes.append(current.strip())
+            current = ""
+        else:
+            current += char
+    return [*passes, current.strip()]
+
+
+def _after_each_pass(module: Module, target: str) -> Iterator[tuple[str, bytes]]:
+    """Each pass that changes the IR, and the IR after it, lowered by the reference road."""
+    stages = stages_of(target)
+    tensor_stages = [stages[name] for name in stages if name not in ("lowered", "target")]
+    plain = set(pass_list([REFERENCE[-1]]))
+    # On tensors the whole reference road can follow any pass; below, the plain
+    # passes of what is left of the fast road.
+    todo = [(name, [*REFERENCE[1:]]) for name in pass_list(tensor_stages)]
+    lowering = pass_list([stages["lowered"]])
+    todo += [(name, [*lowering[index + 1 :], REFERENCE[-1]]) for index, name in enumerate(lowering)]
+    final = pass_list([stages["target"]])
+    todo += [
+        (name, [later for later in final[index + 1 :] if later in plain])
+        for index, name in enumerate(final)
+    ]
+    text = module.text.encode()
+    for name, rest in todo:
+        after = run_stages(text, [name])
+        if after != text:
+            yield name, run_stages(after, rest) if rest else after
+        text = after
+
+
+def check_first(executable: Executable, module: Module) -> Executable:
+    """Makes the first call also run the original model and compare.
+
+    Raises:
+        PlaitError: the module has no original to compare with.
+    """
+    if module.reference is None:
+        raise PlaitError(f"check='first': a module from {module.source} keeps no original to run")
+
+    def check(args, results):
+        originals = [arrays.from_numpy(value, module.source) for value in args]
+        structure = module.input_structure
+        call = tuple(originals) if structure is None else structure.unflatten(originals)
+        expected = module.reference(*call)
+        if module.output_structure is not None:
+            expected = module.output_structure.flatten(expected, "result")
+        elif not isinstance(expected, tuple | list):
+            expected = [expected]
+        for index, (got, want) in enumerate(zip(results, expected, strict=True)):
+            row = compare(f"result {index}", [got], [arrays.to_numpy(want)])
+            if not row.ok:
+                raise CheckError(
+                    f"result {index} differs from the original model by {row.difference:.3g} "
+                    f"(tolerance {row.tolerance:.3g})"
+                )
+
+    executable.on_first_call = check
+    return executable
