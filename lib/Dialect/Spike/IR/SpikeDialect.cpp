@@ -24,6 +24,10 @@ using namespace plait::spike;
 #include "plait/Dialect/Spike/IR/SpikeTypes.cpp.inc"
 
 void SpikeDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "plait/Dialect/Spike/IR/SpikeAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "plait/Dialect/Spike/IR/SpikeOps.cpp.inc"
