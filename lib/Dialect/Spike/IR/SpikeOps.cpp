@@ -1,7 +1,8 @@
-//===- SpikeOps.cpp - verifiers and folders of the spike ops ------------------===//
+//===- SpikeOps.cpp - verifiers and folders of the spike ops
+//------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,8 +65,8 @@ LogicalResult LifOp::verify() {
   if (value && getResetAt() == Moment::Next)
     return emitOpError(
         "expects 'reset' subtract where 'reset_at' is next, got value");
-  if (getMultiSpike() && (value || getCompare() != Compare::Ge ||
-                          getResetAt() != Moment::Now))
+  if (getMultiSpike() &&
+      (value || getCompare() != Compare::Ge || getResetAt() != Moment::Now))
     return emitOpError("expects compare ge and reset subtract at now with "
                        "'multi_spike', got compare ")
            << stringifyCompare(getCompare()) << " and reset "
@@ -86,7 +87,8 @@ LogicalResult DelayOp::verify() {
     return success();
   auto steps = cast<RankedTensorType>(getSteps().getType());
   if (!isSuffix(steps.getShape(), input.getShape()))
-    return emitOpError("expects 'steps' to have a shape that ends the shape of ")
+    return emitOpError(
+               "expects 'steps' to have a shape that ends the shape of ")
            << input << ", got " << steps;
   return success();
 }
