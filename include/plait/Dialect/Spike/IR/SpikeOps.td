@@ -77,8 +77,8 @@ def Spike_LifOp : Spike_NeuronOp<"lif",
     `v_leak` `(` $v_leak `:` type($v_leak) `)`
     `v_threshold` `(` $v_threshold `:` type($v_threshold) `)`
     (`v_reset` `(` $v_reset^ `:` type($v_reset) `)`)?
-    `dt` $dt `integrator` $integrator `compare` $compare
-    `reset` $reset `at` $reset_at (`multi_spike` $multi_spike^)?
+    `dt` $dt `integrator` `` $integrator `compare` `` $compare
+    `reset` `` $reset `at` `` $reset_at (`multi_spike` $multi_spike^)?
     attr-dict `:` type($v)
   }];
 }
@@ -102,7 +102,7 @@ def Spike_LiOp : Spike_NeuronOp<"li", [AllTypesMatch<["current", "v", "nextV"]>]
   let assemblyFormat = [{
     $current `,` $v `tau` `(` $tau `:` type($tau) `)` `r` `(` $r `:` type($r) `)`
     `v_leak` `(` $v_leak `:` type($v_leak) `)`
-    `dt` $dt `integrator` $integrator attr-dict `:` type($v)
+    `dt` $dt `integrator` `` $integrator attr-dict `:` type($v)
   }];
 }
 
