@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "plait/InitAll.h"
 #include "plait/Target/Object.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -70,6 +71,6 @@ void plait::registerToManifestTranslation() {
       "mlir-to-manifest",
       "print the signatures of the public functions as JSON",
       translateToManifest, [](DialectRegistry &registry) {
-        mlir::registerAllDialects(registry);
+        plait::registerAllDialects(registry);
       });
 }
