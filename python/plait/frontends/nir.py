@@ -74,7 +74,7 @@ class _Writer:
         self.shapes: dict[str, tuple[int, ...] | None] = {}
         self.weights: list[np.ndarray] = []
         self.arguments: list[str] = []
-        self.used: set[str] = set()
+        self.used = {"%batch", "%c0", "%c1", "%end", "%t", "%time", "%zero"}
         self.before: list[str] = []  # lines ahead of the loop
         self.lines: list[str] = []  # lines of the loop's body
         self.carried: list[list[str]] = []  # [argument, initial value, type, next value]
@@ -87,7 +87,7 @@ class _Writer:
     def fresh(self, hint: str) -> str:
         """An SSA name that nothing else has."""
         base = "%" + "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
-        if base[1].isdigit():
+        if not base[1:] or base[1].isdigit():
             base = "%n" + base[1:]
         name, count = base, 1
         while name in self.used:
