@@ -45,7 +45,7 @@ class Convention:
     reset_value: bool = False
 
 
-#: Every convention here reproduces a published trace; see test/python/test_nir.py.
+#: Every convention here reproduces a published trace; see test/python/frontends/test_nir.py.
 CONVENTIONS = {
     # NIR's equations by forward Euler, as Norse and SpiNNaker2 step them.
     "nir": Convention("euler", "gt", "value", gain=True, leak=True, reset_value=True),

@@ -1,5 +1,5 @@
 // What from_nir makes of test/python/data/recurrent.nir (dt=1e-3, convention "nir"): a recurrent
-// population, a delay of two steps and a read-out. test/python/test_nir.py compares it.
+// population, a delay of two steps and a read-out. test/python/frontends/test_nir.py compares it.
 //
 // RUN: plait-opt %s --plait-import --plait-strand --plait-opt --plait-lowered-reference \
 // RUN:   | FileCheck %s --implicit-check-not=spike.
@@ -7,7 +7,7 @@
 // RUN:   --plait-target-cpu | FileCheck %s --check-prefix=LLVM
 
 // CHECK: scf.for
-// LLVM: llvm.func @plait_main
+// LLVM: llvm.func @main
 
 func.func @main(%l_w_rec_weight: tensor<4x4xf32>, %l_w_rec_bias: tensor<4xf32>, %fc_weight: tensor<6x4xf32>, %fc_bias: tensor<4xf32>, %l_lif_tau: tensor<4xf32>, %l_lif_r: tensor<f32>, %l_lif_v_leak: tensor<f32>, %l_lif_v_threshold: tensor<f32>, %l_lif_v_reset: tensor<f32>, %read_tau: tensor<f32>, %read_r: tensor<f32>, %read_v_leak: tensor<f32>, %in_in: tensor<?x?x6xf32>) -> (tensor<?x?x4xf32>) {
   %c0 = arith.constant 0 : index

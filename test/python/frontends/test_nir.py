@@ -1,5 +1,6 @@
 """plait.from_nir against published traces and a plain float64 simulation."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import plait
 
 nir = pytest.importorskip("nir")
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 PAPER = DATA / "nir-paper"
 
 
@@ -25,9 +26,7 @@ def lif(n, **fields):
 def graph(nodes, *paths):
     """A graph with the edges along each space-separated path of names."""
     names = [path.split() for path in paths]
-    return nir.NIRGraph(
-        nodes, [edge for path in names for edge in zip(path, path[1:], strict=False)]
-    )
+    return nir.NIRGraph(nodes, [edge for path in names for edge in pairwise(path)])
 
 
 def io(n, m):
@@ -238,7 +237,7 @@ def test_several_spikes_in_one_step():
 
 def test_committed_import():
     """If this moves, the nir package or the importer changed what a file means."""
-    committed = (Path(__file__).parents[1] / "Integration" / "spike" / "recurrent.mlir").read_text()
+    committed = (Path(__file__).parents[2] / "Integration" / "spike" / "recurrent.mlir").read_text()
     body = committed[committed.index("func.func @main") :]
     module = plait.from_nir(DATA / "recurrent.nir", dt=1e-3, convention="nir")
     assert module.text == body, f"nir {nir.version}"
