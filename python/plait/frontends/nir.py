@@ -7,7 +7,7 @@ import numpy as np
 
 from plait.errors import FrontendError
 from plait.frontends.nir_conventions import CONVENTIONS
-from plait.frontends.nir_graph import Graph, kind, listing, read
+from plait.frontends.nir_graph import NEURONS, Graph, kind, listing, read
 from plait.module import Module, TensorSpec
 
 
@@ -37,7 +37,7 @@ def from_nir(
             hold it either, and spikes depend on it.
         time_steps: the number of steps, or None to take any.
         batch: the number of independent samples, or None to take any.
-        observe: names of LIF and LI nodes whose potential after each step is
+        observe: names of neuron nodes whose potential after each step is
             a further result, in this order.
 
     Raises:
@@ -53,8 +53,8 @@ def from_nir(
         raise FrontendError(f"expects a positive 'dt', got {dt!r}")
     graph = read(path_or_graph)
     for name in observe:
-        if name not in graph.nodes or kind(graph.nodes[name]) not in ("LIF", "LI"):
-            potentials = {n: v for n, v in graph.nodes.items() if kind(v) in ("LIF", "LI")}
+        if name not in graph.nodes or kind(graph.nodes[name]) not in NEURONS:
+            potentials = {n: v for n, v in graph.nodes.items() if kind(v) in NEURONS}
             raise FrontendError(f"cannot observe '{name}'; potentials: {listing(potentials)}")
     return _Writer(graph, float(dt), convention, time_steps, batch).write(tuple(observe))
 
@@ -118,8 +118,8 @@ class _Writer:
             found = tuple(int(s) for s in np.atleast_1d(node.input_type["input"]))
         else:
             found = ()
-            field = {"LIF": "tau", "LI": "tau", "Scale": "scale", "Delay": "delay",
-                     "Threshold": "threshold"}.get(kind(node))  # fmt: skip
+            field = {"LIF": "r", "LI": "r", "CubaLIF": "r", "CubaLI": "r", "Scale": "scale",
+                     "Delay": "delay", "Threshold": "threshold"}.get(kind(node))  # fmt: skip
             if field:
                 found = np.shape(getattr(node, field))
             if not found:
@@ -232,18 +232,14 @@ class _Writer:
             total = result
         return total
 
-    def neuron_operands(self, name: str) -> tuple[str, str]:
-        """Checks the parameters of a neuron; the operands it shares with LI, and its potential."""
-        node, convention, shape = self.graph.nodes[name], self.convention, self.shape(name)
-        tau, r = np.asarray(node.tau, np.float64), np.asarray(node.r, np.float64)
+    def membrane(self, name: str) -> tuple[str, str]:
+        """The operands of a neuron's potential, and the potential."""
+        node, convention = self.graph.nodes[name], self.convention
+        cuba = kind(node).startswith("Cuba")
+        tau = np.asarray(node.tau_mem if cuba else node.tau, np.float64)
+        r = np.asarray(node.r, np.float64)
         where = f"node '{name}' ({kind(node)})"
-        if not (tau > 0).all():
-            raise FrontendError(f"{where} expects a positive 'tau', got {tau.min()}")
-        if convention.integrator == "euler" and (tau < self.dt).any():
-            raise FrontendError(
-                f"{where} has a tau of {tau.min():g}, shorter than the step dt={self.dt:g}, "
-                "which forward Euler cannot follow; are both in the same unit?"
-            )
+        self.check_tau(name, tau)
         if not convention.leak and np.any(node.v_leak):
             raise FrontendError(f"{where} has a v_leak, which '{self.name}' does not have")
         ratio = self.dt / tau
@@ -255,18 +251,59 @@ class _Writer:
             )
         if convention.ungained:
             r = 1 / ratio
-        operands = []
-        for field, array in (("tau", tau), ("r", r), ("v_leak", node.v_leak)):
-            value, type_ = self.parameter(name, field, array)
+        operands, v = self.integrator(name, "v", tau, r, node.v_leak)
+        self.potentials[name] = self.carried[-1][3]
+        return operands, v
+
+    def check_tau(self, name: str, tau) -> None:
+        """Raises where a time constant cannot be stepped."""
+        where = f"node '{name}' ({kind(self.graph.nodes[name])})"
+        if not (tau > 0).all():
+            raise FrontendError(f"{where} expects a positive 'tau', got {tau.min()}")
+        if self.convention.integrator == "euler" and (tau < self.dt).any():
+            raise FrontendError(
+                f"{where} has a tau of {tau.min():g}, shorter than the step dt={self.dt:g}, "
+                "which forward Euler cannot follow; are both in the same unit?"
+            )
+
+    def integrator(self, name: str, hint: str, tau, r, leak) -> tuple[str, str]:
+        """The operands of an integrator, and its state, which starts at ``leak``."""
+        shape, operands = self.shape(name), []
+        prefix = name if hint == "v" else f"{name}_{hint}"
+        for field, array in (("tau", tau), ("r", r), ("v_leak", leak)):
+            value, type_ = self.parameter(prefix, field, array)
             operands.append(f"{field}({value} : {type_})")
-        if np.any(node.v_leak):
+        if np.any(leak):
             rank = 0 if type_ == "tensor<f32>" else len(shape)
             rest = self.spread(self.before, value, type_, rank, shape)
         else:
             rest, _ = self.zeros(self.before, shape)
-        potential = self.carry(f"{name}_v", rest, self.state(shape))
-        potential[3] = self.potentials[name] = self.fresh(f"{name}_v_next")
-        return " ".join(operands), potential[0]
+        state = self.carry(f"{name}_{hint}", rest, self.state(shape))
+        state[3] = self.fresh(f"{name}_{hint}_next")
+        return " ".join(operands), state[0]
+
+    def emit_li(self, name: str, x: str, operands: str, state: str, out: str) -> None:
+        """Writes one step of a leaky integrator."""
+        self.lines.append(
+            f"{out} = spike.li {x}, {state} {operands} dt {self.dt!r} "
+            f"integrator {self.convention.integrator} : {self.state(self.shape(name))}"
+        )
+
+    def synapse(self, name: str, x: str) -> str:
+        """The current of a Cuba node after this step's input: a leaky integrator."""
+        node = self.graph.nodes[name]
+        if not self.convention.cuba:
+            able = ", ".join(n for n, c in CONVENTIONS.items() if c.cuba)
+            raise FrontendError(
+                f"convention '{self.name}' has no {kind(node)} (node '{name}'); "
+                f"those that have: {able}"
+            )
+        tau = np.asarray(node.tau_syn, np.float64)
+        self.check_tau(name, tau)
+        operands, current = self.integrator(name, "i", tau, node.w_in, np.zeros_like(tau))
+        out = self.carried[-1][3]
+        self.emit_li(name, x, operands, current, out)
+        return out
 
     def emit(self, name: str) -> str:
         """Writes a node; the name of its output."""
@@ -313,31 +350,30 @@ class _Writer:
             write(f"{out} = tensor.collapse_shape {x} {groups} : {self.state(given)} into {type_}")
         elif kind(node) == "Delay":
             self.emit_delay(name, x, out)
-        elif kind(node) == "LI":
-            operands, v = self.neuron_operands(name)
-            write(
-                f"{self.potentials[name]} = spike.li {x}, {v} {operands} "
-                f"dt {self.dt!r} integrator {self.convention.integrator} : {type_}"
-            )
+        elif kind(node) in ("LI", "CubaLI"):
+            x = self.synapse(name, x) if kind(node) == "CubaLI" else x
+            operands, v = self.membrane(name)
+            self.emit_li(name, x, operands, v, self.potentials[name])
             return self.potentials[name]
         else:
+            x = self.synapse(name, x) if kind(node) == "CubaLIF" else x
             self.emit_lif(name, x, out)
         return out
 
     def emit_lif(self, name: str, x: str, out: str) -> None:
-        """Writes a LIF node with the arithmetic of the convention."""
+        """Writes a firing neuron with the arithmetic of the convention."""
         node, c = self.graph.nodes[name], self.convention
-        operands, v = self.neuron_operands(name)
+        operands, v = self.membrane(name)
         threshold, type_ = self.parameter(name, "v_threshold", node.v_threshold)
         operands += f" v_threshold({threshold} : {type_})"
         if not c.reset_value and np.any(node.v_reset):
             raise FrontendError(
-                f"node '{name}' (LIF) has a v_reset, which '{self.name}' does not have"
+                f"node '{name}' ({kind(node)}) has a v_reset, which '{self.name}' does not have"
             )
         if c.multi_spike and not (np.asarray(node.v_threshold) > 0).all():
             raise FrontendError(
-                f"node '{name}' (LIF) expects a positive 'v_threshold' where a neuron may fire "
-                f"several times in a step, got {np.min(node.v_threshold):g}"
+                f"node '{name}' ({kind(node)}) expects a positive 'v_threshold' where a "
+                f"neuron may fire several times in a step, got {np.min(node.v_threshold):g}"
             )
         if c.reset == "value":
             reset, type_ = self.parameter(name, "v_reset", node.v_reset)

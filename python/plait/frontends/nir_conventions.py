@@ -30,6 +30,8 @@ class Convention:
         gain: the simulator reads ``r``; else it must be 1, or what ``ungained``
             gives.
         leak: the simulator has a ``v_leak`` other than zero.
+        cuba: CubaLI and CubaLIF run as two LI steps, or LI and LIF: the current
+            first, then the membrane with the new current.
         reset_value: the simulator has a ``v_reset`` other than zero.
     """
 
@@ -42,17 +44,18 @@ class Convention:
     ungained: Callable[[float], float] | None = None
     gain: bool = False
     leak: bool = False
+    cuba: bool = False
     reset_value: bool = False
 
 
 #: Every convention here reproduces a published trace; see test/python/frontends/test_nir.py.
 CONVENTIONS = {
     # NIR's equations by forward Euler, as Norse and SpiNNaker2 step them.
-    "nir": Convention("euler", "gt", "value", gain=True, leak=True, reset_value=True),
+    "nir": Convention("euler", "gt", "value", gain=True, leak=True, cuba=True, reset_value=True),
     "norse": Convention("euler", "gt", "value", leak=True),
     # NIR's equations exactly, for a current held over the step (as Nengo).
     "exponential": Convention("exponential", "gt", "value", gain=True, leak=True, reset_value=True),
-    "snntorch": Convention("euler", "gt", "value", gain=True),
+    "snntorch": Convention("euler", "gt", "value", gain=True, cuba=True),
     "sinabs": Convention("impulse", "ge", "subtract", multi_spike=True, ungained=lambda k: 1.0),
     "rockpool": Convention(
         "impulse", "ge", "subtract", multi_spike=True, ungained=lambda k: math.exp(-k) / k

@@ -6,10 +6,10 @@ from pathlib import Path
 from plait.errors import FrontendError
 
 #: Nodes with a potential that a loop carries.
-NEURONS = ("LIF", "LI")
+NEURONS = ("LIF", "LI", "CubaLIF", "CubaLI")
 SUPPORTED = (
-    "Affine", "Delay", "Flatten", "Input", "LI", "LIF", "Linear", "NIRGraph", "Output",
-    "Scale", "Threshold",
+    "Affine", "CubaLI", "CubaLIF", "Delay", "Flatten", "Input", "LI", "LIF", "Linear",
+    "NIRGraph", "Output", "Scale", "Threshold",
 )  # fmt: skip
 
 

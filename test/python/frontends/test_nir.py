@@ -205,6 +205,56 @@ def test_scale_threshold_flatten_and_sum():
     np.testing.assert_array_equal(got, expected.astype(np.float32))
 
 
+@pytest.mark.parametrize("convention", ["nir", "snntorch"])
+def test_braille_net_of_the_nir_paper(convention):
+    """38 recurrent and 7 CubaLIF neurons, trained on braille (task 3 of the paper)."""
+    path, dt = PAPER / "braille_noDelay_bias_zero.nir", 1e-4
+    nodes = nir.read(path, type_check=False).nodes
+    x = (np.random.default_rng(2).random((256, 2, 12)) < 0.1).astype(float)
+
+    def cuba(layer, currents, recurrent=None):
+        batch, n = currents.shape[1:]
+        i, v, z = np.zeros((3, batch, n))
+        spikes, potentials, margin = [], [], np.inf
+        for t in range(len(currents)):
+            s = currents[t]
+            if recurrent is not None:
+                s = s + z @ recurrent.weight.T + recurrent.bias
+            i = i + dt / layer.tau_syn * (layer.w_in * s - i)
+            v = v + dt / layer.tau_mem * (layer.v_leak - v + layer.r * i)
+            margin = min(margin, np.abs(v - layer.v_threshold).min())
+            z = (v > layer.v_threshold).astype(float)
+            v = np.where(z > 0, layer.v_reset, v)
+            spikes.append(z)
+            potentials.append(v)
+        # Rounding to f32, bounded below, cannot move a spike.
+        assert margin > 1e-4
+        return np.stack(spikes), np.stack(potentials)
+
+    hidden, v1 = cuba(
+        nodes["lif1.lif"], x @ nodes["fc1"].weight.T + nodes["fc1"].bias, nodes["lif1.w_rec"]
+    )
+    expected, v2 = cuba(nodes["lif2"], hidden @ nodes["fc2"].weight.T + nodes["fc2"].bias)
+    assert hidden.sum() > 100 and expected.sum() > 1000
+    spikes, got1, got2 = run(path, x, dt=dt, convention=convention, observe=["lif1.lif", "lif2"])
+    np.testing.assert_array_equal(spikes, expected)
+    np.testing.assert_allclose(got1, v1, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(got2, v2, rtol=0, atol=1e-4)
+
+
+def test_cuba_li():
+    x = np.random.default_rng(8).normal(size=(20, 3, 2))
+    node = nir.CubaLI(full(2, 2e-3), full(2, 5e-3), full(2, 1.5), np.array([0.1, 0]), full(2, 0.7))
+    got = run(graph({**io(2, 2), "li": node}, "in li out"), x)
+    i, v = np.zeros((3, 2)), np.broadcast_to(node.v_leak, (3, 2))
+    for t in range(20):
+        i = i + 0.5 * (0.7 * x[t] - i)
+        v = v + 0.2 * (node.v_leak - v + 1.5 * i)
+        np.testing.assert_allclose(got[t], v, atol=1e-6)
+    message = error(graph({**io(2, 2), "li": node}, "in li out"), convention="sinabs")
+    assert "convention 'sinabs' has no CubaLI (node 'li')" in message
+
+
 @pytest.mark.parametrize("convention", ["nir", "exponential", "sinabs"])
 def test_leaky_integrator(convention):
     tau = np.array([4e-3, 1e-2])
@@ -252,7 +302,7 @@ def error(net, **options):
 def test_unsupported_nodes_are_listed():
     nodes = {**io(2, 2), "a": nir.I(full(2, 1)), "b": nir.IF(full(2, 1), full(2, 1))}
     message = error(graph(nodes, "in a b out"))
-    assert "'a' (I), 'b' (IF)" in message and "supported types: Affine, Delay" in message
+    assert "'a' (I), 'b' (IF)" in message and "supported types: Affine, CubaLI" in message
 
 
 def test_unknown_convention_and_dt():
