@@ -70,7 +70,6 @@ void plait::registerToManifestTranslation() {
   TranslateFromMLIRRegistration registration(
       "mlir-to-manifest",
       "print the signatures of the public functions as JSON",
-      translateToManifest, [](DialectRegistry &registry) {
-        plait::registerAllDialects(registry);
-      });
+      translateToManifest,
+      [](DialectRegistry &registry) { plait::registerAllDialects(registry); });
 }
