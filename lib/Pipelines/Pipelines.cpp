@@ -46,6 +46,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
 }
 
 void plait::buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(plait::createConvertSpikeToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
 }
@@ -56,6 +57,9 @@ static void buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
+  // A loop may carry a value that its body computes anew (the last spikes of
+  // a recurrent population).
+  options.allowReturnAllocsFromLoops = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));

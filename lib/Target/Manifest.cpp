@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "plait/InitAll.h"
 #include "plait/Target/Object.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -69,7 +70,6 @@ void plait::registerToManifestTranslation() {
   TranslateFromMLIRRegistration registration(
       "mlir-to-manifest",
       "print the signatures of the public functions as JSON",
-      translateToManifest, [](DialectRegistry &registry) {
-        mlir::registerAllDialects(registry);
-      });
+      translateToManifest,
+      [](DialectRegistry &registry) { plait::registerAllDialects(registry); });
 }

@@ -15,6 +15,7 @@ _HOMES = {
     "TensorSpec": "plait.module",
     "compile": "plait.compiler",
     "load": "plait.executable",
+    "from_nir": "plait.frontends.nir",
     "from_torch": "plait.frontends.torch",
     "ArgumentError": "plait.errors",
     "CheckError": "plait.errors",

@@ -35,4 +35,20 @@ def ConvertLinalgContractionsToVector
                            "::mlir::vector::VectorDialect"];
 }
 
+def ConvertSpikeToLinalg : Pass<"convert-spike-to-linalg"> {
+  let summary = "the reference meaning of the spike ops";
+  let description = [{
+    One time step of a population becomes one elementwise `linalg.generic`
+    that updates the potential in place, a delay line becomes slices. The
+    arithmetic is the one in the documentation of the attributes, term by term
+    and in the element type of the state.
+
+    Example: test/Conversion/SpikeToLinalg/convert-spike-to-linalg.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // PLAIT_CONVERSION_PASSES_TD

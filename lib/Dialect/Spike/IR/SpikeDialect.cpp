@@ -1,7 +1,8 @@
-//===- SpikeDialect.cpp - registration of the spike dialect -------------------===//
+//===- SpikeDialect.cpp - registration of the spike dialect
+//-------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +25,10 @@ using namespace plait::spike;
 #include "plait/Dialect/Spike/IR/SpikeTypes.cpp.inc"
 
 void SpikeDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "plait/Dialect/Spike/IR/SpikeAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "plait/Dialect/Spike/IR/SpikeOps.cpp.inc"

@@ -17,4 +17,60 @@ class Spike_Attr<string name, string attrMnemonic, list<Trait> traits = []>
   let mnemonic = attrMnemonic;
 }
 
+class Spike_Enum<string name, string summary,
+                 list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::plait::spike";
+  let genSpecializedAttr = 0;
+}
+
+class Spike_EnumAttr<EnumAttrInfo info, string attrMnemonic>
+    : EnumAttr<Spike_Dialect, info, attrMnemonic>;
+
+def Spike_Integrator : Spike_Enum<"Integrator",
+    "how the membrane equation is stepped", [
+      I32EnumAttrCase<"Euler", 0, "euler">,
+      I32EnumAttrCase<"Exponential", 1, "exponential">,
+      I32EnumAttrCase<"Impulse", 2, "impulse">]>;
+def Spike_IntegratorAttr : Spike_EnumAttr<Spike_Integrator, "integrator"> {
+  let description = [{
+    One step of `tau dv/dt = (v_leak - v) + r x`, with `a = exp(-dt / tau)`:
+
+    | case | next potential | who |
+    |---|---|---|
+    | `euler` | `v + dt/tau ((v_leak - v) + r x)` | Norse, snnTorch, Spyx |
+    | `exponential` | `w + a (v - w)`, `w = v_leak + r x` | Nengo, NEST: exact for a current held over the step |
+    | `impulse` | `v_leak + a (v - v_leak) + dt/tau r x` | Sinabs, Rockpool: exact for a current that arrives at the end of the step |
+  }];
+}
+
+def Spike_Compare : Spike_Enum<"Compare",
+    "when a potential counts as over the threshold", [
+      I32EnumAttrCase<"Gt", 0, "gt">, I32EnumAttrCase<"Ge", 1, "ge">]>;
+def Spike_CompareAttr : Spike_EnumAttr<Spike_Compare, "compare"> {
+  let description = [{
+    `gt`: `v > v_threshold`, `ge`: `v >= v_threshold`. A NaN never fires.
+  }];
+}
+
+def Spike_Reset : Spike_Enum<"Reset",
+    "what a spike does to the potential", [
+      I32EnumAttrCase<"Value", 0, "value">,
+      I32EnumAttrCase<"Subtract", 1, "subtract">]>;
+def Spike_ResetAttr : Spike_EnumAttr<Spike_Reset, "reset"> {
+  let description = [{
+    `value`: the potential becomes `v_reset`. `subtract`: `v_threshold` is
+    taken off it once per spike.
+  }];
+}
+
+def Spike_Moment : Spike_Enum<"Moment", "the step of a reset", [
+      I32EnumAttrCase<"Now", 0, "now">, I32EnumAttrCase<"Next", 1, "next">]>;
+def Spike_MomentAttr : Spike_EnumAttr<Spike_Moment, "moment"> {
+  let description = [{
+    `now`: in the step that fires. `next`: one step later, after the
+    integration, because the stored potential was over the threshold.
+  }];
+}
+
 #endif // PLAIT_DIALECT_SPIKE_IR_SPIKEATTRS_TD

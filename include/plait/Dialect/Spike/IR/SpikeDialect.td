@@ -14,6 +14,13 @@ def Spike_Dialect : Dialect {
   let name = "spike";
   let cppNamespace = "::plait::spike";
   let summary = "Spiking neurons over explicit time.";
+  let description = [{
+    A spiking network is a loop over time steps. State (membrane potentials,
+    delay lines, the last spikes of a recurrent population) is a tensor that
+    the loop carries; an op takes the state in and gives the next state back.
+    Synapses are ordinary linear algebra on tensors and have no op here.
+  }];
+  let useDefaultAttributePrinterParser = 1;
 }
 
 #endif // PLAIT_DIALECT_SPIKE_IR_SPIKEDIALECT_TD

@@ -1,0 +1,52 @@
+// RUN: plait-opt %s --verify-roundtrip | FileCheck %s
+
+// CHECK-LABEL: func @lif
+func.func @lif(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %p: tensor<8xf32>)
+    -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  // CHECK: spike.lif %{{.*}}, %{{.*}} tau(%{{[a-z0-9]+}} : tensor<f32>) r(%{{[a-z0-9]+}} : tensor<8xf32>)
+  // CHECK-SAME: v_leak(%{{[a-z0-9]+}} : tensor<f32>) v_threshold(%{{[a-z0-9]+}} : tensor<8xf32>)
+  // CHECK-SAME: v_reset(%{{[a-z0-9]+}} : tensor<f32>) dt 1.000000e-04 integrator euler
+  // CHECK-SAME: compare gt reset value at now : tensor<4x8xf32>
+  %z, %v1 = spike.lif %x, %v tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
+      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>) v_reset(%s : tensor<f32>)
+      dt 1.0e-4 integrator euler compare gt reset value at now : tensor<4x8xf32>
+  // CHECK: spike.lif {{.*}} integrator impulse compare ge reset subtract at now multi_spike : tensor<4x8xf32>
+  %z2, %v2 = spike.lif %z, %v1 tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
+      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>)
+      dt 1.0 integrator impulse compare ge reset subtract at now multi_spike : tensor<4x8xf32>
+  // CHECK: spike.lif {{.*}} integrator exponential compare gt reset subtract at next : tensor<4x8xf32>
+  %z3, %v3 = spike.lif %z2, %v2 tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
+      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>)
+      dt 1.0 integrator exponential compare gt reset subtract at next : tensor<4x8xf32>
+  return %z3, %v3 : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func @li
+func.func @li(%x: tensor<?x2x3xf64>, %v: tensor<?x2x3xf64>, %p: tensor<2x3xf64>) -> tensor<?x2x3xf64> {
+  // CHECK: spike.li %{{.*}}, %{{.*}} tau(%{{[a-z0-9]+}} : tensor<2x3xf64>) r(%{{[a-z0-9]+}} : tensor<2x3xf64>)
+  // CHECK-SAME: v_leak(%{{[a-z0-9]+}} : tensor<2x3xf64>) dt 1.000000e-03 integrator exponential : tensor<?x2x3xf64>
+  %v1 = spike.li %x, %v tau(%p : tensor<2x3xf64>) r(%p : tensor<2x3xf64>)
+      v_leak(%p : tensor<2x3xf64>) dt 1.0e-3 integrator exponential : tensor<?x2x3xf64>
+  return %v1 : tensor<?x2x3xf64>
+}
+
+// CHECK-LABEL: func @delay
+func.func @delay(%x: tensor<?x8xf32>, %b: tensor<3x?x8xf32>, %d: tensor<8xi64>)
+    -> (tensor<?x8xf32>, tensor<3x?x8xf32>) {
+  // CHECK: spike.delay %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<3x?x8xf32>
+  %y, %b1 = spike.delay %x, %b : tensor<?x8xf32>, tensor<3x?x8xf32>
+  // CHECK: spike.delay %{{.*}}, %{{.*}} steps(%{{[a-z0-9]+}} : tensor<8xi64>) : tensor<?x8xf32>, tensor<3x?x8xf32>
+  %z, %b2 = spike.delay %y, %b1 steps(%d : tensor<8xi64>) : tensor<?x8xf32>, tensor<3x?x8xf32>
+  return %z, %b2 : tensor<?x8xf32>, tensor<3x?x8xf32>
+}
+
+// CHECK-LABEL: func @attributes
+// CHECK-SAME: #spike<integrator impulse>
+// CHECK-SAME: #spike<compare ge>
+// CHECK-SAME: #spike<reset subtract>
+// CHECK-SAME: #spike<moment next>
+func.func @attributes() attributes {
+    a = #spike<integrator impulse>, b = #spike<compare ge>, c = #spike<reset subtract>,
+    d = #spike<moment next>} {
+  return
+}

@@ -1,0 +1,98 @@
+"""Every combination of a neuron's numerics, executed, against NumPy in the same precision."""
+
+import numpy as np
+import pytest
+
+import plait
+
+RESETS = [
+    ("gt", "value", "now", ""), ("ge", "value", "now", ""), ("gt", "subtract", "now", ""),
+    ("ge", "subtract", "now", ""), ("gt", "subtract", "next", ""), ("ge", "subtract", "next", ""),
+    ("ge", "subtract", "now", "multi_spike"),
+]  # fmt: skip
+
+
+def specification(dtype, dt, integrator, compare, reset, at, multi, x, v, tau, r, leak, th, rs):
+    """The tables of the op's documentation, term by term."""
+    ratio = dtype(dt) / tau
+    a = np.exp(-ratio)
+    if integrator == "euler":
+        u = v + ratio * ((leak - v) + r * x)
+    elif integrator == "impulse":
+        u = leak + a * (v - leak) + ratio * (r * x)
+    else:
+        w = leak + r * x
+        u = w + a * (v - w)
+    over = np.greater if compare == "gt" else np.greater_equal
+    if at == "next":
+        w = u - over(v, th) * th
+        return over(w, th).astype(dtype), w
+    fired = over(u, th)
+    if reset == "value":
+        return fired.astype(dtype), np.where(fired, rs, u)
+    n = np.where(fired, np.floor(u / th), 0) if multi else fired
+    return n.astype(dtype), u - n * th
+
+
+@pytest.mark.parametrize("integrator", ["euler", "exponential", "impulse"])
+@pytest.mark.parametrize("element", ["f32", "f64"])
+def test_lif_equals_its_specification(element, integrator):
+    dtype = {"f32": np.float32, "f64": np.float64}[element]
+    state, neuron, scalar = (f"tensor<{s}{element}>" for s in ("?x64x", "64x", ""))
+    body, results = [], []
+    for k, (compare, reset, at, multi) in enumerate(RESETS):
+        own = f"v_reset(%rs : {scalar})" if reset == "value" else ""
+        body.append(
+            f"%z{k}, %n{k} = spike.lif %x, %v tau(%tau : {neuron}) r(%r : {neuron}) "
+            f"v_leak(%l : {scalar}) v_threshold(%th : {neuron}) {own} dt 0.25 "
+            f"integrator {integrator} compare {compare} reset {reset} at {at} {multi} : {state}"
+        )
+        results += [f"%z{k}", f"%n{k}"]
+    types = ", ".join([state] * len(results))
+    text = (
+        f"func.func @main(%x: {state}, %v: {state}, %tau: {neuron}, %r: {neuron}, %l: {scalar}, "
+        f"%th: {neuron}, %rs: {scalar}) -> ({types}) {{\n"
+        + "\n".join(body)
+        + f"\nreturn {', '.join(results)} : {types}\n}}"
+    )
+    rng = np.random.default_rng(0)
+    # A lattice of potentials, so that many lie on the threshold exactly.
+    x, v = (rng.integers(-8, 24, (2, 50, 64)) / 8).astype(dtype)
+    tau, r, th = (rng.choice(c, 64).astype(dtype) for c in ([0.5, 1, 2], [1, 2], [0.25, 1]))
+    leak, rs = dtype(0.25), dtype(-0.5)
+    got = plait.compile(text)(x, v, tau, r, leak, th, rs)
+    for k, numerics in enumerate(RESETS):
+        z, n = specification(dtype, 0.25, integrator, *numerics, x, v, tau, r, leak, th, rs)
+        assert 0.1 < (z > 0).mean() < 0.9
+        # Euler on the lattice is exact; exp may differ in its last bit.
+        slack = 0 if integrator == "euler" else 8 * np.finfo(dtype).eps
+        np.testing.assert_array_equal(got[2 * k], z)
+        np.testing.assert_allclose(got[2 * k + 1], n, rtol=slack, atol=4 * slack)
+    if integrator == "euler":
+        assert (got[0] != got[2]).any(), "no potential lay on its threshold"
+
+
+def test_no_samples_and_no_steps():
+    text = """func.func @main(%x: tensor<?x3xf32>, %b: tensor<2x?x3xf32>)
+        -> (tensor<?x3xf32>, tensor<2x?x3xf32>) {
+      %y, %b1 = spike.delay %x, %b : tensor<?x3xf32>, tensor<2x?x3xf32>
+      return %y, %b1 : tensor<?x3xf32>, tensor<2x?x3xf32>
+    }"""
+    y, b = plait.compile(text)(np.zeros((0, 3), np.float32), np.zeros((2, 0, 3), np.float32))
+    assert y.shape == (0, 3) and b.shape == (2, 0, 3)
+
+
+def test_delay_clamps_its_steps():
+    text = """func.func @main(%x: tensor<1x6xf32>, %b: tensor<3x1x6xf32>, %d: tensor<6xi64>)
+        -> (tensor<1x6xf32>, tensor<3x1x6xf32>) {
+      %y, %b1 = spike.delay %x, %b steps(%d : tensor<6xi64>) : tensor<1x6xf32>, tensor<3x1x6xf32>
+      return %y, %b1 : tensor<1x6xf32>, tensor<3x1x6xf32>
+    }"""
+    line = np.arange(18, dtype=np.float32).reshape(3, 1, 6)
+    x = np.arange(6, dtype=np.float32).reshape(1, 6) + 18
+    steps = np.array([-(2**63), 0, 1, 3, 4, 2**63 - 1])
+    y, shifted = plait.compile(text)(x, line, steps)
+    place = [3, 3, 2, 0, 0, 0]
+    whole = np.concatenate([line, x[None]])
+    np.testing.assert_array_equal(y[0], [whole[p, 0, i] for i, p in enumerate(place)])
+    np.testing.assert_array_equal(shifted, whole[1:])
