@@ -130,15 +130,30 @@ def compile(
     return executable
 
 
-def build(module: Module, target: str, lowered: bytes) -> bytes:
-    """The package of ``module``, lowered to the LLVM dialect, without its weights."""
+def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """What a caller passes to ``@main``, and what it returns.
+
+    Raises:
+        CompileError: the import stage fails, or there is no ``@main`` on tensors
+            of element types that arrays have.
+    """
     imported = lower(module, target, "import").encode()
-    signature = run_tool("plait-translate", ["--mlir-to-manifest"], imported)
-    functions = json.loads(signature)["functions"]
+    printed = run_tool("plait-translate", ["--mlir-to-manifest"], imported)
+    functions = json.loads(printed)["functions"]
     if "main" not in functions:
         raise CompileError(f"expects a public function @main, got {sorted(functions) or 'none'}")
-    inputs = [_spec(item) for item in functions["main"]["inputs"]][len(module.weights) :]
+    inputs = [_spec(item) for item in functions["main"]["inputs"]]
     outputs = [_spec(item) for item in functions["main"]["outputs"]]
+    # A front knows more: unsigned types, names of sizes.
+    return (
+        list(module.inputs or inputs[len(module.weights) :]),
+        list(module.outputs or outputs),
+    )
+
+
+def build(module: Module, target: str, lowered: bytes) -> bytes:
+    """The package of ``module``, lowered to the LLVM dialect, without its weights."""
+    inputs, outputs = signature(module, target)
     code = run_tool("plait-translate", ["--mlir-to-object"], lowered)
     structures = (module.input_structure, module.output_structure)
     manifest = {
@@ -148,8 +163,8 @@ def build(module: Module, target: str, lowered: bytes) -> bytes:
         "target": target,
         "machine": platform.machine(),
         "features": sorted(_ISA & host_features()),
-        "inputs": [spec_to_json(spec) for spec in module.inputs or inputs],
-        "outputs": [spec_to_json(spec) for spec in module.outputs or outputs],
+        "inputs": [spec_to_json(spec) for spec in inputs],
+        "outputs": [spec_to_json(spec) for spec in outputs],
         "ranges": module.ranges,
         "input_structure": structures[0] and structures[0].to_json(),
         "output_structure": structures[1] and structures[1].to_json(),

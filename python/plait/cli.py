@@ -1,0 +1,237 @@
+"""The ``plait`` command."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plait.errors import FrontendError, PlaitError
+
+app = typer.Typer(
+    help="Models to machines that ordinary compilers do not reach.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cache_app = typer.Typer(help="The compile cache.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+ModelFile = Annotated[
+    Path, typer.Argument(help=".mlir, .stablehlo or .nir model", exists=True, dir_okay=False)
+]
+Target = Annotated[str, typer.Option(help="what to compile for")]
+Dt = Annotated[float | None, typer.Option(help=".nir: the length of a time step")]
+Convention = Annotated[str | None, typer.Option(help=".nir: whose arithmetic")]
+
+
+def _module(path: Path, dt, convention):
+    """The module of a model file, by its suffix."""
+    from plait.module import Module
+
+    if path.suffix == ".mlir":
+        return Module(path.read_text())
+    if path.suffix == ".stablehlo":
+        from plait.frontends.jax import from_stablehlo
+
+        return from_stablehlo(path.read_text())
+    if path.suffix == ".nir":
+        from plait.frontends.nir import from_nir
+
+        if dt is None or convention is None:
+            raise FrontendError("a .nir file needs --dt and --convention: it holds neither")
+        return from_nir(path, dt=dt, convention=convention)
+    raise FrontendError(f"expects a .mlir, .stablehlo or .nir file, got '{path.name}'")
+
+
+def _console():
+    from rich.console import Console
+
+    return Console()
+
+
+def _executable(path: Path, target, dt, convention):
+    from plait.compiler import compile
+    from plait.executable import load
+
+    if path.suffix == ".plait":
+        return load(path)
+    return compile(_module(path, dt, convention), target)
+
+
+def _arguments(executable, inputs, seed):
+    """The call's arguments: .npy files first, random arrays for the rest."""
+    import numpy as np
+
+    from plait.verify import random_arguments
+
+    values = random_arguments(executable, seed)
+    for index, name in enumerate(inputs):
+        values[index : index + 1] = [np.load(name, allow_pickle=False)]
+    return values
+
+
+@app.command()
+def check(model: ModelFile, target: Target = "cpu", dt: Dt = None, convention: Convention = None):
+    """Say whether a model can be brought in, and what its calls look like."""
+    from plait.compiler import signature
+
+    inputs, outputs = signature(_module(model, dt, convention), target)
+    print(f"ok: ({', '.join(map(str, inputs))}) -> ({', '.join(map(str, outputs))})")
+
+
+@app.command()
+def compile(
+    model: ModelFile,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="package to write")] = None,
+    target: Target = "cpu",
+    to: Annotated[str | None, typer.Option(help="stop after this stage and print the IR")] = None,
+    dump_stages_to: Annotated[Path | None, typer.Option(help="folder for every stage")] = None,
+    dt: Dt = None,
+    convention: Convention = None,
+):
+    """Compile a model to a package, or show its IR at a stage."""
+    from plait.compiler import compile as compile_module
+
+    module = _module(model, dt, convention)
+    result = compile_module(module, target, to=to, dump_stages_to=dump_stages_to)
+    if isinstance(result, str):
+        print(result)
+        return
+    output = output or model.with_suffix(".plait")
+    result.save(output)
+    print(f"{output}: {result!r}, {os.path.getsize(output)} bytes")
+
+
+@app.command()
+def run(
+    model: Annotated[Path, typer.Argument(help="model or .plait package", exists=True)],
+    inputs: Annotated[list[Path], typer.Option("--input", "-i", help=".npy file")] = (),
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=".npz to write")] = None,
+    seed: Annotated[int, typer.Option(help="of the random arguments without --input")] = 0,
+    target: Target = "cpu",
+    dt: Dt = None,
+    convention: Convention = None,
+):
+    """Run a model or a package once."""
+    import numpy as np
+
+    executable = _executable(model, target, dt, convention)
+    results = executable.run(_arguments(executable, inputs, seed))
+    if output is not None:
+        with open(output, "wb") as file:
+            np.savez(file, *results)
+    for index, result in enumerate(results):
+        print(f"result {index}: {result.dtype}{list(result.shape)}")
+        print(np.array2string(result, threshold=40))
+
+
+@app.command()
+def verify(
+    model: ModelFile,
+    inputs: Annotated[list[Path], typer.Option("--input", "-i", help=".npy file")] = (),
+    each_pass: Annotated[bool, typer.Option(help="find the pass to blame")] = False,
+    target: Target = "cpu",
+    dt: Dt = None,
+    convention: Convention = None,
+):
+    """Compare the fast road with the reference road; exit 1 if they differ."""
+    import numpy as np
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    from plait.verify import verify as verify_module
+
+    args = [np.load(name, allow_pickle=False) for name in inputs] or None
+    module = _module(model, dt, convention)
+    table = Table("what ran", "largest difference", "tolerance", "")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task("reference road")
+        rows = []
+        for row in verify_module(module, args, target=target, each_pass=each_pass):
+            rows.append(row)
+            progress.update(task, description=row.name)
+            verdict = "ok" if row.ok else "[red]differs[/red]"
+            table.add_row(row.name, f"{row.difference:.3g}", f"{row.tolerance:.3g}", verdict)
+    _console().print(table)
+    if wrong := [row for row in rows if not row.ok]:
+        sys.exit(f"{wrong[0].name}: the result changed beyond its tolerance")
+
+
+@app.command()
+def inspect(model: Annotated[Path, typer.Argument(help=".plait package", exists=True)]):
+    """Show what a package holds."""
+    from plait.executable import load
+
+    executable = load(model)
+    manifest = dict(executable.manifest)
+    weights = manifest.pop("weights")
+    print(repr(executable))
+    print(json.dumps(manifest, indent=1))
+    print(f"{len(weights)} weights")
+
+
+@app.command()
+def explain(
+    model: ModelFile,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="page to write")] = None,
+    target: Target = "cpu",
+    dt: Dt = None,
+    convention: Convention = None,
+):
+    """Write an HTML page of what every pass changed."""
+    from plait.explain import explain as explain_module
+
+    output = output or model.with_suffix(".html")
+    changed = explain_module(_module(model, dt, convention), output, target)
+    print(f"{output}: {changed} passes changed something")
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False):
+    """Say what this machine has and lacks; exit 1 if something needed is missing."""
+    from plait.doctor import main as report
+
+    sys.exit(report(as_json))
+
+
+@app.command()
+def demo(
+    tokens: Annotated[int, typer.Option(help="how far the language model continues")] = 40,
+):
+    """Run one real job on every road, checked, with times."""
+    from plait.demo import main as run_demo
+
+    sys.exit(run_demo(tokens))
+
+
+@cache_app.command("info")
+def cache_info():
+    """Where the cache is and what it holds."""
+    from plait import cache
+
+    store = cache.store()
+    print(f"{store.directory}: {len(store)} entries, {store.volume()} of {store.size_limit} bytes")
+
+
+@cache_app.command("clear")
+def cache_clear():
+    """Empty the cache."""
+    from plait import cache
+
+    print(f"{cache.store().clear()} entries removed")
+
+
+def main():
+    """Console script. Expected errors are one message and exit code 1."""
+    try:
+        app()
+    except (PlaitError, OSError) as error:
+        sys.exit(f"plait: {error}")
+
+
+if __name__ == "__main__":
+    main()
