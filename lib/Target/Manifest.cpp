@@ -5,11 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plait/Target/Object.h"
+#include "plait/InitAll.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/InitAllDialects.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
 #include "llvm/Support/JSON.h"
 
@@ -70,6 +69,6 @@ void plait::registerToManifestTranslation() {
       "mlir-to-manifest",
       "print the signatures of the public functions as JSON",
       translateToManifest, [](DialectRegistry &registry) {
-        mlir::registerAllDialects(registry);
+        plait::registerAllDialects(registry);
       });
 }

@@ -93,39 +93,39 @@ struct Emitter : ImplicitLocOpBuilder {
                                  APFloat::getInf(APFloat::IEEEsingle(), true)));
   }
 
-  /// A tensor of `value` with the leading `rank` dimensions of `like`.
-  Value fill(Value like, int64_t rank, Value value);
+  /// A tensor of the leading `rank` dimensions of `like`.
+  Value empty(Value like, int64_t rank, Type element) {
+    SmallVector<OpFoldResult> sizes;
+    for (int64_t i = 0; i < rank; ++i)
+      sizes.push_back(tensor::getMixedSize(*this, getLoc(), like, i));
+    return tensor::EmptyOp::create(*this, sizes, element);
+  }
+  /// `value` once per row of `like`.
+  Value fillRows(Value like, Value value) {
+    Value rows = empty(like, 1, value.getType());
+    return linalg::FillOp::create(*this, value, rows).getResult(0);
+  }
 
   using Body = function_ref<Value(ValueRange)>;
 
   /// Runs `body` over the rows and columns of `inputs` and gives what it
   /// returns. An input of rank 2 is read at (row, column), of rank 1 at (row).
   Value mapElements(Value like, ValueRange inputs, Type element, Body body) {
-    Value out = fill(like, 2, constant(getZero(element)));
-    return generic(inputs, out, body);
+    return generic(inputs, empty(like, 2, element), body);
   }
   Value mapRows(Value like, ValueRange inputs, Type element, Body body) {
-    Value out = fill(like, 1, constant(getZero(element)));
-    return generic(inputs, out, body);
+    return generic(inputs, empty(like, 1, element), body);
   }
   /// Folds every row into one element. The last argument of `body` is what the
   /// row has come to so far, at first `start`.
   Value reduceRows(Value like, ValueRange inputs, Value start, Body body) {
-    return generic(inputs, fill(like, 1, start), body);
+    return generic(inputs, fillRows(like, start), body);
   }
 
-private:
-  TypedAttr getZero(Type type) { return cast<TypedAttr>(getZeroAttr(type)); }
+  /// The same with the tensor that holds the results, whose elements are the
+  /// last arguments of `body`.
   Value generic(ValueRange inputs, Value output, Body body);
 };
-
-Value Emitter::fill(Value like, int64_t rank, Value value) {
-  SmallVector<OpFoldResult> sizes;
-  for (int64_t i = 0; i < rank; ++i)
-    sizes.push_back(tensor::getMixedSize(*this, getLoc(), like, i));
-  Value empty = tensor::EmptyOp::create(*this, sizes, value.getType());
-  return linalg::FillOp::create(*this, value, empty).getResult(0);
-}
 
 Value Emitter::generic(ValueRange inputs, Value output, Body body) {
   auto rankOf = [](Value value) {
@@ -164,7 +164,7 @@ Value isCandidate(Emitter &e, Value logit) {
   return e.compare(arith::CmpFPredicate::OGT, logit, e.minusInfinity());
 }
 
-/// Adds the column's index to the low bits of a place: lower indices first.
+/// The column's index as the low bits of a place: lower indices are higher up.
 Value reversedIndex(Emitter &e) {
   Value column = linalg::IndexOp::create(e, 1);
   return arith::SubIOp::create(
@@ -256,7 +256,7 @@ Value sumRows(Emitter &e, Value values) {
 /// place or above have at least the mass `target`; 0 where the row has less.
 Value selectPlace(Emitter &e, Value places, Value masses, Value target,
                   unsigned bits) {
-  Value start = e.fill(places, 1, e.i64(0));
+  Value start = e.fillRows(places, e.i64(0));
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(e, value);
   };
@@ -273,11 +273,11 @@ Value selectPlace(Emitter &e, Value places, Value masses, Value target,
             e.compare(arith::CmpIPredicate::uge, in[0], e.bitOr(in[2], bit));
         return e.add(in[3], e.select(above, in[1], e.i64(0)));
       });
-  Value next = e.mapRows(
-      places, {reached, target, found}, e.getI64Type(), [&](ValueRange in) {
-        Value enough = e.compare(arith::CmpIPredicate::uge, in[0], in[1]);
-        return e.select(enough, e.bitOr(in[2], bit), in[2]);
-      });
+  // Writes over `found`, so that the loop carries one buffer.
+  Value next = e.generic({reached, target}, found, [&](ValueRange in) {
+    Value enough = e.compare(arith::CmpIPredicate::uge, in[0], in[1]);
+    return e.select(enough, e.bitOr(in[2], bit), in[2]);
+  });
   scf::YieldOp::create(e, next);
   return loop.getResult(0);
 }
