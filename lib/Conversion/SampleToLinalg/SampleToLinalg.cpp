@@ -18,6 +18,7 @@
 #include "plait/Dialect/Sample/IR/Sample.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -309,6 +310,16 @@ Value flagRows(Emitter &e, Value logits, Value tokens) {
   });
 }
 
+/// Places and sums hold for vocabularies below 2^20; a static one is verified.
+void checkVocabulary(Emitter &e, Value logits) {
+  if (!cast<RankedTensorType>(logits.getType()).isDynamicDim(1))
+    return;
+  Value vocabulary = tensor::DimOp::create(e, logits, 1);
+  Value limit = arith::ConstantIndexOp::create(e, lastIndex + 1);
+  Value fits = e.compare(arith::CmpIPredicate::ult, vocabulary, limit);
+  cf::AssertOp::create(e, fits, "sample: expects a vocabulary below 1048576");
+}
+
 //===----------------------------------------------------------------------===//
 // Patterns
 //===----------------------------------------------------------------------===//
@@ -319,6 +330,7 @@ struct LowerTemperature : OpRewritePattern<TemperatureOp> {
                                 PatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     Value logits = op.getLogits();
+    checkVocabulary(e, logits);
     Value place = places(e, logits);
     Value best = bestPlaces(e, place);
     Value result = e.mapElements(
@@ -348,6 +360,7 @@ struct LowerTopK : OpRewritePattern<TopKOp> {
                                 PatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     Value logits = op.getLogits();
+    checkVocabulary(e, logits);
     Value place = places(e, logits);
     Value one =
         e.mapElements(logits, logits, e.getI64Type(), [&](ValueRange in) {
@@ -371,6 +384,7 @@ struct LowerTopP : OpRewritePattern<TopPOp> {
                                 PatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     Value logits = op.getLogits();
+    checkVocabulary(e, logits);
     Value place = places(e, logits);
     Value weight = weights(e, logits);
     Value target =
@@ -446,6 +460,7 @@ struct LowerDraw : OpRewritePattern<DrawOp> {
                                 PatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     Value logits = op.getLogits();
+    checkVocabulary(e, logits);
     Value weight = weights(e, logits);
     Value total = sumRows(e, weight);
     // The first prefix above r is the first that reaches r + 1.
@@ -474,6 +489,7 @@ struct LowerGreedy : OpRewritePattern<GreedyOp> {
                                 PatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     Value logits = op.getLogits();
+    checkVocabulary(e, logits);
     Value best = bestPlaces(e, places(e, logits));
     Value tokens = e.mapRows(logits, best, e.getI32Type(), [&](ValueRange in) {
       Value token = arith::SubIOp::create(e, e.i64(lastIndex),

@@ -3,6 +3,7 @@
 // One f32 division; what is not kept becomes -inf.
 // CHECK-LABEL: func @temperature
 func.func @temperature(%x: tensor<?x?xf32>, %t: tensor<?xf32>) -> tensor<?x?xf32> {
+  // CHECK: cf.assert %{{.*}}, "sample: expects a vocabulary below 1048576"
   // CHECK: arith.maxui %{{.*}} : i64
   // CHECK: arith.divf %{{.*}} : f32
   // CHECK: arith.constant 0xFF800000 : f32
@@ -14,6 +15,7 @@ func.func @temperature(%x: tensor<?x?xf32>, %t: tensor<?xf32>) -> tensor<?x?xf32
 // A count per pass, one pass per bit of the place: 32 of value, 20 of index.
 // CHECK-LABEL: func @top_k
 func.func @top_k(%x: tensor<4x100xf32>, %k: tensor<4xi32>) -> tensor<4x100xf32> {
+  // CHECK-NOT: cf.assert
   // CHECK: %[[BITS:.*]] = arith.constant 52 : index
   // CHECK: scf.for %{{.*}} = %{{.*}} to %[[BITS]]
   // CHECK: iterator_types = ["parallel", "reduction"]

@@ -261,6 +261,12 @@ def test_errors_name_the_argument():
         module(None, 0)
 
 
+def test_a_dynamic_vocabulary_has_the_same_limit():
+    one_op("greedy")(np.zeros((1, (1 << 20) - 1), np.float32))
+    with pytest.raises(plait.PlaitError, match="expects a vocabulary below 1048576"):
+        one_op("greedy")(np.zeros((1, 1 << 20), np.float32))
+
+
 def test_committed_chain_is_what_the_front_makes(request):
     path = request.config.rootpath / "test/Integration/sample/chain.mlir"
     body = [line for line in path.read_text().splitlines() if not line.startswith("//")]

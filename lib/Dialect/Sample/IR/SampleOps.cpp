@@ -1,4 +1,4 @@
-//===- SampleOps.cpp - verifiers and folders of the sample ops ------------------===//
+//===- SampleOps.cpp - verifiers and folders of the sample ops -===//
 //
 // Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
