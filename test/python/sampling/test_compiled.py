@@ -121,6 +121,45 @@ def test_greedy(x):
     np.testing.assert_array_equal(one_op("greedy")(x), expected_pick(reference.greedy, x))
 
 
+def test_weights_to_the_last_bit():
+    """Two candidates, bits on both sides of the first prefix: the token tells the weight."""
+    rng = np.random.default_rng(0)
+    far = -rng.uniform(0, 31, 20_000).astype(np.float32)
+    far[:10_000] = -np.abs(rng.standard_normal(10_000)).astype(np.float32)
+    x = np.stack([np.zeros_like(far), far], axis=1)
+    w = [reference.weights(row).tolist() for row in x]
+    assert w[0][0] == 1 << 44
+    # The least bits whose product with the total has 2**44 in its high half.
+    least = [-(-(1 << 108) // sum(pair)) for pair in w]
+    draw = one_op("draw", "i64")
+    live = [pair[1] > 0 for pair in w]
+    assert sum(live) > 19_000
+    below, _ = draw(x, np.array([u - 1 for u in least], np.uint64).view(np.int64))
+    at, _ = draw(x, np.array([min(u, 2**64 - 1) for u in least], np.uint64).view(np.int64))
+    assert not below.any()
+    assert at.tolist() == [int(one) for one in live]
+
+
+@pytest.mark.parametrize(
+    "row, p, survivors",
+    [
+        ([1, 1], 0.5, [0]),  # exactly one half is enough
+        ([1, 1], np.nextafter(np.float32(0.5), np.float32(1)), [0, 1]),
+        ([0, 0, -30.3], 0.5, [0, 1]),  # the total is odd: one half of it is no integer
+        ([0, 0, 0], 1e-30, [0]),
+        ([0, -1000], 1.0, [0, 1]),  # off, though the second weighs nothing
+        ([0, -1000], np.nextafter(np.float32(1), np.float32(0)), [0]),
+        ([0] * 8192, np.nextafter(np.float32(2.0**-12), np.float32(1)), [0, 1, 2]),
+        ([0] * 8192, 2.0**-12, [0, 1]),
+    ],
+)
+def test_top_p_boundaries(row, p, survivors):
+    x, p = np.array([row], np.float32), np.array([p], np.float32)
+    kept = one_op("top_p", "f32")(x, p)
+    assert np.flatnonzero(kept[0] > -np.inf).tolist() == survivors
+    same(kept, expected(reference.top_p, x, p))
+
+
 @functools.cache
 def random_op():
     ids = ", ".join(f"%{name}: tensor<?xi32>" for name in "abc")
