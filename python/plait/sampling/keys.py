@@ -35,7 +35,15 @@ def rows_of(name: str, value, batch: int, dtype) -> np.ndarray:
             are asked for, or a value that ``dtype`` cannot hold.
     """
     array, dtype = np.asarray(value), np.dtype(dtype)
-    if array.dtype.kind not in ("iu" if dtype.kind in "iu" else "iuf"):
+    if dtype.kind in "iu" and array.dtype.kind in "fO" and array.size:
+        # NumPy makes floats or objects of integers that no one dtype holds.
+        exact = np.asarray(value, object)
+        known = all(type(item) is int for item in exact.flat)
+        array = exact if known else array
+    else:
+        # An empty list is float64 to NumPy.
+        known = not array.size or array.dtype.kind in ("iu" if dtype.kind in "iu" else "iuf")
+    if not known:
         wanted = "integers" if dtype.kind in "iu" else "numbers"
         raise ArgumentError(f"{name}: expects {wanted}, got dtype {array.dtype}")
     if array.shape not in ((), (batch,)):

@@ -177,6 +177,7 @@ def test_simple_sampler_shapes():
     assert SimpleTokenSampler.sample(LOGITS).shape == (4,)
     assert SimpleTokenSampler.sample(LOGITS).dtype == np.int32
     assert SimpleTokenSampler.sample(LOGITS[:0]).shape == (0,)
+    assert SimpleTokenSampler.sample(LOGITS[:0], seed=[], top_k=[], sequence_id=[]).shape == (0,)
     assert isinstance(SimpleTokenSampler.sample(LOGITS[0]), np.int32)
 
 
@@ -195,7 +196,11 @@ def test_omitted_sequence_is_the_row():
         (dict(sequence_id=7), "expects one sequence per row, got 7 for 4 rows"),
         (dict(sequence_id=[1, 2, 2, 3]), "got 2 for 2 rows"),
         (dict(seed=-1), "seed: expects 0 to 18446744073709551615, got -1"),
+        (dict(seed=1 << 64), "seed: expects 0 to 18446744073709551615, got 18446744073709551616"),
         (dict(seed=1.5), "seed: expects integers"),
+        (dict(seed=[1.0, 2.0, 3.0, 4.0]), "seed: expects integers, got dtype float64"),
+        (dict(seed=[None, 1, 2, 3]), "seed: expects integers, got dtype object"),
+        (dict(sequence_id=np.zeros(4)), "sequence_id: expects integers, got dtype float64"),
         (dict(seed=True), "seed: expects integers"),
         (dict(position=1 << 32), "position: expects 0 to 4294967295, got 4294967296"),
         (dict(session_id=[1, 2]), r"session_id: expects a scalar or shape \(4,\), got \(2,\)"),
@@ -235,3 +240,11 @@ def test_seeds_and_ids_reach_the_last_bit():
     top = dict(seed=(1 << 64) - 1, position=(1 << 32) - 1, session_id=(1 << 32) - 1)
     bits = reference.random((1 << 64) - 1, (1 << 32) - 1, 5, (1 << 32) - 1)
     assert SimpleTokenSampler.sample(LOGITS[0], sequence_id=5, **top) == bits >> 61
+
+
+def test_seeds_of_any_size_in_one_list():
+    seeds = [1 << 63, 1, (1 << 64) - 1, 0]
+    tokens = SimpleTokenSampler.sample(LOGITS, seed=seeds)
+    assert tokens.tolist() == [
+        reference.random(seed, 0, row, 0) >> 61 for row, seed in enumerate(seeds)
+    ]
