@@ -228,6 +228,29 @@ def test_order_is_the_chain_s():
     assert (second > -np.inf).tolist() == [[True, True, False, False]]
 
 
+@functools.cache
+def folded(processor, value, element):
+    """A draw behind a processor with a constant, which becomes `sample.greedy`."""
+    return plait.compile(
+        f"""func.func @main(%x: tensor<5x?xf32>, %bits: tensor<5xi64>)
+            -> (tensor<5xi32>, tensor<5xi32>) {{
+          %c = arith.constant dense<{value}> : tensor<5x{element}>
+          %y = sample.{processor} %x, %c : tensor<5x?xf32>, tensor<5x{element}>
+          %t, %f = sample.draw %y, %bits : tensor<5x?xf32>, tensor<5xi64>
+          return %t, %f : tensor<5xi32>, tensor<5xi32>
+        }}"""
+    )
+
+
+@few
+@given(logits(rows=(5,)), words)
+def test_folded_draws(x, bits):
+    for name, value, element in (("temperature", 0.0, "f32"), ("top_k", 1, "i32")):
+        y = expected(lambda row, name=name, v=value: getattr(reference, name)(row, v), x)
+        ours = folded(name, value, element)(x, bits.view(np.int64))
+        np.testing.assert_array_equal(ours, expected_pick(reference.draw, y, bits))
+
+
 def normal(rows, vocab, seed=0):
     return (np.random.default_rng(seed).standard_normal((rows, vocab)) * 3).astype(np.float32)
 
