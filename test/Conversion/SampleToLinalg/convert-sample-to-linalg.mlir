@@ -1,4 +1,16 @@
-// RUN: plait-opt --convert-sample-to-linalg %s | FileCheck %s
+// RUN: plait-opt --convert-sample-to-linalg --split-input-file %s | FileCheck %s
+
+// The greatest place of a row holds its best candidate's index.
+// CHECK-LABEL: func @greedy
+func.func @greedy(%x: tensor<4x100xf32>) -> (tensor<4xi32>, tensor<4xi32>) {
+  // CHECK-NOT: scf.for
+  // CHECK: arith.maxui %{{.*}} : i64
+  // CHECK-NOT: sample.
+  %tokens, %flags = sample.greedy %x : tensor<4x100xf32>
+  return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
+}
+
+// -----
 
 // One f32 division; what is not kept becomes -inf.
 // CHECK-LABEL: func @temperature
@@ -55,14 +67,5 @@ func.func @draw(%x: tensor<4x100xf32>, %bits: tensor<4xi64>) -> (tensor<4xi32>, 
   // CHECK: scf.for %{{.*}} = %{{.*}} to %[[BITS]]
   // CHECK-NOT: sample.
   %tokens, %flags = sample.draw %x, %bits : tensor<4x100xf32>, tensor<4xi64>
-  return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
-}
-
-// CHECK-LABEL: func @greedy
-func.func @greedy(%x: tensor<4x100xf32>) -> (tensor<4xi32>, tensor<4xi32>) {
-  // CHECK-NOT: scf.for
-  // CHECK: arith.maxui %{{.*}} : i64
-  // CHECK-NOT: sample.
-  %tokens, %flags = sample.greedy %x : tensor<4x100xf32>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }
