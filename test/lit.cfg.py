@@ -36,3 +36,8 @@ if shutil.which("ptxas"):
 # PLAIT_CHECK_ROUNDTRIP=1 prints and parses the IR of every test once more.
 opt = "plait-opt --verify-roundtrip" if os.environ.get("PLAIT_CHECK_ROUNDTRIP") else "plait-opt"
 config.substitutions.append((r"(?<![\w-])plait-opt(?![\w-])", opt))
+
+# What mlir-runner loads for the print functions of executed tests.
+libs = platlib / "mlir" / "lib"
+runner_libs = [libs / "libmlir_runner_utils.so", libs / "libmlir_c_runner_utils.so"]
+config.substitutions.append(("%runner_libs", ",".join(map(str, runner_libs))))

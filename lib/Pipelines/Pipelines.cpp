@@ -47,6 +47,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
 
 void plait::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertSpikeToLinalg());
+  pm.addPass(plait::createConvertSampleToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
 }

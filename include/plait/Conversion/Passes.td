@@ -51,4 +51,21 @@ def ConvertSpikeToLinalg : Pass<"convert-spike-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertSampleToLinalg : Pass<"convert-sample-to-linalg"> {
+  let summary = "lower sample ops by their reference meaning";
+  let description = [{
+    Gives every op of the `sample` dialect the integer arithmetic of its
+    documentation, in linalg, tensor, arith and scf. `top_k`, `top_p` and
+    `draw` select a threshold bit by bit, with one pass over the row per bit,
+    so no row is sorted and every sum is exact in any order.
+
+    Example: test/Conversion/SampleToLinalg/convert-sample-to-linalg.mlir
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // PLAIT_CONVERSION_PASSES_TD

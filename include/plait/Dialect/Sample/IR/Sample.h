@@ -13,6 +13,7 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -24,6 +25,17 @@
 
 #define GET_TYPEDEF_CLASSES
 #include "plait/Dialect/Sample/IR/SampleTypes.h.inc"
+
+namespace plait::sample {
+
+/// The order of candidates packs an index into this many bits, and sums of
+/// this many weights stay below 2^64: vocabularies are smaller than 2^20.
+constexpr unsigned indexBits = 20;
+
+/// `tensor<Bxi32>` for logits `tensor<BxVxf32>`.
+mlir::Type getTokensType(mlir::Type logits);
+
+} // namespace plait::sample
 
 #define GET_OP_CLASSES
 #include "plait/Dialect/Sample/IR/SampleOps.h.inc"

@@ -1,0 +1,71 @@
+// RUN: plait-opt --convert-sample-to-linalg --split-input-file %s | FileCheck %s
+
+// The greatest place of a row holds its best candidate's index.
+// CHECK-LABEL: func @greedy
+func.func @greedy(%x: tensor<4x100xf32>) -> (tensor<4xi32>, tensor<4xi32>) {
+  // CHECK-NOT: scf.for
+  // CHECK: arith.maxui %{{.*}} : i64
+  // CHECK-NOT: sample.
+  %tokens, %flags = sample.greedy %x : tensor<4x100xf32>
+  return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
+}
+
+// -----
+
+// One f32 division; what is not kept becomes -inf.
+// CHECK-LABEL: func @temperature
+func.func @temperature(%x: tensor<?x?xf32>, %t: tensor<?xf32>) -> tensor<?x?xf32> {
+  // CHECK: cf.assert %{{.*}}, "sample: expects a vocabulary below 1048576"
+  // CHECK: arith.maxui %{{.*}} : i64
+  // CHECK: arith.divf %{{.*}} : f32
+  // CHECK: arith.constant 0xFF800000 : f32
+  // CHECK-NOT: sample.
+  %0 = sample.temperature %x, %t : tensor<?x?xf32>, tensor<?xf32>
+  return %0 : tensor<?x?xf32>
+}
+
+// A count per pass, one pass per bit of the place: 32 of value, 20 of index.
+// CHECK-LABEL: func @top_k
+func.func @top_k(%x: tensor<4x100xf32>, %k: tensor<4xi32>) -> tensor<4x100xf32> {
+  // CHECK-NOT: cf.assert
+  // CHECK: %[[BITS:.*]] = arith.constant 52 : index
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %[[BITS]]
+  // CHECK: iterator_types = ["parallel", "reduction"]
+  // CHECK: scf.yield %{{.*}} : tensor<4xi64>
+  // CHECK-NOT: sample.
+  %0 = sample.top_k %x, %k : tensor<4x100xf32>, tensor<4xi32>
+  return %0 : tensor<4x100xf32>
+}
+
+// CHECK-LABEL: func @top_p
+func.func @top_p(%x: tensor<4x100xf32>, %p: tensor<4xf32>) -> tensor<4x100xf32> {
+  // CHECK: arith.constant dense<{{.*}}> : tensor<64xi64>
+  // CHECK: math.roundeven
+  // CHECK: tensor.extract %{{.*}} : tensor<64xi64>
+  // CHECK: arith.mului_extended %{{.*}} : i64
+  // CHECK: scf.for
+  // CHECK-NOT: sample.
+  %0 = sample.top_p %x, %p : tensor<4x100xf32>, tensor<4xf32>
+  return %0 : tensor<4x100xf32>
+}
+
+// Two multiplications per round, ten rounds.
+// CHECK-LABEL: func @random
+func.func @random(%seed: tensor<4xi64>, %id: tensor<4xi32>) -> tensor<4xi64> {
+  // CHECK-COUNT-20: arith.mului_extended %{{.*}} : i32
+  // CHECK-NOT: arith.mului_extended
+  // CHECK-NOT: sample.
+  %0 = sample.random %seed, %id, %id, %id : tensor<4xi64>, tensor<4xi32>
+  return %0 : tensor<4xi64>
+}
+
+// CHECK-LABEL: func @draw
+func.func @draw(%x: tensor<4x100xf32>, %bits: tensor<4xi64>) -> (tensor<4xi32>, tensor<4xi32>) {
+  // CHECK: math.roundeven
+  // CHECK: arith.mului_extended %{{.*}} : i64
+  // CHECK: %[[BITS:.*]] = arith.constant 20 : index
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %[[BITS]]
+  // CHECK-NOT: sample.
+  %tokens, %flags = sample.draw %x, %bits : tensor<4x100xf32>, tensor<4xi64>
+  return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
+}
