@@ -12,6 +12,7 @@ nir = pytest.importorskip("nir")
 
 DATA = Path(__file__).parents[1] / "data"
 PAPER = DATA / "nir-paper"
+DEMO = Path(plait.__path__[0]) / "demo"
 
 
 def full(n, value):
@@ -70,12 +71,17 @@ TRACES = [
 ]
 
 
+def find(name):
+    """A file of the paper; the demo has some of them."""
+    return PAPER / name if (PAPER / name).exists() else DEMO / name
+
+
 @pytest.mark.parametrize(("simulator", "convention", "file", "unit", "tolerance"), TRACES)
 def test_trace_of_the_nir_paper(simulator, convention, file, unit, tolerance):
-    trace = np.loadtxt(PAPER / f"lif_{simulator}.csv", delimiter=",")
+    trace = np.loadtxt(find(f"lif_{simulator}.csv"), delimiter=",")
     neuron = "1" if file == "lif_norse.nir" else "1_LIFNeuronTorch"
     spikes, v = run(
-        PAPER / file, trace[:, :1, None], dt=1e-4, convention=convention, observe=[neuron]
+        find(file), trace[:, :1, None], dt=1e-4, convention=convention, observe=[neuron]
     )
     np.testing.assert_array_equal(spikes[:, 0, 0], trace[:, 2])
     assert spikes.sum() == 4
