@@ -1,7 +1,8 @@
-//===- StablehloOps.cpp - verifiers and folders of the stablehlo ops ------------------===//
+//===- StablehloOps.cpp - verifiers and folders of the stablehlo ops
+//------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,9 +27,8 @@ static LogicalResult expectTypes(Operation *op, const Twine &what,
 }
 
 /// Checks a region's arguments and what its 'stablehlo.return' gives.
-static LogicalResult verifyRegion(Operation *op, Region &region,
-                                  StringRef name, TypeRange arguments,
-                                  TypeRange results) {
+static LogicalResult verifyRegion(Operation *op, Region &region, StringRef name,
+                                  TypeRange arguments, TypeRange results) {
   auto returnOp = dyn_cast<ReturnOp>(region.front().getTerminator());
   if (!returnOp)
     return op->emitOpError("expects '")
@@ -53,8 +53,8 @@ static Type conditionType(Operation *op) {
 LogicalResult WhileOp::verifyRegions() {
   TypeRange state = getState().getTypes();
   if (failed(expectTypes(*this, "results", state, getResultTypes())) ||
-      failed(verifyRegion(*this, getCond(), "cond", state,
-                          conditionType(*this))))
+      failed(
+          verifyRegion(*this, getCond(), "cond", state, conditionType(*this))))
     return failure();
   return verifyRegion(*this, getBody(), "body", state, state);
 }
