@@ -68,7 +68,7 @@ def to_numpy(value, dtype=None) -> np.ndarray:
         if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
             value = jax.random.key_data(value)
         return np.asarray(value)
-    if isinstance(value, bool | int | float | complex) and dtype is not None:
+    if type(value) in (bool, int, float, complex) and dtype is not None:
         return _number(value, dtype)
     if isinstance(value, bool | int | float | complex | np.generic | list):
         return np.asarray(value)

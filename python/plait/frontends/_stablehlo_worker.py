@@ -1,12 +1,12 @@
 """The process that holds jaxlib's MLIR: StableHLO text in, linalg and what is left out.
 
 jaxlib is built on another LLVM than Plait; only text leaves this process.
-Errors go to standard error as one message for the user.
 """
 
 import json
 import re
-import sys
+
+from plait.errors import FrontendError
 
 #: jaxlib's own passes, in the order that leaves the fewest ops.
 _PIPELINE = (
@@ -19,16 +19,9 @@ _WAIST = {"arith", "builtin", "complex", "func", "linalg", "math", "scf", "tenso
 _CONVERTED = {f"stablehlo.{op}" for op in ("while", "case", "if", "scatter", "sort", "return")}
 
 
-class Refused(Exception):
-    """A program that cannot be imported; the message is for the user."""
-
-
-def main():
-    try:
-        answer = lower(sys.stdin.read())
-    except Refused as error:
-        sys.exit(str(error))
-    sys.stdout.write(json.dumps(answer))
+def handle(payload: bytes) -> bytes:
+    """JSON with the lowered text and the signature of a StableHLO program."""
+    return json.dumps(lower(payload.decode())).encode()
 
 
 def lower(text: str) -> dict:
@@ -42,7 +35,7 @@ def lower(text: str) -> dict:
         try:
             module = ir.Module.parse(text)
         except ir.MLIRError as error:
-            raise Refused(f"not valid StableHLO: {error}") from error
+            raise FrontendError(f"not valid StableHLO: {error}") from error
         function = _main(module)
         inputs, outputs = function.type.inputs, function.type.results
         answer = {
@@ -53,7 +46,7 @@ def lower(text: str) -> dict:
         try:
             passmanager.PassManager.parse(_PIPELINE).run(module.operation)
         except ir.MLIRError as error:
-            raise Refused(f"jaxlib cannot lower the program: {error}") from error
+            raise FrontendError(f"jaxlib cannot lower the program: {error}") from error
         _check_ops(module)
         answer["text"] = module.operation.get_asm(
             print_generic_op_form=True, enable_debug_info=True
@@ -65,12 +58,12 @@ def _main(module):
     for op in module.body.operations:
         if op.operation.name == "func.func" and op.name.value == "main":
             return op
-    raise Refused("expects a function @main, got none")
+    raise FrontendError("expects a function @main, got none")
 
 
 def _spec(ir, what, type):
     if not isinstance(type, ir.RankedTensorType):
-        raise Refused(f"{what}: expects a ranked tensor, got {type}")
+        raise FrontendError(f"{what}: expects a ranked tensor, got {type}")
     shape = [None if type.is_dynamic_dim(i) else type.get_dim_size(i) for i in range(type.rank)]
     return {"dtype": str(type.element_type), "shape": shape}
 
@@ -108,7 +101,7 @@ def _check_ops(module):
             f"  {name} at {', '.join(sorted(lines)) or 'an unknown line'}"
             for name, lines in sorted(refused.items())
         )
-        raise Refused(f"no lowering for these ops:\n{lines}")
+        raise FrontendError(f"no lowering for these ops:\n{lines}")
 
 
 def _source_lines(module, op) -> set[str]:
@@ -130,7 +123,3 @@ def _source_lines(module, op) -> set[str]:
         if call.name == "func.call" and call.attributes["callee"].value == name
         for line in _source_lines(module, call)
     }
-
-
-if __name__ == "__main__":
-    main()
