@@ -22,7 +22,15 @@
 
 using namespace mlir;
 
+void plait::buildImportStablehloPipeline(OpPassManager &pm) {
+  pm.addPass(plait::createStripSignedness());
+  pm.addPass(plait::createConvertStablehloSortToSCF());
+  pm.addPass(plait::createConvertStablehloScatterToSCF());
+  pm.addPass(plait::createConvertStablehloControlFlowToSCF());
+}
+
 void plait::buildImportPipeline(OpPassManager &pm) {
+  buildImportStablehloPipeline(pm);
   pm.addPass(plait::createCheckImport());
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
@@ -55,6 +63,7 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
 /// linalg on tensors --> linalg on buffers. Every result is a buffer that the
 /// caller owns and frees.
 static void buildBufferizePipeline(OpPassManager &pm) {
+  pm.addPass(plait::createTensorSplitEmpty());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
@@ -104,6 +113,7 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertComplexToLLVMPass());
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
@@ -119,6 +129,9 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>(
       "plait-import", "check what a front made and make it one function",
       buildImportPipeline);
+  PassPipelineRegistration<>("plait-import-stablehlo",
+                             "lower what jaxlib leaves of StableHLO",
+                             buildImportStablehloPipeline);
   PassPipelineRegistration<>("plait-strand",
                              "recognise what a strand can do better",
                              buildStrandPipeline);

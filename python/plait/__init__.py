@@ -15,6 +15,8 @@ _HOMES = {
     "TensorSpec": "plait.module",
     "compile": "plait.compiler",
     "load": "plait.executable",
+    "from_jax": "plait.frontends.jax",
+    "from_stablehlo": "plait.frontends.jax",
     "from_nir": "plait.frontends.nir",
     "from_torch": "plait.frontends.torch",
     "ArgumentError": "plait.errors",

@@ -44,8 +44,11 @@ def kind_of(value) -> str:
     return "torch" if _is_torch(value) else "jax" if _is_jax(value) else "numpy"
 
 
-def to_numpy(value) -> np.ndarray:
+def to_numpy(value, dtype=None) -> np.ndarray:
     """The array of ``value``; CPU memory is shared, not copied.
+
+    A Python number takes ``dtype`` if that is of its kind or wider, as it does
+    in JAX and torch. A typed key of JAX gives its key data.
 
     Raises:
         ArgumentError: ``value`` is on another device or no array.
@@ -61,10 +64,26 @@ def to_numpy(value) -> np.ndarray:
             return value.view(torch.int16).numpy().view(_BF16)
         return value.numpy()
     if _is_jax(value):
+        jax = sys.modules["jax"]
+        if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+            value = jax.random.key_data(value)
         return np.asarray(value)
+    if type(value) in (bool, int, float, complex) and dtype is not None:
+        return _number(value, dtype)
     if isinstance(value, bool | int | float | complex | np.generic | list):
         return np.asarray(value)
     raise ArgumentError(f"expects an array, got {type(value).__name__}")
+
+
+def _number(value, dtype) -> np.ndarray:
+    order = [bool, int, float, complex]
+    kind = {"b": bool, "i": int, "u": int, "c": complex}.get(dtype.kind, float)
+    if order.index(type(value)) > order.index(kind):
+        raise ArgumentError(f"expects dtype {dtype}, got the {type(value).__name__} {value}")
+    try:
+        return np.asarray(value, dtype)
+    except OverflowError as error:
+        raise ArgumentError(f"expects dtype {dtype}, got {value}") from error
 
 
 def from_numpy(array: np.ndarray, kind: str):

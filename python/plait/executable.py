@@ -76,8 +76,11 @@ class Executable:
             leaves = list(args)
         else:
             leaves = self._input_structure.flatten(tuple(args), "arguments")
-        kind = arrays.kind_of(leaves[0]) if leaves else "numpy"
-        values = [arrays.to_numpy(leaf) for leaf in leaves]
+        numbers = bool | int | float | complex | np.generic
+        first = next((leaf for leaf in leaves if not isinstance(leaf, numbers)), None)
+        kind = arrays.kind_of(first)
+        dtypes = [spec.dtype for spec in self.inputs] + [None] * len(leaves)
+        values = [arrays.to_numpy(*pair) for pair in zip(leaves, dtypes, strict=False)]
         results = self.run(values)
         if self.on_first_call is not None:
             self.on_first_call(values, results)
@@ -130,7 +133,7 @@ class Executable:
 
     def _take(self, results):
         """The results as arrays that own, and in the end free, their memory."""
-        taken, at = [], 0
+        taken, at, owners = [], 0, {}
         for spec in self.outputs:
             rank = len(spec.shape)
             allocated, aligned, offset = results[at : at + 3]
@@ -143,8 +146,14 @@ class Executable:
                 continue
             start = aligned + offset * spec.dtype.itemsize
             memory = (ctypes.c_byte * (count * spec.dtype.itemsize)).from_address(start)
-            weakref.finalize(memory, _libc.free, allocated)
-            taken.append(np.frombuffer(memory, spec.dtype).reshape(shape))
+            array = np.frombuffer(memory, spec.dtype).reshape(shape)
+            # Equal results may come in one buffer, which is freed once.
+            if allocated in owners:
+                array = array.copy()
+            else:
+                owners[allocated] = memory
+                weakref.finalize(memory, _libc.free, allocated)
+            taken.append(array)
         return taken
 
     def save(self, path) -> None:

@@ -68,4 +68,47 @@ def ConvertSampleToLinalg : Pass<"convert-sample-to-linalg"> {
   ];
 }
 
+def ConvertStablehloControlFlowToSCF : Pass<"convert-stablehlo-control-flow-to-scf"> {
+  let summary = "stablehlo while, case and if to scf";
+  let description = [{
+    `stablehlo.while` becomes `scf.while`, `case` becomes `scf.index_switch`
+    with the last branch as default, `if` becomes `scf.if`. Their regions are
+    moved as they are.
+
+    Example: test/Conversion/StablehloToSCF/convert-stablehlo-control-flow-to-scf.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertStablehloScatterToSCF : Pass<"convert-stablehlo-scatter-to-scf"> {
+  let summary = "stablehlo.scatter to loops";
+  let description = [{
+    Loops over the scatter indices in row-major order, and inside over the
+    window of each, with the update region inlined on scalars. A window that
+    does not lie wholly in the input is skipped, so duplicates are applied in
+    order and nothing is written out of bounds.
+
+    Example: test/Conversion/StablehloToSCF/convert-stablehlo-scatter-to-scf.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertStablehloSortToSCF : Pass<"convert-stablehlo-sort-to-scf"> {
+  let summary = "stablehlo.sort to a merge sort in loops";
+  let description = [{
+    Sorts every line by a bottom-up merge sort with the comparator inlined on
+    scalars: stable, whatever `is_stable` says, O(n log n), with two buffers of
+    one line per input.
+
+    Example: test/Conversion/StablehloToSCF/convert-stablehlo-sort-to-scf.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // PLAIT_CONVERSION_PASSES_TD

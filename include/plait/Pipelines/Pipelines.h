@@ -16,6 +16,10 @@ namespace plait {
 /// One function per stage: the only place where the order of passes is
 /// decided. Each is registered as a pipeline, `plait-<stage>-<road>`.
 
+/// linalg on tensors + the StableHLO ops that jaxlib leaves --> linalg on
+/// tensors + scf. The first part of the import stage.
+void buildImportStablehloPipeline(mlir::OpPassManager &pm);
+
 /// what a front made --> one public function per entry, on tensors, with no op
 /// that Plait does not know.
 void buildImportPipeline(mlir::OpPassManager &pm);

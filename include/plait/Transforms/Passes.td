@@ -129,4 +129,28 @@ def MemRefExpandShapeToReinterpretCast
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def StripSignedness : Pass<"strip-signedness", "::mlir::ModuleOp"> {
+  let summary = "signed and unsigned integer types to signless";
+  let description = [{
+    After jaxlib's legalisation the ops say themselves whether an integer is
+    unsigned, but signatures and loops still carry `ui32` and casts between
+    it and `i32`. This pass makes every integer type signless and removes the
+    casts. Only ops that ignore signedness may be in the module.
+
+    Example: test/Transforms/strip-signedness.mlir
+  }];
+}
+
+def TensorSplitEmpty : Pass<"tensor-split-empty"> {
+  let summary = "one tensor.empty for every use";
+  let description = [{
+    CSE merges equal `tensor.empty` ops. One-shot bufferization of MLIR 22 then
+    gives two variables of a loop that start from the same one the same
+    memory, since nothing is ever read from it before it is written. This pass
+    undoes the merging.
+
+    Example: test/Transforms/tensor-split-empty.mlir
+  }];
+}
+
 #endif // PLAIT_TRANSFORMS_PASSES_TD

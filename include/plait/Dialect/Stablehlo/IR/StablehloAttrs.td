@@ -17,4 +17,27 @@ class Stablehlo_Attr<string name, string attrMnemonic, list<Trait> traits = []>
   let mnemonic = attrMnemonic;
 }
 
+def Stablehlo_ScatterDimensionNumbersAttr
+    : Stablehlo_Attr<"ScatterDimensionNumbers", "scatter"> {
+  let summary = "which dimensions of a scatter's operands mean what";
+  let description = [{
+    Says how one element of the updates finds its place in the inputs, with the
+    names of the StableHLO specification. A list that is empty and an
+    `index_vector_dim` of 0 are not printed. The fields may come in any order.
+
+    ```mlir
+    #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0],
+                       scatter_dims_to_operand_dims = [0], index_vector_dim = 1>
+    ```
+  }];
+  let parameters = (ins
+    OptionalArrayRefParameter<"int64_t">:$updateWindowDims,
+    OptionalArrayRefParameter<"int64_t">:$insertedWindowDims,
+    OptionalArrayRefParameter<"int64_t">:$inputBatchingDims,
+    OptionalArrayRefParameter<"int64_t">:$scatterIndicesBatchingDims,
+    OptionalArrayRefParameter<"int64_t">:$scatterDimsToOperandDims,
+    "int64_t":$indexVectorDim);
+  let hasCustomAssemblyFormat = 1;
+}
+
 #endif // PLAIT_DIALECT_STABLEHLO_IR_STABLEHLOATTRS_TD
