@@ -24,6 +24,10 @@ using namespace plait::mesh;
 #include "plait/Dialect/Mesh/IR/MeshTypes.cpp.inc"
 
 void MeshDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "plait/Dialect/Mesh/IR/MeshAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "plait/Dialect/Mesh/IR/MeshOps.cpp.inc"

@@ -13,8 +13,12 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "plait/Dialect/Mesh/IR/TargetModel.h"
 
 #include "plait/Dialect/Mesh/IR/MeshDialect.h.inc"
 #include "plait/Dialect/Mesh/IR/MeshEnums.h.inc"
