@@ -8,6 +8,7 @@
 #include "plait/Dialect/CSL/IR/CSL.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
 using namespace plait;
