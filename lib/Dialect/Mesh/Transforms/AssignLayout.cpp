@@ -191,7 +191,7 @@ LogicalResult Assigner::visit(Operation &op) {
           [](Operation *) { return success(); })
       .Default([](Operation *other) {
         StringRef name = other->getName().getStringRef();
-        auto front = other->getAttrOfType<StringAttr>("plait.op");
+        auto front = other->getAttrOfType<StringAttr>("front_op");
         return other->emitError("no plan for '")
                << (front ? front.getValue() : name) << "' on a grid";
       });
