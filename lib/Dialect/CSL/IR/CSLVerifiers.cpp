@@ -162,7 +162,7 @@ LogicalResult csl::ModuleOp::verifyRegions() {
   WalkResult result = getBody().walk([&](ExportSymbolOp op) {
     if (op.getPointer() ||
         isa_and_nonnull<csl::FuncOp>(
-            SymbolTable::lookupSymbolIn(*this, op.getNameAttr())))
+            ::mlir::SymbolTable::lookupSymbolIn(*this, op.getNameAttr())))
       return WalkResult::advance();
     op.emitOpError("expects '") << op.getName() << "' to name a 'csl.func'";
     return WalkResult::interrupt();

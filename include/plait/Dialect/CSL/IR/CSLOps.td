@@ -25,7 +25,7 @@ class CSL_ModuleLevelOp<string mnemonic, list<Trait> traits = []>
 //===----------------------------------------------------------------------===//
 
 def CSL_ModuleOp : CSL_Op<"module", [
-    Symbol, IsolatedFromAbove, NoTerminator, SingleBlock]> {
+    Symbol, SymbolTable, IsolatedFromAbove, NoTerminator, SingleBlock]> {
   let summary = "one CSL file";
   let description = [{
     A `layout` module says which PEs run what and how colours are routed, a
