@@ -1,14 +1,14 @@
 // RUN: plait-opt %s --split-input-file --verify-diagnostics
 
 // expected-error @below {{expects architecture 'wse2' or 'wse3', got 'wse4'}}
-csl.module program @pe target = <wse4, sdk = "2.10"> {
+csl.module program @pe target = <"wse4", sdk = "2.10"> {
   %0 = csl.var "x" : memref<1xf32>
 }
 
 // -----
 
 // expected-error @below {{expects 'sdk' "1.4" or "2.10", got "3.0"}}
-csl.module program @pe target = <wse3, sdk = "3.0"> {
+csl.module program @pe target = <"wse3", sdk = "3.0"> {
   %0 = csl.var "x" : memref<1xf32>
 }
 
@@ -42,42 +42,42 @@ csl.host {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects a colour from 0 to 20, got 21}}
   %0 = csl.get_color "c" = 21
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects an input queue from 2 to 7, got 1}}
   %0 = csl.get_queue "q" = 1 : !csl.queue<input>
 }
 
 // -----
 
-csl.module program @pe target = <wse2, sdk = "1.4"> {
+csl.module program @pe target = <"wse2", sdk = "1.4"> {
   // expected-error @below {{expects an output queue from 2 to 5, got 6}}
   %0 = csl.get_queue "q" = 6 : !csl.queue<output>
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects a local task id from 8 to 20, got 21}}
   %0 = csl.get_local_task_id "t" = 21
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects a static, positive size, got 'memref<?xf32>'}}
   %0 = csl.var "x" : memref<?xf32>
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.var "x" : memref<4xf32>
   // expected-error @below {{expects a pointer to 'f32', got '!csl.ptr<i16>'}}
   %1 = csl.address_of "p" = %0 : memref<4xf32> -> !csl.ptr<i16>
@@ -85,7 +85,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.var "x" : memref<4xf32>
   // expected-error @below {{expects a mem1d descriptor of the array's elements, got '!csl.dsd<fabin, f32>'}}
   %1 = csl.get_mem_dsd "d" = %0 extent 4 : memref<4xf32> -> !csl.dsd<fabin, f32>
@@ -93,7 +93,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.var "x" : memref<4xf32>
   // expected-error @below {{expects an extent from 1 to 4, got 5}}
   %1 = csl.get_mem_dsd "d" = %0 extent 5 : memref<4xf32> -> !csl.dsd<mem1d, f32>
@@ -101,7 +101,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.var "x" : memref<40000xf32>
   // expected-error @below {{expects an array of at most 32768 elements, which a descriptor's offset can reach, got 40000}}
   %1 = csl.get_mem_dsd "d" = %0 extent 5 : memref<40000xf32> -> !csl.dsd<mem1d, f32>
@@ -109,7 +109,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -119,7 +119,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -129,7 +129,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -139,7 +139,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse2, sdk = "1.4"> {
+csl.module program @pe target = <"wse2", sdk = "1.4"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -149,7 +149,7 @@ csl.module program @pe target = <wse2, sdk = "1.4"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -169,7 +169,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -189,7 +189,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -209,7 +209,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -229,7 +229,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -249,7 +249,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -269,7 +269,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -289,7 +289,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -309,7 +309,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -329,7 +329,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -349,7 +349,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -369,7 +369,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -392,7 +392,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -414,7 +414,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -434,7 +434,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -462,7 +462,7 @@ func.func @outside(%q: !csl.queue<input>, %d: !csl.dsd<mem1d, f32>) {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -474,7 +474,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse2, sdk = "1.4"> {
+csl.module program @pe target = <"wse2", sdk = "1.4"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -486,7 +486,7 @@ csl.module program @pe target = <wse2, sdk = "1.4"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -499,7 +499,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -511,14 +511,14 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects a name that CSL accepts, got 'fn'}}
   %1 = csl.var "fn" : memref<4xf32>
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.var "x" : memref<4xf32>
   // expected-error @below {{declares 'x' again}}
   %1 = csl.var "x" : memref<4xf32>
@@ -526,7 +526,7 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.get_color "x" = 3
   // expected-error @below {{takes id 3 again}}
   %1 = csl.get_color "y" = 3
@@ -535,13 +535,13 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 // -----
 
 // expected-error @below {{expects arrays of at most 40960 bytes on wse3 (49152 less code and stack), got 44000}}
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %0 = csl.var "x" : memref<11000xf32>
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects 'i' to be initialised 1 times, got 0}}
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %d = csl.get_fab_dsd "d" = %i extent 4 : !csl.queue<input> -> !csl.dsd<fabin, f32>
@@ -549,14 +549,14 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   // expected-error @below {{expects to be bound to one id, got 0}}
   csl.task @t { csl.comment "x" }
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %c = csl.param "c" : !csl.color
   %i = csl.get_queue "i" = 2 : !csl.queue<input>
   %o = csl.get_queue "o" = 2 : !csl.queue<output>
@@ -573,23 +573,28 @@ csl.module program @pe target = <wse3, sdk = "2.10"> {
 // -----
 
 // expected-error @below {{expects no 'csl.layout' in a program}}
-csl.module program @pe target = <wse3, sdk = "2.10"> {
-  csl.layout { csl.set_rectangle 1, 1 }
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
+  csl.layout {
+    csl.set_rectangle 1, 1
+    %0 = arith.constant 0 : i16
+    %s = csl.struct []
+    csl.set_tile_code %0, %0, @pe with %s
+  }
 }
 
 // -----
 
 // expected-error @below {{expects one 'csl.layout', got 0}}
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   // expected-error @below {{expects 'csl.set_rectangle' first}}
   csl.layout {
@@ -599,10 +604,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   // expected-error @below {{gives no code to column 1, row 0}}
   csl.layout {
@@ -616,10 +621,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -635,10 +640,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -654,10 +659,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     // expected-error @below {{expects from 1 to 755 columns and 1170 rows on wse3, got 756 and 1}}
@@ -667,10 +672,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -684,10 +689,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -696,19 +701,19 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
     %s = csl.struct ["p"] %0 : i16
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
-    csl.set_color_config %0, %0, %c rx = ramp tx = [east]
-    csl.set_color_config %1, %0, %c rx = west tx = [ramp]
+    csl.set_color_config %0, %0, %c rx = ramp tx = [#csl<direction east>]
+    csl.set_color_config %1, %0, %c rx = west tx = [#csl<direction ramp>]
     // expected-error @below {{configures a colour of column 1, row 0 again}}
-    csl.set_color_config %1, %0, %c rx = west tx = [ramp]
+    csl.set_color_config %1, %0, %c rx = west tx = [#csl<direction ramp>]
   }
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -718,16 +723,16 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{sends wavelets of column 0, row 0 to the east, where no PE takes them in on this colour}}
-    csl.set_color_config %0, %0, %c rx = ramp tx = [east]
+    csl.set_color_config %0, %0, %c rx = ramp tx = [#csl<direction east>]
   }
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -737,16 +742,16 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{expects wavelets of column 1, row 0 from the west, where no PE sends any on this colour}}
-    csl.set_color_config %1, %0, %c rx = west tx = [ramp]
+    csl.set_color_config %1, %0, %c rx = west tx = [#csl<direction ramp>]
   }
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -762,10 +767,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -775,16 +780,16 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{repeats 'east' in 'tx'}}
-    csl.set_color_config %0, %0, %c rx = ramp tx = [east, east]
+    csl.set_color_config %0, %0, %c rx = ramp tx = [#csl<direction east>, #csl<direction east>]
   }
 }
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -800,10 +805,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -818,17 +823,17 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
     %s = csl.struct ["p"] %0 : i16
-    %e = csl.struct [] : 
+    %e = csl.struct []
     // expected-error @below {{expects a value for parameter 'p' of @pe}}
     csl.set_tile_code %0, %0, @pe with %e
     csl.set_tile_code %1, %0, @pe with %s
@@ -837,10 +842,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -856,10 +861,10 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
@@ -875,11 +880,11 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse3, sdk = "2.10"> {
-  %st = csl.struct [] : 
+csl.module layout @layout target = <"wse3", sdk = "2.10"> {
+  %st = csl.struct []
   %mod = csl.import_module "mod" = "<m>" with %st
   %c = csl.get_color "c" = 0
   csl.layout {
@@ -887,7 +892,7 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
     %s = csl.struct ["p"] %0 : i16
-    %m = csl.struct [] : 
+    %m = csl.struct []
     %i = csl.member_call %mod, "f"() : () -> !csl.struct
     // expected-error @below {{expects 'params' to be a 'csl.struct'}}
     csl.set_tile_code %0, %0, @pe with %i
@@ -897,16 +902,16 @@ csl.module layout @layout target = <wse3, sdk = "2.10"> {
 
 // -----
 
-csl.module program @pe target = <wse3, sdk = "2.10"> {
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
-csl.module layout @layout target = <wse2, sdk = "1.4"> {
+csl.module layout @layout target = <"wse2", sdk = "1.4"> {
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 1, 1
     %0 = arith.constant 0 : i16
     %s = csl.struct ["p"] %0 : i16
-    // expected-error @below {{expects a program for #csl.target<wse2, sdk = "1.4">, got one for #csl.target<wse3, sdk = "2.10">}}
+    // expected-error @below {{expects a program for #csl.target<"wse2", sdk = "1.4">, got one for #csl.target<"wse3", sdk = "2.10">}}
     csl.set_tile_code %0, %0, @pe with %s
   }
 }

@@ -61,7 +61,7 @@ def CSL_TargetAttr : CSL_Attr<"Target", "target"> {
     SDK 1.4 and 2.10 are not source compatible: 2.10 initialises every queue
     explicitly and has no `.fabric_color` on a fabric input that has a queue.
 
-    Example: `#csl.target<wse3, sdk = "2.10">`
+    Example: `#csl.target<"wse3", sdk = "2.10">`
   }];
   let parameters = (ins StringRefParameter<"architecture">:$arch,
                         StringRefParameter<"SDK version">:$sdk);

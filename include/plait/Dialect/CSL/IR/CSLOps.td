@@ -38,7 +38,7 @@ def CSL_ModuleOp : CSL_Op<"module", [
     Example:
 
     ```mlir
-    csl.module program @pe target = <wse3, sdk = "2.10"> {
+    csl.module program @pe target = <"wse3", sdk = "2.10"> {
       %0 = csl.var "x" : memref<16xf32>
     }
     ```
@@ -211,7 +211,7 @@ def CSL_StructOp : CSL_Op<"struct", [Pure]> {
   }];
   let arguments = (ins StrArrayAttr:$names, Variadic<AnyType>:$values);
   let results = (outs CSL_StructType:$result);
-  let assemblyFormat = "$names $values attr-dict `:` type($values)";
+  let assemblyFormat = "$names ($values^ `:` type($values))? attr-dict";
   let hasVerifier = 1;
 }
 
