@@ -22,7 +22,7 @@
 // CHECK-NEXT: @fmovs(to_east, t_all, .{ .async = true, .activate = done_id });
 // CHECK: task done() void {
 // CHECK-NEXT: if (is_last) {
-// CHECK: @fadds(t_j, t_j, in2_s);
+// CHECK: @fadds(t_j2, t_j2, in2_s);
 // CHECK: @fmaxs(t_all, t_all, 0.0);
 // CHECK-NEXT: }
 // CHECK-NEXT: sys.unblock_cmd_stream();
