@@ -1,7 +1,8 @@
-//===- MeshToCSL.cpp - tensor programs on a grid to CSL ---------------------===//
+//===- MeshToCSL.cpp - tensor programs on a grid to CSL
+//---------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -208,8 +209,8 @@ csl::PlacementAttr Lowering::getPlacement(RankedTensorType type,
   int64_t width = single || last || (output && !overColumns) ? 1 : columns;
   int64_t height = single || (output && !overRows) ? 1 : rows;
   return csl::PlacementAttr::get(type.getContext(), type.getShape(), axes,
-                                 order, {last ? columns - 1 : 0, 0, width,
-                                         height});
+                                 order,
+                                 {last ? columns - 1 : 0, 0, width, height});
 }
 
 void Lowering::exportBuffer(Location loc, const Buffer &buffer) {
@@ -218,8 +219,8 @@ void Lowering::exportBuffer(Location loc, const Buffer &buffer) {
   auto type = csl::PtrType::get(loc.getContext(), declare.getF32Type());
   Value pointer = csl::AddressOfOp::create(declare, loc, type,
                                            buffer.name + "_ptr", buffer.array);
-  csl::ExportSymbolOp::create(exports, loc,
-                              exports.getStringAttr(buffer.name), pointer);
+  csl::ExportSymbolOp::create(exports, loc, exports.getStringAttr(buffer.name),
+                              pointer);
   csl::ExportNameOp::create(layout, loc, layout.getStringAttr(buffer.name),
                             TypeAttr::get(type));
 }
@@ -245,9 +246,9 @@ FailureOr<Buffer> Lowering::getBuffer(Operation *user, Value value,
   Buffer &buffer = inputs[rowMajor][value];
   if (buffer.array)
     return buffer;
-  FailureOr<Buffer> created = createBuffer(
-      place, "in" + std::to_string(argument.getArgNumber()), place.getType(),
-      place.getLayout(), rowMajor);
+  FailureOr<Buffer> created =
+      createBuffer(place, "in" + std::to_string(argument.getArgNumber()),
+                   place.getType(), place.getLayout(), rowMajor);
   if (failed(created))
     return failure();
   exportBuffer(place.getLoc(), *created);
@@ -259,15 +260,14 @@ FailureOr<Buffer> Lowering::getBuffer(Operation *user, Value value,
 }
 
 Value Lowering::getDsd(Location loc, const Buffer &buffer, int64_t extent) {
-  std::string name =
-      buffer.name + (extent == buffer.size() ? "_all" : "_run");
+  std::string name = buffer.name + (extent == buffer.size() ? "_all" : "_run");
   Value &dsd = dsds[name];
   if (!dsd)
-    dsd = csl::GetMemDsdOp::create(
-        declare, loc,
-        csl::DsdType::get(loc.getContext(), csl::DsdKind::Mem1d,
-                          declare.getF32Type()),
-        name, buffer.array, extent);
+    dsd = csl::GetMemDsdOp::create(declare, loc,
+                                   csl::DsdType::get(loc.getContext(),
+                                                     csl::DsdKind::Mem1d,
+                                                     declare.getF32Type()),
+                                   name, buffer.array, extent);
   return dsd;
 }
 
@@ -306,13 +306,8 @@ LogicalResult Lowering::lowerProduct(linalg::LinalgOp op) {
   // The long operand's runs are added up, each times one scalar: a matrix'
   // columns, or its rows where a vector is multiplied from the left.
   bool vecmat = isa<linalg::VecmatOp>(op);
-  if (!matchPattern(op.getDpsInitOperand(0)->get().getDefiningOp(),
-                    m_Op<linalg::FillOp>()) ||
-      !matchPattern(op.getDpsInitOperand(0)
-                        ->get()
-                        .getDefiningOp<linalg::FillOp>()
-                        .value(),
-                    m_AnyZeroFloat()))
+  auto start = op.getDpsInitOperand(0)->get().getDefiningOp<linalg::FillOp>();
+  if (!start || !matchPattern(start.value(), m_AnyZeroFloat()))
     return op.emitError("expects a product that starts from zero");
   LayoutKind kind = layouts.lookup(lhs).getKind();
   bool cut = columns > 1 &&
@@ -324,9 +319,8 @@ LogicalResult Lowering::lowerProduct(linalg::LinalgOp op) {
   FailureOr<Buffer> scalars = getBuffer(op, vecmat ? lhs : rhs);
   if (failed(runs) || failed(scalars))
     return failure();
-  FailureOr<Buffer> result =
-      createBuffer(op, "t", op->getResult(0).getType(),
-                   layouts.lookup(op->getResult(0)));
+  FailureOr<Buffer> result = createBuffer(op, "t", op->getResult(0).getType(),
+                                          layouts.lookup(op->getResult(0)));
   if (failed(result))
     return failure();
   buffers[op->getResult(0)] = *result;
@@ -337,14 +331,12 @@ LogicalResult Lowering::lowerProduct(linalg::LinalgOp op) {
           Twine(result->name) + " = " + runs->name + " @ " + scalars->name +
               ": " + Twine(m) + " x " + Twine(k) + " by " + Twine(k) + " x " +
               Twine(n) + ", about " +
-              Twine(int64_t(
-                  target.getModel().localProductCycles(m, n, k))) +
+              Twine(int64_t(target.getModel().localProductCycles(m, n, k))) +
               " cycles by the cost model");
-  Value zero =
-      arith::ConstantOp::create(code, loc, code.getF32FloatAttr(0.0f));
-  csl::FmovsOp::create(
-      code, loc, ValueRange{getDsd(loc, *result, result->size()), zero},
-      Value());
+  Value zero = arith::ConstantOp::create(code, loc, code.getF32FloatAttr(0.0f));
+  csl::FmovsOp::create(code, loc,
+                       ValueRange{getDsd(loc, *result, result->size()), zero},
+                       Value());
   forEach(loc, "j", n, [&](Value j) {
     Value y = getRun(loc, *result, m, j, "_j");
     forEach(loc, "k", k, [&](Value i) {
@@ -352,13 +344,13 @@ LogicalResult Lowering::lowerProduct(linalg::LinalgOp op) {
       Value index = i ? i : i16(code, loc, 0);
       if (j)
         index = arith::AddIOp::create(
-            code, loc,
-            arith::MulIOp::create(code, loc, j, i16(code, loc, k)), index);
+            code, loc, arith::MulIOp::create(code, loc, j, i16(code, loc, k)),
+            index);
       std::string name = scalars->name + "_s";
       if (int count = names[name]++)
         name += std::to_string(count + 1);
-      Value scalar =
-          csl::LoadOp::create(code, loc, code.getF32Type(), name, scalars->array, index);
+      Value scalar = csl::LoadOp::create(code, loc, code.getF32Type(), name,
+                                         scalars->array, index);
       csl::FmacsOp::create(code, loc, ValueRange{y, y, x, scalar}, Value());
     });
   });
@@ -374,9 +366,9 @@ void Lowering::reduceAlongRows(Location loc, const Buffer &sum) {
   Type f32 = declare.getF32Type();
   auto fabric = [&](StringRef name, csl::QueueKind kind, int64_t id,
                     csl::DsdKind dsdKind, Value color, Value side) -> Value {
-    Value queue =
-        csl::GetQueueOp::create(declare, loc, csl::QueueType::get(context, kind),
-                                (name + "_queue").str(), id);
+    Value queue = csl::GetQueueOp::create(declare, loc,
+                                          csl::QueueType::get(context, kind),
+                                          (name + "_queue").str(), id);
     bool input = kind == csl::QueueKind::Input;
     const mesh::TargetModel &model = target.getModel();
     if (input || model.outputQueueTakesColor || target.isExplicitQueues()) {
@@ -401,8 +393,8 @@ void Lowering::reduceAlongRows(Location loc, const Buffer &sum) {
   comment(code, loc,
           "sum along the PE row, west to east: " + Twine(sum.size()) +
               " wavelets, about " +
-              Twine(int64_t(target.getModel().chainReduceCycles(sum.size(),
-                                                                columns))) +
+              Twine(int64_t(
+                  target.getModel().chainReduceCycles(sum.size(), columns))) +
               " cycles by the cost model");
   auto west = csl::IfOp::create(code, loc, hasWest);
   OpBuilder inner(context);
@@ -435,8 +427,8 @@ FailureOr<Source> Lowering::getSource(Operation *user, Value value) {
   }
   if (matchPattern(value, m_Constant(&splat)) && splat.isSplat() &&
       isa<FloatType>(splat.getElementType())) {
-    source.scalar = FloatAttr::get(splat.getElementType(),
-                                   splat.getSplatValue<APFloat>());
+    source.scalar =
+        FloatAttr::get(splat.getElementType(), splat.getSplatValue<APFloat>());
     return source;
   }
   if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>()) {
@@ -460,7 +452,8 @@ LogicalResult Lowering::lowerElementwise(linalg::LinalgOp op) {
     return op.emitError("expects every operation after a sum along PE rows to "
                         "use the sum");
   Value lhs = op->getOperand(0);
-  FailureOr<Source> a = getSource(op, lhs), b = getSource(op, op->getOperand(1));
+  FailureOr<Source> a = getSource(op, lhs),
+                    b = getSource(op, op->getOperand(1));
   if (failed(a) || failed(b))
     return failure();
   auto isTile = [](const Source &s) {
@@ -482,8 +475,7 @@ LogicalResult Lowering::lowerElementwise(linalg::LinalgOp op) {
   }
   buffers[op->getResult(0)] = result;
 
-  bool byColumn =
-      a->perColumn || a->perRow || b->perColumn || b->perRow;
+  bool byColumn = a->perColumn || a->perRow || b->perColumn || b->perRow;
   int64_t extent = byColumn ? result.rows : result.size();
   commentSource(op);
   forEach(loc, "j", byColumn ? result.columns : 1, [&](Value j) {
@@ -497,7 +489,8 @@ LogicalResult Lowering::lowerElementwise(linalg::LinalgOp op) {
       std::string name = source.buffer.name + "_s";
       if (int count = names[name]++)
         name += std::to_string(count + 1);
-      return csl::LoadOp::create(code, loc, code.getF32Type(), name, source.buffer.array,
+      return csl::LoadOp::create(code, loc, code.getF32Type(), name,
+                                 source.buffer.array,
                                  j ? j : i16(code, loc, 0));
     };
     Value x = operand(*a), y = operand(*b);
@@ -531,10 +524,10 @@ LogicalResult Lowering::lowerReturn(func::ReturnOp op) {
     return failure();
   exportBuffer(op.getLoc(), *buffer);
   csl::LaunchOp::create(host, op.getLoc(), "compute");
-  csl::MemcpyD2HOp::create(
-      host, op.getLoc(), buffer->name,
-      getPlacement(cast<RankedTensorType>(value.getType()),
-                   layouts.lookup(value), /*rowMajor=*/false, /*output=*/true));
+  csl::MemcpyD2HOp::create(host, op.getLoc(), buffer->name,
+                           getPlacement(cast<RankedTensorType>(value.getType()),
+                                        layouts.lookup(value),
+                                        /*rowMajor=*/false, /*output=*/true));
   return success();
 }
 
@@ -560,14 +553,14 @@ void Lowering::createFiles() {
   auto layoutFile = csl::ModuleOp::create(top, loc, csl::ModuleKind::Layout,
                                           "layout", target);
   layout.createBlock(&layoutFile.getBody());
-  auto pe = csl::ModuleOp::create(top, loc, csl::ModuleKind::Program, "pe",
-                                  target);
+  auto pe =
+      csl::ModuleOp::create(top, loc, csl::ModuleKind::Program, "pe", target);
   declare.createBlock(&pe.getBody());
   Value params = csl::ParamOp::create(
       declare, loc, csl::StructType::get(context), "memcpy_params");
-  sys = csl::ImportModuleOp::create(
-      declare, loc, csl::ImportedModuleType::get(context), "sys", "<memcpy/memcpy>",
-                                    params);
+  sys = csl::ImportModuleOp::create(declare, loc,
+                                    csl::ImportedModuleType::get(context),
+                                    "sys", "<memcpy/memcpy>", params);
   compute = csl::FuncOp::create(declare, loc, "compute");
   code.createBlock(&compute.getBody());
   auto comptime = csl::ComptimeOp::create(declare, loc);
@@ -603,7 +596,8 @@ void Lowering::createTiles(int64_t start, int64_t count, int64_t step) {
   OpBuilder b = layout;
   auto loop = [&](StringRef name, int64_t n) -> Value {
     auto op = csl::ForOp::create(b, loc, name, n);
-    return b.createBlock(&op.getBody(), {}, b.getI16Type(), loc)->getArgument(0);
+    return b.createBlock(&op.getBody(), {}, b.getI16Type(), loc)
+        ->getArgument(0);
   };
   Value x;
   if (count == 1) {
@@ -619,16 +613,19 @@ void Lowering::createTiles(int64_t start, int64_t count, int64_t step) {
   Value memcpy;
   layoutBlock->getParentOp()->getParentOfType<csl::ModuleOp>().walk(
       [&](csl::ImportModuleOp op) { memcpy = op; });
-  Value params = csl::MemberCallOp::create(b, loc, csl::StructType::get(context),
-                                           memcpy, "get_params", ValueRange{x})
-                     .getResult();
+  Value params =
+      csl::MemberCallOp::create(b, loc, csl::StructType::get(context), memcpy,
+                                "get_params", ValueRange{x})
+          .getResult();
   SmallVector<StringRef> fields{"memcpy_params"};
   SmallVector<Value> values{params};
   Value even, odd, in, out;
   bool west = start != 0, east = start != columns - 1;
   if (reduced) {
     layoutBlock->getParentOp()->getParentOfType<csl::ModuleOp>().walk(
-        [&](csl::GetColorOp op) { (op.getId() == evenColor ? even : odd) = op; });
+        [&](csl::GetColorOp op) {
+          (op.getId() == evenColor ? even : odd) = op;
+        });
     // Even columns send on one colour, odd ones on the other.
     in = start % 2 ? even : odd;
     out = start % 2 ? odd : even;
@@ -660,12 +657,14 @@ void Lowering::createLayout() {
       before, loc, csl::StructType::get(context),
       before.getStrArrayAttr({"width", "height"}),
       ValueRange{i16(before, loc, columns), i16(before, loc, rows)});
-  csl::ImportModuleOp::create(
-      before, loc, csl::ImportedModuleType::get(context), "memcpy", "<memcpy/get_params>",
-                              size);
+  csl::ImportModuleOp::create(before, loc,
+                              csl::ImportedModuleType::get(context), "memcpy",
+                              "<memcpy/get_params>", size);
   if (reduced) {
-    csl::GetColorOp::create(before, loc, csl::ColorType::get(context), "chain_even", evenColor);
-    csl::GetColorOp::create(before, loc, csl::ColorType::get(context), "chain_odd", oddColor);
+    csl::GetColorOp::create(before, loc, csl::ColorType::get(context),
+                            "chain_even", evenColor);
+    csl::GetColorOp::create(before, loc, csl::ColorType::get(context),
+                            "chain_odd", oddColor);
   }
   layout.setInsertionPointToStart(layoutBlock);
   csl::SetRectangleOp::create(layout, loc, columns, rows);

@@ -1,7 +1,8 @@
-//===- MeshToLinalg.cpp - the reference meaning of mesh ---------------------===//
+//===- MeshToLinalg.cpp - the reference meaning of mesh
+//---------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +29,8 @@ struct ConvertMeshToLinalg
       op->getResult(0).replaceAllUsesWith(op->getOperand(0));
       op->erase();
     });
-    for (auto grid : llvm::make_early_inc_range(getOperation().getOps<GridOp>()))
+    for (auto grid :
+         llvm::make_early_inc_range(getOperation().getOps<GridOp>()))
       grid.erase();
   }
 };

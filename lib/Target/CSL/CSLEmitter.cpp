@@ -1,7 +1,8 @@
-//===- CSLEmitter.cpp - csl to text -----------------------------------------===//
+//===- CSLEmitter.cpp - csl to text
+//-----------------------------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,8 +11,8 @@
 #include "plait/Dialect/CSL/IR/CSL.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Tools/mlir-translate/Translation.h"
 #include "mlir/Support/IndentedOstream.h"
+#include "mlir/Tools/mlir-translate/Translation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -126,7 +127,8 @@ private:
 std::string Emitter::type(Type type) {
   return TypeSwitch<Type, std::string>(type)
       .Case([](ColorType) { return "color"; })
-      .Case([&](PtrType ptr) { return "[*]" + this->type(ptr.getElementType()); })
+      .Case(
+          [&](PtrType ptr) { return "[*]" + this->type(ptr.getElementType()); })
       .Case([](FloatType t) { return "f" + std::to_string(t.getWidth()); })
       .Case([](IntegerType t) {
         return t.getWidth() == 1 ? "bool" : "i" + std::to_string(t.getWidth());
@@ -164,9 +166,8 @@ std::string Emitter::expr(Value value) {
       })
       .Case([&](StructOp op) {
         std::string text = ".{";
-        for (auto [name, field] :
-             llvm::zip_equal(op.getNames().getAsValueRange<StringAttr>(),
-                             op.getValues()))
+        for (auto [name, field] : llvm::zip_equal(
+                 op.getNames().getAsValueRange<StringAttr>(), op.getValues()))
           text += (text.size() == 2 ? " ." : ", .") + name.str() + " = " +
                   expr(field);
         return text + " }";
@@ -213,9 +214,10 @@ LogicalResult Emitter::emitOp(Operation &op) {
       })
       .Case([&](GetQueueOp get) {
         bool input = get.getType().getKind() == QueueKind::Input;
-        return define("const", get.getName(),
-                      Twine(input ? "@get_input_queue(" : "@get_output_queue(") +
-                          Twine(get.getId()) + ")");
+        return define(
+            "const", get.getName(),
+            Twine(input ? "@get_input_queue(" : "@get_output_queue(") +
+                Twine(get.getId()) + ")");
       })
       .Case([&](GetLocalTaskIdOp get) {
         return define("const", (get.getName() + ": local_task_id").str(),
@@ -232,9 +234,9 @@ LogicalResult Emitter::emitOp(Operation &op) {
                           type(var.getType().getElementType()) + ")");
       })
       .Case([&](AddressOfOp address) {
-        return define("var",
-                      (address.getName() + ": " + type(address.getType())).str(),
-                      "&" + expr(address.getArray()));
+        return define(
+            "var", (address.getName() + ": " + type(address.getType())).str(),
+            "&" + expr(address.getArray()));
       })
       .Case([&](GetMemDsdOp dsd) {
         return define("const", dsd.getName(),
@@ -244,9 +246,10 @@ LogicalResult Emitter::emitOp(Operation &op) {
       })
       .Case([&](GetFabDsdOp dsd) {
         bool input = dsd.getType().getKind() == DsdKind::Fabin;
-        std::string fields = ".extent = " + std::to_string(dsd.getExtent()) +
-                             (input ? ", .input_queue = " : ", .output_queue = ") +
-                             expr(dsd.getQueue());
+        std::string fields =
+            ".extent = " + std::to_string(dsd.getExtent()) +
+            (input ? ", .input_queue = " : ", .output_queue = ") +
+            expr(dsd.getQueue());
         if (dsd.getColor())
           fields += ", .fabric_color = " + expr(dsd.getColor());
         return define("const", dsd.getName(),
@@ -262,12 +265,12 @@ LogicalResult Emitter::emitOp(Operation &op) {
       })
       .Case([&](LoadOp load) {
         return define("const", load.getName(),
-                      expr(load.getArray()) + "[" + expr(load.getIndex()) + "]");
+                      expr(load.getArray()) + "[" + expr(load.getIndex()) +
+                          "]");
       })
       .Case<FmovsOp, FaddsOp, FsubsOp, FmulsOp, FmaxsOp, FmacsOp>(
           [&](auto vector) {
-            std::string text = "@" +
-                               op.getName().stripDialect().str() + "(" +
+            std::string text = "@" + op.getName().stripDialect().str() + "(" +
                                args(vector.getArgs());
             if (vector.getActivate())
               text += ", .{ .async = true, .activate = " +
@@ -276,10 +279,10 @@ LogicalResult Emitter::emitOp(Operation &op) {
           })
       .Case([&](MemberCallOp call) {
         // A call with a result is an expression of its reader.
-        return call.getResult() ? success()
-                                : line(expr(call.getModule()) + "." +
-                                       call.getFunction() + "(" +
-                                       args(call.getArguments()) + ");");
+        return call.getResult()
+                   ? success()
+                   : line(expr(call.getModule()) + "." + call.getFunction() +
+                          "(" + args(call.getArguments()) + ");");
       })
       .Case([&](csl::FuncOp function) {
         os << "\nfn " << function.getName() << "() void";
@@ -355,8 +358,8 @@ LogicalResult Emitter::emitOp(Operation &op) {
         return line("@set_color_config(" + expr(config.getX()) + ", " +
                     expr(config.getY()) + ", " + expr(config.getColor()) +
                     ", .{ .routes = .{ .rx = .{" +
-                    stringifyDirection(config.getRx()).upper() +
-                    "}, .tx = .{" + tx + "} } });");
+                    stringifyDirection(config.getRx()).upper() + "}, .tx = .{" +
+                    tx + "} } });");
       })
       .Default([](Operation *other) {
         return other->emitOpError("has no text in CSL");
@@ -378,9 +381,8 @@ std::string Emitter::placement(PlacementAttr placement) {
   };
   auto number = [&](int64_t value) { stream << value; };
   tuple(placement.getShape(), number);
-  tuple(placement.getAxes(), [&](Axis axis) {
-    stream << '"' << stringifyAxis(axis) << '"';
-  });
+  tuple(placement.getAxes(),
+        [&](Axis axis) { stream << '"' << stringifyAxis(axis) << '"'; });
   tuple(placement.getOrder(), number);
   tuple(placement.getRect(), number);
   return StringRef(text).drop_back(2).str();

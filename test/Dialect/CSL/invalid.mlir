@@ -884,7 +884,8 @@ csl.module program @pe target = <"wse3", sdk = "2.10"> {
   %p = csl.param "p" : i16
 }
 csl.module layout @layout target = <"wse3", sdk = "2.10"> {
-  %st = csl.struct []
+  %k = arith.constant 1 : i16
+  %st = csl.struct ["width"] %k : i16
   %mod = csl.import_module "mod" = "<m>" with %st
   %c = csl.get_color "c" = 0
   csl.layout {
@@ -892,7 +893,6 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
     %s = csl.struct ["p"] %0 : i16
-    %m = csl.struct []
     %i = csl.member_call %mod, "f"() : () -> !csl.struct
     // expected-error @below {{expects 'params' to be a 'csl.struct'}}
     csl.set_tile_code %0, %0, @pe with %i

@@ -97,30 +97,37 @@ def refused(value, match, line):
 
 
 def test_dimension_that_does_not_divide():
-    x = pf.array(data(10, 4), pf.MeshLayout.row_partition(4)); line = here()  # noqa: E702
+    x = pf.array(data(10, 4), pf.MeshLayout.row_partition(4))
+    line = here()  # noqa: E702
     refused(x @ pf.array(data(4, 2)), "multiple of the grid's 4 rows, got 10", line)
 
 
 def test_tile_too_large():
-    x = pf.array(data(512, 64), pf.MeshLayout.row_partition(2)); line = here()  # noqa: E702
+    x = pf.array(data(512, 64), pf.MeshLayout.row_partition(2))
+    line = here()  # noqa: E702
     refused(x @ pf.array(data(64, 2)), "at most 40960 bytes on wse3", line)
-    a = pf.array(data(64, 90)); b = pf.array(data(90, 60))  # noqa: E702
-    y = a @ b; line = here()  # noqa: E702
+    a = pf.array(data(64, 90))
+    b = pf.array(data(90, 60))  # noqa: E702
+    y = a @ b
+    line = here()  # noqa: E702
     with pytest.raises(CompileError, match="bytes together on a PE"):
         pf.compile_to_csl(y)
 
 
 def test_grid_larger_than_the_fabric():
     x = pf.array(data(1, 2000), pf.MeshLayout.grid(1, 1000))
-    y = x @ pf.array(data(2000, 2)); line = here()  # noqa: E702
+    y = x @ pf.array(data(2000, 2))
+    line = here()  # noqa: E702
     refused(y, "at most 1170 rows and 755 columns on wse3", line)
 
 
 def test_operation_without_a_plan():
-    y = pf.sigmoid(pf.array(data(4, 4))); line = here()  # noqa: E702
+    y = pf.sigmoid(pf.array(data(4, 4)))
+    line = here()  # noqa: E702
     refused(y, "no plan for 'sigmoid' on a grid", line)
     row = pf.array(data(4), pf.MeshLayout.row_partition(2))
-    y = row @ pf.array(data(4, 4)); line = here()  # noqa: E702
+    y = row @ pf.array(data(4, 4))
+    line = here()  # noqa: E702
     refused(y, "no plan for a product of a vector in layout 'row_partition'", line)
 
 

@@ -1,7 +1,8 @@
-//===- CSLOps.cpp - verifiers of single csl ops -----------------------------===//
+//===- CSLOps.cpp - verifiers of single csl ops
+//-----------------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,9 +40,10 @@ LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-LogicalResult PlacementAttr::verify(
-    function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape,
-    ArrayRef<Axis> axes, ArrayRef<int64_t> order, ArrayRef<int64_t> rect) {
+LogicalResult
+PlacementAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      ArrayRef<int64_t> shape, ArrayRef<Axis> axes,
+                      ArrayRef<int64_t> order, ArrayRef<int64_t> rect) {
   if (axes.size() != shape.size())
     return emitError() << "expects one of 'axes' for each of " << shape.size()
                        << " dimensions, got " << axes.size();
@@ -82,17 +84,14 @@ static LogicalResult verifyId(Operation *op, StringRef what, int64_t id,
                               mesh::TargetModel::IdRange range) {
   if (range.contains(id))
     return success();
-  return op->emitOpError("expects ")
-         << what << " from " << range.first << " to " << range.last << ", got "
-         << id;
+  return op->emitOpError("expects ") << what << " from " << range.first
+                                     << " to " << range.last << ", got " << id;
 }
 
 LogicalResult GetColorOp::verify() {
-  return verifyId(*this, "a colour", getId(),
-                  (*this)->getParentOfType<csl::ModuleOp>()
-                      .getTarget()
-                      .getModel()
-                      .colors);
+  return verifyId(
+      *this, "a colour", getId(),
+      (*this)->getParentOfType<csl::ModuleOp>().getTarget().getModel().colors);
 }
 
 LogicalResult GetQueueOp::verify() {
@@ -105,7 +104,8 @@ LogicalResult GetQueueOp::verify() {
 
 LogicalResult GetLocalTaskIdOp::verify() {
   return verifyId(*this, "a local task id", getId(),
-                  (*this)->getParentOfType<csl::ModuleOp>()
+                  (*this)
+                      ->getParentOfType<csl::ModuleOp>()
                       .getTarget()
                       .getModel()
                       .localTasks);
@@ -132,8 +132,8 @@ LogicalResult SetTileCodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto file = (*this)->getParentOfType<csl::ModuleOp>();
   if (!file)
     return emitOpError("expects to be inside a 'csl.module'");
-  auto program =
-      symbols.lookupNearestSymbolFrom<csl::ModuleOp>(file->getParentOp(), getProgramAttr());
+  auto program = symbols.lookupNearestSymbolFrom<csl::ModuleOp>(
+      file->getParentOp(), getProgramAttr());
   if (!program || program.getKind() != ModuleKind::Program)
     return emitOpError("expects ")
            << getProgramAttr() << " to name a program module";
@@ -159,9 +159,8 @@ LogicalResult SetTileCodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
     given.erase(it);
   }
   if (!given.empty())
-    return emitOpError("gives '")
-           << given.begin()->first() << "', which " << getProgramAttr()
-           << " does not declare";
+    return emitOpError("gives '") << given.begin()->first() << "', which "
+                                  << getProgramAttr() << " does not declare";
   return success();
 }
 
@@ -192,7 +191,8 @@ LogicalResult GetMemDsdOp::verify() {
       (*this)->getParentOfType<csl::ModuleOp>().getTarget().getModel();
   if (getType() != DsdType::get(getContext(), DsdKind::Mem1d,
                                 getArray().getType().getElementType()))
-    return emitOpError("expects a mem1d descriptor of the array's elements, got ")
+    return emitOpError(
+               "expects a mem1d descriptor of the array's elements, got ")
            << getType();
   int64_t elements = getArray().getType().getNumElements();
   int64_t limit = std::min(elements, model.maxDsdExtent);
@@ -202,7 +202,8 @@ LogicalResult GetMemDsdOp::verify() {
            << limit << ", got " << static_cast<int64_t>(getExtent());
   if (elements - 1 > model.maxDsdOffset)
     return emitOpError("expects an array of at most ")
-           << model.maxDsdOffset + 1 << " elements, which a descriptor's offset "
+           << model.maxDsdOffset + 1
+           << " elements, which a descriptor's offset "
            << "can reach, got " << elements;
   return success();
 }
@@ -254,7 +255,8 @@ static LogicalResult verifyVectorOp(Operation *op, OperandRange args,
     if (!dsd.getElementType().isF32())
       return op->emitOpError("expects descriptors of f32, got ") << dsd;
     if (index == 0 && dsd.getKind() == DsdKind::Fabin)
-      return op->emitOpError("expects a destination that is not a fabric input");
+      return op->emitOpError(
+          "expects a destination that is not a fabric input");
     if (index != 0 && dsd.getKind() == DsdKind::Fabout)
       return op->emitOpError("expects sources that are not fabric outputs");
     fabricInputs += dsd.getKind() == DsdKind::Fabin;
@@ -325,8 +327,7 @@ LogicalResult InitializeQueueOp::verify() {
   if (wantsColor != static_cast<bool>(getColor()))
     return emitOpError("expects ")
            << (wantsColor ? "a" : "no") << " colour for an "
-           << (input ? "input" : "output") << " queue on "
-           << target->getArch();
+           << (input ? "input" : "output") << " queue on " << target->getArch();
   return success();
 }
 

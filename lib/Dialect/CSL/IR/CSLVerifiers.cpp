@@ -1,7 +1,8 @@
-//===- CSLVerifiers.cpp - what a whole csl file must satisfy ----------------===//
+//===- CSLVerifiers.cpp - what a whole csl file must satisfy
+//----------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,22 +23,23 @@ using namespace plait::csl;
 /// Words that CSL keeps for itself.
 static bool isReserved(StringRef name) {
   static const llvm::StringSet<> words = {
-      "align",    "and",      "anytype", "bool",         "break",
-      "color",    "comptime", "const",   "continue",     "else",
-      "enum",     "export",   "extern",  "f16",          "f32",
-      "false",    "fn",       "for",     "i16",          "i32",
-      "i64",      "i8",       "if",      "input_queue",  "inline",
-      "layout",   "or",       "param",   "output_queue", "return",
-      "struct",   "switch",   "task",    "true",         "type",
-      "u16",      "u32",      "u64",     "u8",           "undefined",
-      "var",      "void",     "while",   "linksection",  "local_task_id",
+      "align",      "and",      "anytype", "bool",         "break",
+      "color",      "comptime", "const",   "continue",     "else",
+      "enum",       "export",   "extern",  "f16",          "f32",
+      "false",      "fn",       "for",     "i16",          "i32",
+      "i64",        "i8",       "if",      "input_queue",  "inline",
+      "layout",     "or",       "param",   "output_queue", "return",
+      "struct",     "switch",   "task",    "true",         "type",
+      "u16",        "u32",      "u64",     "u8",           "undefined",
+      "var",        "void",     "while",   "linksection",  "local_task_id",
       "unreachable"};
   return words.contains(name);
 }
 
 static bool isIdentifier(StringRef name) {
   return !name.empty() && !llvm::isDigit(name.front()) &&
-         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+         llvm::all_of(name,
+                      [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
 /// The name that `op` declares in its file, or an empty one.
@@ -302,7 +304,8 @@ LogicalResult LayoutRun::checkNeighbours() {
           continue;
         int64_t x = pe % width + dx, y = pe / width + dy;
         bool inside = x >= 0 && x < width && y >= 0 && y < height;
-        SetColorConfigOp next = inside ? perPE[y * width + x] : SetColorConfigOp();
+        SetColorConfigOp next =
+            inside ? perPE[y * width + x] : SetColorConfigOp();
         std::pair<int64_t, int64_t> back{-dx, -dy};
         if (!next || step(next.getRx()) != back)
           return config.emitOpError("sends wavelets of column ")
@@ -315,7 +318,8 @@ LogicalResult LayoutRun::checkNeighbours() {
         continue;
       int64_t x = pe % width + dx, y = pe / width + dy;
       bool inside = x >= 0 && x < width && y >= 0 && y < height;
-      SetColorConfigOp from = inside ? perPE[y * width + x] : SetColorConfigOp();
+      SetColorConfigOp from =
+          inside ? perPE[y * width + x] : SetColorConfigOp();
       std::pair<int64_t, int64_t> back{-dx, -dy};
       if (!from || llvm::none_of(from.getTx().getAsRange<DirectionAttr>(),
                                  [&](DirectionAttr tx) {

@@ -1,7 +1,8 @@
-//===- MeshOps.cpp - verifiers and folders of the mesh ops ------------------===//
+//===- MeshOps.cpp - verifiers and folders of the mesh ops
+//------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,9 +46,9 @@ SmallVector<LayoutAttr::Axis> LayoutAttr::getAxes(int64_t rank) const {
   return axes;
 }
 
-FailureOr<SmallVector<int64_t>> LayoutAttr::getTileShape(
-    RankedTensorType type, ArrayRef<int64_t> gridShape,
-    function_ref<InFlightDiagnostic()> emitError) const {
+FailureOr<SmallVector<int64_t>>
+LayoutAttr::getTileShape(RankedTensorType type, ArrayRef<int64_t> gridShape,
+                         function_ref<InFlightDiagnostic()> emitError) const {
   if (getKind() == LayoutKind::Grid && type.getRank() < 2)
     return emitError() << "expects a tensor of rank 2 or more for layout "
                           "'grid', got "
@@ -103,8 +104,7 @@ static LogicalResult verifyTile(Operation *op, FlatSymbolRefAttr gridName,
                                 SymbolTableCollection &symbols) {
   auto grid = symbols.lookupNearestSymbolFrom<GridOp>(op, gridName);
   if (!grid)
-    return op->emitOpError("expects ")
-           << gridName << " to name a 'mesh.grid'";
+    return op->emitOpError("expects ") << gridName << " to name a 'mesh.grid'";
   // A grid that does not verify reports that itself.
   const TargetModel *model = TargetModel::get(grid.getTarget());
   if (!model || grid.getShape().size() != 2 || grid.getShape()[0] < 1 ||
@@ -125,8 +125,8 @@ static LogicalResult verifyTile(Operation *op, FlatSymbolRefAttr gridName,
   if (bytes > model->dataBytes)
     return emitError() << "expects a tile of at most " << model->dataBytes
                        << " bytes on " << model->name << " ("
-                       << model->memoryBytes
-                       << " less code and stack), got " << bytes;
+                       << model->memoryBytes << " less code and stack), got "
+                       << bytes;
   return success();
 }
 
@@ -160,8 +160,8 @@ LogicalResult RedistributeOp::canonicalize(RedistributeOp op,
   // The host can copy a tensor to any layout: the first one was on its way.
   if (auto place = op.getTensor().getDefiningOp<PlaceOp>();
       place && place.getGridAttr() == op.getGridAttr()) {
-    rewriter.replaceOpWithNewOp<PlaceOp>(op, op.getType(), place.getTensor(), op.getLayout(),
-                                         op.getGridAttr());
+    rewriter.replaceOpWithNewOp<PlaceOp>(op, op.getType(), place.getTensor(),
+                                         op.getLayout(), op.getGridAttr());
     return success();
   }
   if (auto first = op.getTensor().getDefiningOp<RedistributeOp>();

@@ -1,7 +1,8 @@
-//===- TargetModel.cpp - the numbers of the wafer-scale engines -------------===//
+//===- TargetModel.cpp - the numbers of the wafer-scale engines
+//-------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,23 +34,45 @@ using namespace plait::mesh;
 //   (WSE-3; microbenchmarks on silicon, ramp taken over from WSE-2).
 static const TargetModel models[] = {
     {"wse2",
-     /*maxGridWidth=*/750, /*maxGridHeight=*/994,
-     /*memoryBytes=*/48 * 1024, /*dataBytes=*/40 * 1024,
-     /*colors=*/{0, 20}, /*inputQueues=*/{2, 7}, /*outputQueues=*/{2, 5},
-     /*localTasks=*/{8, 20}, /*outputQueueTakesColor=*/false,
-     /*maxDsdExtent=*/65535, /*maxDsdOffset=*/32767,
+     /*maxGridWidth=*/750,
+     /*maxGridHeight=*/994,
+     /*memoryBytes=*/48 * 1024,
+     /*dataBytes=*/40 * 1024,
+     /*colors=*/{0, 20},
+     /*inputQueues=*/{2, 7},
+     /*outputQueues=*/{2, 5},
+     /*localTasks=*/{8, 20},
+     /*outputQueueTakesColor=*/false,
+     /*maxDsdExtent=*/65535,
+     /*maxDsdOffset=*/32767,
      /*maxFabricInputs=*/1,
-     /*dsdSetup=*/1, /*moveRate=*/2, /*addRate=*/2, /*fmaRate=*/1,
-     /*hop=*/1, /*ramp=*/2, /*gap=*/1},
+     /*dsdSetup=*/1,
+     /*moveRate=*/2,
+     /*addRate=*/2,
+     /*fmaRate=*/1,
+     /*hop=*/1,
+     /*ramp=*/2,
+     /*gap=*/1},
     {"wse3",
-     /*maxGridWidth=*/755, /*maxGridHeight=*/1170,
-     /*memoryBytes=*/48 * 1024, /*dataBytes=*/40 * 1024,
-     /*colors=*/{0, 20}, /*inputQueues=*/{2, 7}, /*outputQueues=*/{2, 7},
-     /*localTasks=*/{8, 20}, /*outputQueueTakesColor=*/true,
-     /*maxDsdExtent=*/65535, /*maxDsdOffset=*/32767,
+     /*maxGridWidth=*/755,
+     /*maxGridHeight=*/1170,
+     /*memoryBytes=*/48 * 1024,
+     /*dataBytes=*/40 * 1024,
+     /*colors=*/{0, 20},
+     /*inputQueues=*/{2, 7},
+     /*outputQueues=*/{2, 7},
+     /*localTasks=*/{8, 20},
+     /*outputQueueTakesColor=*/true,
+     /*maxDsdExtent=*/65535,
+     /*maxDsdOffset=*/32767,
      /*maxFabricInputs=*/1,
-     /*dsdSetup=*/16, /*moveRate=*/4, /*addRate=*/4, /*fmaRate=*/0.5,
-     /*hop=*/2, /*ramp=*/2, /*gap=*/1.125},
+     /*dsdSetup=*/16,
+     /*moveRate=*/4,
+     /*addRate=*/4,
+     /*fmaRate=*/0.5,
+     /*hop=*/2,
+     /*ramp=*/2,
+     /*gap=*/1.125},
 };
 
 llvm::ArrayRef<TargetModel> TargetModel::all() { return models; }

@@ -1,7 +1,8 @@
-//===- AssignLayout.cpp - layouts that fit together -------------------------===//
+//===- AssignLayout.cpp - layouts that fit together
+//-------------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -103,9 +104,9 @@ LogicalResult Assigner::require(OpOperand &operand, LayoutKind kind) {
            << stringifyLayoutKind(kind) << "', got '"
            << stringifyLayoutKind(have.getKind()) << "'";
   OpBuilder builder(op);
-  auto moved = RedistributeOp::create(builder, op->getLoc(),
-                                      operand.get().getType(), operand.get(),
-                                      have, want, grid);
+  auto moved =
+      RedistributeOp::create(builder, op->getLoc(), operand.get().getType(),
+                             operand.get(), have, want, grid);
   layouts[moved] = want;
   operand.set(moved);
   return success();
@@ -113,7 +114,8 @@ LogicalResult Assigner::require(OpOperand &operand, LayoutKind kind) {
 
 LogicalResult Assigner::visitProduct(linalg::LinalgOp op) {
   OpOperand &lhs = op->getOpOperand(0), &rhs = op->getOpOperand(1);
-  LayoutAttr left = layouts.lookup(lhs.get()), right = layouts.lookup(rhs.get());
+  LayoutAttr left = layouts.lookup(lhs.get()),
+             right = layouts.lookup(rhs.get());
   if (!left || !right)
     return op.emitError("expects both operands of a product to be placed on a "
                         "grid");
