@@ -86,8 +86,9 @@ def test_options_change_the_program():
     assert count == [1, 2]
 
 
-def here() -> int:
-    return inspect.currentframe().f_back.f_lineno
+def line_above() -> int:
+    """The line before the caller's."""
+    return inspect.currentframe().f_back.f_lineno - 1
 
 
 def refused(value, match, line):
@@ -98,18 +99,18 @@ def refused(value, match, line):
 
 def test_dimension_that_does_not_divide():
     x = pf.array(data(10, 4), pf.MeshLayout.row_partition(4))
-    line = here()  # noqa: E702
+    line = line_above()
     refused(x @ pf.array(data(4, 2)), "multiple of the grid's 4 rows, got 10", line)
 
 
 def test_tile_too_large():
     x = pf.array(data(512, 64), pf.MeshLayout.row_partition(2))
-    line = here()  # noqa: E702
+    line = line_above()
     refused(x @ pf.array(data(64, 2)), "at most 40960 bytes on wse3", line)
     a = pf.array(data(64, 90))
-    b = pf.array(data(90, 60))  # noqa: E702
+    b = pf.array(data(90, 60))
     y = a @ b
-    line = here()  # noqa: E702
+    line = line_above()
     with pytest.raises(CompileError, match="bytes together on a PE"):
         pf.compile_to_csl(y)
 
@@ -117,17 +118,17 @@ def test_tile_too_large():
 def test_grid_larger_than_the_fabric():
     x = pf.array(data(1, 2000), pf.MeshLayout.grid(1, 1000))
     y = x @ pf.array(data(2000, 2))
-    line = here()  # noqa: E702
+    line = line_above()
     refused(y, "at most 1170 rows and 755 columns on wse3", line)
 
 
 def test_operation_without_a_plan():
     y = pf.sigmoid(pf.array(data(4, 4)))
-    line = here()  # noqa: E702
+    line = line_above()
     refused(y, "no plan for 'sigmoid' on a grid", line)
     row = pf.array(data(4), pf.MeshLayout.row_partition(2))
     y = row @ pf.array(data(4, 4))
-    line = here()  # noqa: E702
+    line = line_above()
     refused(y, "no plan for a product of a vector in layout 'row_partition'", line)
 
 
@@ -152,5 +153,5 @@ def test_front_refuses_with_the_users_line():
         pf.compile_to_csl(a + pf.zeros([4, 4], layout=pf.MeshLayout.grid(2, 2)))
     with pytest.raises(FrontendError, match="wse4"):
         pf.compile_to_csl(a, pf.CodeGenOptions(target="wse4"))
-    with pytest.raises(FrontendError, match="3.0"):
+    with pytest.raises(FrontendError, match="got .3"):
         pf.compile_to_csl(a, pf.CodeGenOptions(sdk="3.0"))
