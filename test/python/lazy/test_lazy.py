@@ -153,5 +153,5 @@ def test_front_refuses_with_the_users_line():
         pf.compile_to_csl(a + pf.zeros([4, 4], layout=pf.MeshLayout.grid(2, 2)))
     with pytest.raises(FrontendError, match="wse4"):
         pf.compile_to_csl(a, pf.CodeGenOptions(target="wse4"))
-    with pytest.raises(FrontendError, match="got .3"):
+    with pytest.raises(FrontendError, match="expects sdk"):
         pf.compile_to_csl(a, pf.CodeGenOptions(sdk="3.0"))
