@@ -66,6 +66,8 @@ def ConvertSampleToLinalg : Pass<"convert-sample-to-linalg"> {
     "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect"
   ];
+}
+
 def ConvertMeshToLinalg : Pass<"convert-mesh-to-linalg", "::mlir::ModuleOp"> {
   let summary = "drop placement: the reference meaning of mesh";
   let description = [{
