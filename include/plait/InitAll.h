@@ -11,10 +11,12 @@
 #include "plait/Conversion/Passes.h"
 #include "plait/Dialect/CSL/IR/CSL.h"
 #include "plait/Dialect/Mesh/IR/Mesh.h"
+#include "plait/Dialect/Mesh/Transforms/Passes.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
 #include "plait/Dialect/Spike/IR/Spike.h"
 #include "plait/Dialect/Stablehlo/IR/Stablehlo.h"
 #include "plait/Pipelines/Pipelines.h"
+#include "plait/Target/CSL/CSLEmitter.h"
 #include "plait/Target/Object.h"
 #include "plait/Transforms/Passes.h"
 
@@ -36,6 +38,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 
 inline void registerAllPasses() {
   mlir::registerAllPasses();
+  mesh::registerPlaitMeshPasses();
   registerPlaitConversionPasses();
   registerPlaitTransformsPasses();
   registerPipelines();
@@ -44,6 +47,7 @@ inline void registerAllPasses() {
 inline void registerAllTranslations() {
   mlir::registerAllTranslations();
   registerToManifestTranslation();
+  registerToCSLTranslation();
   registerToObjectTranslation();
 }
 

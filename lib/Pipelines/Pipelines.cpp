@@ -56,6 +56,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
 void plait::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertSpikeToLinalg());
   pm.addPass(plait::createConvertSampleToLinalg());
+  pm.addPass(plait::createConvertMeshToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
 }

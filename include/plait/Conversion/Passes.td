@@ -111,4 +111,46 @@ def ConvertStablehloSortToSCF : Pass<"convert-stablehlo-sort-to-scf"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertMeshToLinalg : Pass<"convert-mesh-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "drop placement: the reference meaning of mesh";
+  let description = [{
+    A tensor on a grid is the same tensor, so `mesh.place` and
+    `mesh.redistribute` become their operands and grids go.
+
+    Example: test/Conversion/MeshToLinalg/convert-mesh-to-linalg.mlir
+  }];
+}
+
+def ConvertMeshToCSL : Pass<"convert-mesh-to-csl", "::mlir::ModuleOp"> {
+  let summary = "f32 tensor programs on a grid to CSL";
+  let description = [{
+    Replaces `@main` by a layout, one PE program and the host's program. Each
+    PE computes its tile of every tensor; a tile is stored column by column. A
+    product whose left operand's columns are whole is local: one `@fmacs` per
+    element of the right operand. A product whose left operand's columns are
+    cut over PE columns is summed along each PE row: the first PE sends its
+    part to the east, each next one adds its own to what comes from the west
+    and sends it on, the last one keeps the sum. Columns alternate between two
+    colours, because a PE cannot receive and send on one. The
+    sum is the only communication: every PE sends and receives exactly one
+    tile per launch, and unblocks the host's command stream once, in the task
+    that the last vector operation activates.
+
+    Layouts must fit together already (`mesh-assign-layout`) and tensors that
+    move must be inputs (`canonicalize` places them where they go).
+
+    Example: test/Conversion/MeshToCSL/convert-mesh-to-csl.mlir
+  }];
+  let options = [
+    Option<"sdk", "sdk", "std::string", /*default=*/"\"2.10\"",
+           "version of the Cerebras SDK: 1.4 or 2.10">,
+    Option<"comments", "comments", "bool", /*default=*/"true",
+           "say in the program what each part is, with estimated cycles">,
+    Option<"debugInfo", "debug-info", "bool", /*default=*/"false",
+           "name the source line of each operation in the program">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::plait::csl::CSLDialect"];
+}
+
 #endif // PLAIT_CONVERSION_PASSES_TD

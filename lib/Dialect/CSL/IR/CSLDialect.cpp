@@ -1,12 +1,13 @@
 //===- CSLDialect.cpp - registration of the csl dialect -------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
 #include "plait/Dialect/CSL/IR/CSL.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -24,6 +25,14 @@ using namespace plait::csl;
 #include "plait/Dialect/CSL/IR/CSLTypes.cpp.inc"
 
 void CSLDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "plait/Dialect/CSL/IR/CSLAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "plait/Dialect/CSL/IR/CSLTypes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "plait/Dialect/CSL/IR/CSLOps.cpp.inc"

@@ -1,7 +1,8 @@
-//===- MeshDialect.cpp - registration of the mesh dialect -------------------===//
+//===- MeshDialect.cpp - registration of the mesh dialect
+//-------------------===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +25,10 @@ using namespace plait::mesh;
 #include "plait/Dialect/Mesh/IR/MeshTypes.cpp.inc"
 
 void MeshDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "plait/Dialect/Mesh/IR/MeshAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "plait/Dialect/Mesh/IR/MeshOps.cpp.inc"

@@ -9,12 +9,16 @@
 #define PLAIT_DIALECT_CSL_IR_CSL_H
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "plait/Dialect/Mesh/IR/TargetModel.h"
 
 #include "plait/Dialect/CSL/IR/CSLDialect.h.inc"
 #include "plait/Dialect/CSL/IR/CSLEnums.h.inc"

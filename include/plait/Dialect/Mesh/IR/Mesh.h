@@ -1,7 +1,8 @@
-//===- Mesh.h - the mesh dialect ------------------------------------*- C++ -*-===//
+//===- Mesh.h - the mesh dialect ------------------------------------*- C++
+//-*-===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,8 +14,12 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "plait/Dialect/Mesh/IR/TargetModel.h"
 
 #include "plait/Dialect/Mesh/IR/MeshDialect.h.inc"
 #include "plait/Dialect/Mesh/IR/MeshEnums.h.inc"
