@@ -127,9 +127,9 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
 }
 
 void plait::registerPipelines() {
-  PassPipelineRegistration<>(
-      "plait-import", "check what a front made and make it one function",
-      buildImportPipeline);
+  PassPipelineRegistration<>("plait-import",
+                             "check what a front made and make it one function",
+                             buildImportPipeline);
   PassPipelineRegistration<>("plait-import-stablehlo",
                              "lower what jaxlib leaves of StableHLO",
                              buildImportStablehloPipeline);

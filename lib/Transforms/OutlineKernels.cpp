@@ -30,13 +30,13 @@ Value forgetOffset(OpBuilder &builder, Value value) {
   auto layout = type ? dyn_cast<StridedLayoutAttr>(type.getLayout()) : nullptr;
   if (!layout || ShapedType::isDynamic(layout.getOffset()))
     return value;
-  auto dynamic = StridedLayoutAttr::get(
-      type.getContext(), ShapedType::kDynamic, layout.getStrides());
-  return memref::CastOp::create(
-      builder, value.getLoc(),
-      MemRefType::get(type.getShape(), type.getElementType(), dynamic,
-                      type.getMemorySpace()),
-      value);
+  auto dynamic = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic,
+                                        layout.getStrides());
+  return memref::CastOp::create(builder, value.getLoc(),
+                                MemRefType::get(type.getShape(),
+                                                type.getElementType(), dynamic,
+                                                type.getMemorySpace()),
+                                value);
 }
 
 struct LinalgOutlineKernels
@@ -48,9 +48,9 @@ struct LinalgOutlineKernels
                           ArrayRef<Operation *> constants,
                           ArrayRef<Value> sources) {
     OpBuilder builder(&getContext());
-    auto kernel = func::FuncOp::create(
-        op.getLoc(), "kernel",
-        builder.getFunctionType(arguments.getTypes(), {}));
+    auto kernel =
+        func::FuncOp::create(op.getLoc(), "kernel",
+                             builder.getFunctionType(arguments.getTypes(), {}));
     kernel.setPrivate();
     kernel->setAttr("passthrough",
                     builder.getArrayAttr(builder.getStringAttr("noinline")));

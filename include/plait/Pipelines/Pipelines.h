@@ -35,10 +35,11 @@ void buildOptPipeline(mlir::OpPassManager &pm);
 void buildReferencePipeline(mlir::OpPassManager &pm);
 
 struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
-  Option<bool> kernels{*this, "kernels",
-                       llvm::cl::desc("register-tiled kernels for contractions; "
-                                      "without, plain loops as a reference"),
-                       llvm::cl::init(true)};
+  Option<bool> kernels{
+      *this, "kernels",
+      llvm::cl::desc("register-tiled kernels for contractions; "
+                     "without, plain loops as a reference"),
+      llvm::cl::init(true)};
 };
 
 /// linalg on tensors --> linalg on buffers --> loops --> LLVM dialect.

@@ -92,11 +92,9 @@ private:
 
   void forTiles(OpBuilder &b, std::optional<unsigned> dim, int64_t tile,
                 TileBody body);
-  SmallVector<Value> forSum(OpBuilder &b, ArrayRef<unsigned> dims,
-                            SmallVector<Value> sums,
-                            function_ref<SmallVector<Value>(
-                                OpBuilder &, SmallVector<Value>)>
-                                body);
+  SmallVector<Value> forSum(
+      OpBuilder &b, ArrayRef<unsigned> dims, SmallVector<Value> sums,
+      function_ref<SmallVector<Value>(OpBuilder &, SmallVector<Value>)> body);
   void lowerDot(OpBuilder &b);
   void lowerOuter(OpBuilder &b);
   void dotTile(OpBuilder &b, int64_t rows, int64_t columns);
@@ -150,9 +148,8 @@ Value stripCast(Value value, Operation *&cast) {
 std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
   if (!op.hasPureBufferSemantics() || op.getNumDpsInputs() != 2 ||
       op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 ||
-      llvm::any_of(op.getIndexingMapsArray(), [](AffineMap map) {
-        return !map.isProjectedPermutation();
-      }))
+      llvm::any_of(op.getIndexingMapsArray(),
+                   [](AffineMap map) { return !map.isProjectedPermutation(); }))
     return std::nullopt;
   Block &body = *op.getBody();
   Operation *sum = body.getTerminator()->getOperand(0).getDefiningOp();
@@ -332,9 +329,9 @@ SmallVector<Value> Contraction::forSum(
   auto loop = scf::ForOp::create(b, loc, zero, end, one, sums);
   OpBuilder inner = OpBuilder::atBlockEnd(loop.getBody());
   ivs[dims.front()] = loop.getInductionVar();
-  SmallVector<Value> next = forSum(
-      inner, dims.drop_front(), llvm::to_vector_of<Value>(loop.getRegionIterArgs()),
-      body);
+  SmallVector<Value> next =
+      forSum(inner, dims.drop_front(),
+             llvm::to_vector_of<Value>(loop.getRegionIterArgs()), body);
   scf::YieldOp::create(inner, loc, next);
   return llvm::to_vector_of<Value>(loop.getResults());
 }
@@ -356,8 +353,8 @@ void Contraction::dotTile(OpBuilder &b, int64_t rows, int64_t columns) {
       right.push_back(extend(
           b, rhs, loadVector(b, rhs, indices(b, rhs.map, column, j), mask)));
     for (int64_t i = 0; i < rows; ++i) {
-      Value left = extend(
-          b, lhs, loadVector(b, lhs, indices(b, lhs.map, row, i), mask));
+      Value left =
+          extend(b, lhs, loadVector(b, lhs, indices(b, lhs.map, row, i), mask));
       for (int64_t j = 0; j < columns; ++j) {
         Value &sum = sums[i * columns + j];
         sum = multiplyAdd(b, left, right[j], sum);
@@ -471,8 +468,7 @@ void Contraction::lowerOuter(OpBuilder &b) {
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value end = getValueOrCreateConstantIndexOp(b, loc, sizes[column]);
   auto loop = [&](Value from, Value to, int64_t vectors, bool masked) {
-    Value by =
-        arith::ConstantIndexOp::create(b, loc, vectors * shape.lanes);
+    Value by = arith::ConstantIndexOp::create(b, loc, vectors * shape.lanes);
     auto op = scf::ForOp::create(b, loc, from, to, by);
     OpBuilder inner = OpBuilder::atBlockTerminator(op.getBody());
     ivs[column] = op.getInductionVar();
@@ -480,8 +476,8 @@ void Contraction::lowerOuter(OpBuilder &b) {
     if (masked)
       mask = vector::CreateMaskOp::create(
           inner, loc, vectorOf(b.getI1Type()),
-          ValueRange{arith::SubIOp::create(inner, loc, end,
-                                           op.getInductionVar())});
+          ValueRange{
+              arith::SubIOp::create(inner, loc, end, op.getInductionVar())});
     rows(inner, vectors, mask);
   };
   int64_t tile = shape.outerVectors * shape.lanes;
@@ -593,13 +589,16 @@ struct ConvertLinalgContractionsToVector
 
   static int64_t hostVectorBits() {
     llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-    return features.lookup("avx512f") ? 512 : features.lookup("avx2") ? 256 : 128;
+    return features.lookup("avx512f") ? 512
+           : features.lookup("avx2")  ? 256
+                                      : 128;
   }
 
   void runOnOperation() override {
     int64_t bits = vectorBits == 0 ? hostVectorBits() : vectorBits.getValue();
     if (bits != 128 && bits != 256 && bits != 512) {
-      getOperation()->emitError("expects 'vector-bits' of 128, 256 or 512, got ")
+      getOperation()->emitError(
+          "expects 'vector-bits' of 128, 256 or 512, got ")
           << bits;
       return signalPassFailure();
     }

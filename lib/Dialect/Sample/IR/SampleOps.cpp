@@ -31,9 +31,8 @@ static LogicalResult verifyRows(Operation *op, Value logits, Value parameter,
   int64_t count = cast<ShapedType>(parameter.getType()).getDimSize(0);
   if (ShapedType::isStatic(rows) && ShapedType::isStatic(count) &&
       rows != count)
-    return op->emitOpError()
-           << "expects one '" << name << "' per row, got " << count << " for "
-           << rows << " rows";
+    return op->emitOpError() << "expects one '" << name << "' per row, got "
+                             << count << " for " << rows << " rows";
   return success();
 }
 
@@ -41,8 +40,8 @@ static LogicalResult verifyVocabulary(Operation *op, Value logits) {
   int64_t vocabulary = cast<ShapedType>(logits.getType()).getDimSize(1);
   constexpr int64_t limit = int64_t(1) << indexBits;
   if (ShapedType::isStatic(vocabulary) && vocabulary >= limit)
-    return op->emitOpError() << "expects a vocabulary below " << limit
-                             << ", got " << vocabulary;
+    return op->emitOpError()
+           << "expects a vocabulary below " << limit << ", got " << vocabulary;
   return success();
 }
 
