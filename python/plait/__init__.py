@@ -19,6 +19,7 @@ _HOMES = {
     "from_stablehlo": "plait.frontends.jax",
     "from_nir": "plait.frontends.nir",
     "from_torch": "plait.frontends.torch",
+    "verify": "plait.verification",
     "ArgumentError": "plait.errors",
     "CheckError": "plait.errors",
     "CompileError": "plait.errors",
@@ -27,10 +28,14 @@ _HOMES = {
     "PlaitError": "plait.errors",
 }
 
-__all__ = sorted(_HOMES)
+_SUBMODULES = ("dialects", "lazy", "sampling")
+
+__all__ = sorted([*_HOMES, *_SUBMODULES])
 
 
 def __getattr__(name):
+    if name in _SUBMODULES:
+        return import_module(f"plait.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'plait' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)

@@ -65,7 +65,7 @@ def _arguments(executable, inputs, seed):
     """The call's arguments: .npy files first, random arrays for the rest."""
     import numpy as np
 
-    from plait.verify import random_arguments
+    from plait.verification import random_arguments
 
     values = random_arguments(executable, seed)
     for index, name in enumerate(inputs):
@@ -142,7 +142,7 @@ def verify(
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
-    from plait.verify import verify as verify_module
+    from plait.verification import verify as verify_module
 
     args = [np.load(name, allow_pickle=False) for name in inputs] or None
     module = _module(model, dt, convention)

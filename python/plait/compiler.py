@@ -124,7 +124,7 @@ def compile(
         cache.store().set(key, data)
     executable = unpack(data, weights=[arrays.to_numpy(w) for w in module.weights])
     if check == "first":
-        from plait.verify import check_first
+        from plait.verification import check_first
 
         return check_first(executable, module)
     return executable

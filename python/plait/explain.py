@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plait.compiler import run_stages, stages_of
 from plait.module import Module
-from plait.verify import pass_list
+from plait.verification import pass_list
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; }

@@ -7,7 +7,7 @@ import pytest
 
 import plait
 from plait import compiler
-from plait.verify import difference, pass_list, verify
+from plait.verification import difference, pass_list, verify
 
 PLUGIN = Path(__file__).parents[2] / "build" / "lib" / "PlaitTestPasses.so"
 MATMUL = """

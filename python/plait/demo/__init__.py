@@ -32,7 +32,7 @@ def main(tokens: int = 40) -> int:
     from plait.demo import roads, smollm
 
     console = Console()
-    table = Table("road", "what ran", "result", "seconds", "checked against", "")
+    table = Table("road", "what ran", "result", "seconds", "checked against", "", expand=True)
     failed = 0
     jobs = [("language model", lambda: smollm.run(console, tokens))]
     jobs += [(road.__name__, road) for road in roads.ROADS]

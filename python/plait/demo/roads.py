@@ -33,4 +33,68 @@ def spiking():
     return Line("NIR, spike", "the NIR paper's LIF neuron", result, "Norse's trace", same)
 
 
-ROADS = [encoder, spiking]
+def jax():
+    """JAX: a while loop that draws from jax.random, with jax's bits."""
+    import jax
+    import jax.numpy as jnp
+
+    def walk(seed):
+        def step(state):
+            key, position, steps = state
+            key, sub = jax.random.split(key)
+            return key, position + jax.random.randint(sub, (), -3, 4), steps + 1
+
+        def inside(state):
+            return (jnp.abs(state[1]) < 50) & (state[2] < 10_000)
+
+        _, position, steps = jax.lax.while_loop(
+            inside, step, (jax.random.PRNGKey(seed), jnp.int32(0), jnp.int32(0))
+        )
+        return position, steps
+
+    seed = jnp.int32(7)
+    got = [int(value) for value in plait.compile(plait.from_jax(walk, seed))(seed)]
+    want = [int(value) for value in jax.jit(walk)(seed)]
+    result = f"position {got[0]} after {got[1]} steps"
+    return Line("JAX", "a random walk in a while loop", result, "jax, bit for bit", got == want)
+
+
+def sampling():
+    """A batch of rows of a large vocabulary, each by its own parameters."""
+    from plait.sampling import KeyedSampler, SimpleTokenSampler
+
+    rng = np.random.default_rng(0)
+    logits = (3 * rng.standard_normal((8, 32000))).astype(np.float32)
+    key = dict(
+        temperature=np.linspace(0, 1.4, 8, dtype=np.float32),
+        top_k=np.arange(0, 80, 10),
+        top_p=np.linspace(1, 0.3, 8),
+        seed=1,
+        position=np.arange(8),
+    )
+    got = KeyedSampler(32000)(logits, **key)
+    same = np.array_equal(got, SimpleTokenSampler.sample(logits, **key))
+    return Line("sample", "8 x 32000 logits", f"tokens {got[:3]} ...", "the NumPy sampler", same)
+
+
+def wafer():
+    """A lazy product on a grid: here through the reference road, and as CSL."""
+    import tempfile
+
+    import plait.lazy as pf
+
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((8, 12)), rng.standard_normal((12, 6))
+    x, w, b = x.astype(np.float32), w.astype(np.float32), np.ones(6, np.float32)
+    y = pf.array(x, layout=pf.MeshLayout.grid(2, 3)) @ pf.array(w) + pf.array(b)
+    error = float(np.abs(y.numpy() - (x @ w + b)).max())
+    with tempfile.TemporaryDirectory() as folder:
+        pf.compile_to_csl(y, folder)
+        files = sorted(path.name for path in Path(folder).iterdir())
+    result = f"error {error:.1e}; {', '.join(name for name in files if name.endswith('.csl'))}"
+    return Line(
+        "lazy, mesh, csl", "x @ w + b on 2 x 3 PEs", result, "NumPy (CPU road)", error < 1e-5
+    )
+
+
+ROADS = [encoder, jax, sampling, spiking, wafer]

@@ -40,6 +40,7 @@ def load(console):
         return transformers.LlamaForCausalLM(config).eval(), None
     folder = Path(package.submodule_search_locations[0])
     console.print(f"SmolLM2-135M-Instruct, {GGUF}: 4-bit weights (Q4_1), dequantised to float32")
+    # transformers shows its own bar for the weights.
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=GGUF)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, gguf_file=GGUF, **options)
     return model.eval(), tokenizer
