@@ -293,7 +293,7 @@ def test_several_spikes_in_one_step():
 
 def test_committed_import():
     """If this moves, the nir package or the importer changed what a file means."""
-    committed = (Path(__file__).parents[2] / "Integration" / "spike" / "recurrent.mlir").read_text()
+    committed = (Path(__file__).parents[2] / "Frontends" / "nir-recurrent.mlir").read_text()
     body = committed[committed.index("func.func @main") :]
     module = plait.from_nir(DATA / "recurrent.nir", dt=1e-3, convention="nir")
     assert module.text == body, f"nir {nir.version}"

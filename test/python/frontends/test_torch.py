@@ -1,13 +1,17 @@
 """torch models against torch."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import plait
+from plait.worker import run_tool
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_mlir")
 nn, F = torch.nn, torch.nn.functional
+FRONTENDS = Path(__file__).parents[2] / "Frontends"
 
 
 class MLP(nn.Module):
@@ -213,3 +217,25 @@ def test_mutated_buffer_is_refused():
 
     with pytest.raises(plait.FrontendError, match="changes 'count' in place"):
         plait.from_torch(Counter(), (torch.ones(2),))
+
+
+def test_check_first():
+    model, x = MLP().eval(), torch.randn(4, 64)
+    exe = plait.compile(plait.from_torch(model, (x,)), check="first")
+    torch.testing.assert_close(exe(x), model(x), rtol=1e-5, atol=2e-6)
+    model.up.bias.data += 1  # Shared: both see it.
+    torch.testing.assert_close(exe(x), model(x), rtol=1e-5, atol=2e-6)
+    exe = plait.compile(plait.from_torch(model, (x,)), check="first")
+    model.forward = lambda x: x[:, :10]
+    with pytest.raises(plait.CheckError, match="result 0 differs from the original model"):
+        exe(x)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_text_is_as_committed(name):
+    """What the tests behind the waist read is what these versions of torch give."""
+    make, shape = MODELS[name]
+    module = plait.from_torch(make().eval(), (torch.zeros(shape),))
+    text = run_tool("plait-opt", [], module.text.encode()).decode()
+    committed = (FRONTENDS / f"torch-{name}.mlir").read_text()
+    assert text == "".join(line for line in committed.splitlines(True) if not line.startswith("//"))

@@ -330,6 +330,6 @@ def test_a_dynamic_vocabulary_has_the_same_limit():
 
 
 def test_committed_chain_is_what_the_front_makes(request):
-    path = request.config.rootpath / "test/Integration/sample/chain.mlir"
+    path = request.config.rootpath / "test/Frontends/sample-chain.mlir"
     body = [line for line in path.read_text().splitlines() if not line.startswith("//")]
     assert "\n".join(body).strip() == module(4, 49152).text.strip()
