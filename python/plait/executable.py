@@ -133,25 +133,22 @@ class Executable:
 
     def _take(self, results):
         """The results as arrays that own, and in the end free, their memory."""
-        taken, at, owners = [], 0, {}
+        taken, at, owned = [], 0, set()
         for spec in self.outputs:
             rank = len(spec.shape)
             allocated, aligned, offset = results[at : at + 3]
             shape = tuple(results[at + 3 : at + 3 + rank])
             at += _words(spec)
-            count = math.prod(shape)
-            if count == 0:
-                _libc.free(allocated)
-                taken.append(np.empty(shape, spec.dtype))
-                continue
             start = aligned + offset * spec.dtype.itemsize
-            memory = (ctypes.c_byte * (count * spec.dtype.itemsize)).from_address(start)
-            array = np.frombuffer(memory, spec.dtype).reshape(shape)
+            # from_address takes no empty array: one byte more is never read.
+            size = math.prod(shape) * spec.dtype.itemsize
+            memory = (ctypes.c_byte * max(size, 1)).from_address(start)
+            array = np.frombuffer(memory, spec.dtype, math.prod(shape)).reshape(shape)
             # Equal results may come in one buffer, which is freed once.
-            if allocated in owners:
+            if allocated in owned:
                 array = array.copy()
             else:
-                owners[allocated] = memory
+                owned.add(allocated)
                 weakref.finalize(memory, _libc.free, allocated)
             taken.append(array)
         return taken

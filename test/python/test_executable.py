@@ -60,6 +60,26 @@ def test_arguments_are_not_written(identity):
     np.testing.assert_array_equal(x, 1)
 
 
+def test_every_result_is_the_callers_own():
+    """Constants, arguments and equal results are copies, and are freed once each."""
+    exe = plait.compile("""
+    func.func @main(%x: tensor<3xf32>) -> (tensor<2xf32>, tensor<3xf32>, tensor<3xf32>,
+                                           tensor<2xf32>, tensor<0xf32>, tensor<0xf32>) {
+      %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+      %z = arith.constant dense<> : tensor<0xf32>
+      return %c, %x, %x, %c, %z, %z : tensor<2xf32>, tensor<3xf32>, tensor<3xf32>,
+                                      tensor<2xf32>, tensor<0xf32>, tensor<0xf32>
+    }""")
+    x = np.ones(3, np.float32)
+    for _ in range(3):
+        results = exe(x)
+        assert [result.tolist() for result in results] == [[1, 2], [1] * 3, [1] * 3, [1, 2], [], []]
+        for result in results[:2]:
+            result[:] = 9
+        assert results[2].tolist() == [1] * 3 and results[3].tolist() == [1, 2]
+    np.testing.assert_array_equal(x, 1)
+
+
 def test_read_only_arguments(add):
     x = X.copy()
     x.flags.writeable = False
