@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plait.compiler import run_stages, stages_of
 from plait.module import Module
-from plait.verification import pass_list
+from plait.verification import label, pass_list
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; }
@@ -45,7 +45,7 @@ def explain(module: Module, path, target: str = "cpu") -> int:
             diff = list(difflib.unified_diff(before_lines, after_lines, lineterm="", n=2))[2:]
             more = sum(line.startswith("+") for line in diff)
             less = sum(line.startswith("-") for line in diff)
-            parts.append(_section(f"{name}", _diff(diff), f"+{more} -{less} lines"))
+            parts.append(_section(label(name), _diff(diff), f"+{more} -{less} lines"))
     page = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>plait explain</title>"
         f"<style>{_STYLE}</style><h1>{html.escape(module.source)} to {html.escape(target)}</h1>"

@@ -115,7 +115,7 @@ def verify(
     rows = []
     for name, lowered in _after_each_pass(module, target):
         executable = _from_lowered(module, lowered)
-        rows.append(compare(name, executable.run(values), want))
+        rows.append(compare(label(name), executable.run(values), want))
         if not rows[-1].ok:
             break
     return rows
@@ -147,6 +147,11 @@ def pass_list(pipelines) -> list[str]:
         else:
             current += char
     return [*passes, current.strip()]
+
+
+def label(name: str) -> str:
+    """A pass without its options and the op it is nested on."""
+    return re.sub(r"\{.*\}", "", re.sub(r"^[\w.]+\(\s*(.*?)\s*\)$", r"\1", name))
 
 
 def _after_each_pass(module: Module, target: str) -> Iterator[tuple[str, bytes]]:
