@@ -21,7 +21,7 @@ func.func @main(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) -> tensor<2x4xf32> {
                      outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
   return %r : tensor<2x4xf32>
 }"""
-NIR = Path(plait.__path__[0]) / "demo" / "lif_norse.nir"
+NIR = Path(plait.__file__).parent / "demo" / "lif_norse.nir"
 
 
 def command(*args, ok=True, **environment):

@@ -12,7 +12,7 @@ nir = pytest.importorskip("nir")
 
 DATA = Path(__file__).parents[1] / "data"
 PAPER = DATA / "nir-paper"
-DEMO = Path(plait.__path__[0]) / "demo"
+DEMO = Path(plait.__file__).parent / "demo"
 
 
 def full(n, value):
