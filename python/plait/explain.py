@@ -12,7 +12,8 @@ from plait.module import Module
 from plait.verification import label, pass_list
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+body { font: 15px/1.45 system-ui, sans-serif; }
+body { margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
 summary { cursor: pointer; padding: .2rem 0; } summary b { font-family: monospace; }
 pre { background: #f6f8fa; padding: .6rem; overflow-x: auto; font-size: 12.5px; }
 .add { background: #dafbe1; } .del { background: #ffebe9; } .hunk { color: #57606a; }
