@@ -17,6 +17,7 @@
 #include "plait/Dialect/Stablehlo/IR/Stablehlo.h"
 #include "plait/Pipelines/Pipelines.h"
 #include "plait/Target/CSL/CSLEmitter.h"
+#include "plait/Target/NVPTX.h"
 #include "plait/Target/Object.h"
 #include "plait/Transforms/Passes.h"
 
@@ -48,6 +49,7 @@ inline void registerAllTranslations() {
   mlir::registerAllTranslations();
   registerToManifestTranslation();
   registerToCSLTranslation();
+  registerNVPTXTranslations();
   registerToObjectTranslation();
 }
 

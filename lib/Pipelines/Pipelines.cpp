@@ -127,6 +127,9 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
 }
 
 void plait::registerPipelines() {
+  PassPipelineRegistration<NVPTXTargetOptions>(
+      "plait-target-nvptx", "lower linalg on tensors to NVIDIA GPU kernels",
+      buildNVPTXTargetPipeline);
   PassPipelineRegistration<>("plait-import",
                              "check what a front made and make it one function",
                              buildImportPipeline);

@@ -58,6 +58,8 @@ def _executable(path: Path, target, dt, convention):
 
     if path.suffix == ".plait":
         return load(path)
+    if target.startswith("sm_"):
+        raise PlaitError(f"code for '{target}' does not run here; see plait.nvptx.emulate")
     return compile(_module(path, dt, convention), target)
 
 
@@ -100,7 +102,7 @@ def compile(
     if isinstance(result, str):
         print(result)
         return
-    output = output or model.with_suffix(".plait")
+    output = output or model.with_suffix(".ptx" if target.startswith("sm_") else ".plait")
     result.save(output)
     print(f"{output}: {result!r}, {os.path.getsize(output)} bytes")
 

@@ -2,8 +2,10 @@
 
 import json
 import platform
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +16,9 @@ from plait.executable import Executable, host_features, pack, spec_to_json, unpa
 from plait.module import Module, TensorSpec
 from plait.worker import run_tool
 
+if TYPE_CHECKING:
+    from plait.nvptx import Artifact
+
 #: The stages of each target, first to last, and the pipelines that make them.
 STAGES = {
     "cpu": {
@@ -22,6 +27,13 @@ STAGES = {
         "opt": "plait-opt",
         "lowered": "plait-lowered-reference",
         "target": "plait-target-cpu",
+    },
+    # NVIDIA chips: {chips} is the target as it was asked for, e.g. sm_80,sm_90.
+    "sm_*": {
+        "import": "plait-import",
+        "strand": "plait-strand",
+        "lowered": "plait-lowered-reference",
+        "target": "plait-target-nvptx{{chips={chips}}}",
     },
 }
 
@@ -71,7 +83,12 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
 
 
 def stages_of(target: str) -> dict[str, str]:
-    """The stages of a target and their pipelines, first to last."""
+    """The stages of a target and their pipelines, first to last.
+
+    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``.
+    """
+    if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
+        return {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
     return STAGES[target]
@@ -79,18 +96,20 @@ def stages_of(target: str) -> dict[str, str]:
 
 def compile(
     module: Module | str,
-    target: str = "cpu",
+    target: str | Sequence[str] = "cpu",
     *,
     check: str | None = None,
     to: str | None = None,
     dump_stages_to=None,
-) -> Executable | str:
+) -> "Executable | Artifact | str":
     """Compiles a module, or MLIR text, to something that can be called.
 
     Args:
         module: what a front made, or MLIR text with a public ``@main`` on
             tensors.
-        target: ``"cpu"``: native code for this machine.
+        target: ``"cpu"``: native code for this machine. ``"sm_90"``, or a list
+            ``["sm_80", "sm_90"]``: PTX for NVIDIA chips, a
+            :class:`plait.nvptx.Artifact`.
         check: ``"first"`` compares the first call's results with the original
             model and raises :class:`plait.errors.CheckError` if they differ.
         to: a stage's name; the IR after it is returned as text instead.
@@ -103,10 +122,18 @@ def compile(
     """
     if isinstance(module, str):
         module = Module(module)
+    if not isinstance(target, str):
+        target = ",".join(target)
     if check not in (None, "first"):
         raise PlaitError(f"expects check=None or 'first', got {check!r}")
     if to is not None:
         return lower(module, target, to, dump_stages_to)
+    if target.startswith("sm_"):
+        if check:
+            raise PlaitError(f"check={check!r} runs code here, which is not made for '{target}'")
+        from plait import nvptx
+
+        return nvptx.compile(module, target, dump_stages_to)
     stages = stages_of(target)
     key = cache.key(
         module.text,

@@ -92,7 +92,7 @@ def verify(
     Args:
         module: what a front made, or MLIR text.
         args: flat arguments; random ones by default (see :func:`random_arguments`).
-        target: the fast road's target.
+        target: the fast road's target; code for NVIDIA chips is emulated.
         each_pass: also runs the code as it is after every pass that changes
             something, finished by the reference road, up to the first pass
             that changes a result beyond its tolerance.
@@ -103,12 +103,21 @@ def verify(
 
     Raises:
         CompileError: a road cannot be compiled.
+        PlaitError: ``each_pass`` for a target other than ``"cpu"``.
     """
     if isinstance(module, str):
         module = Module(module)
+    if each_pass and target != "cpu":
+        raise PlaitError(f"each_pass runs code after every pass: not for target '{target}'")
     reference = _executable(module, REFERENCE)
     values = random_arguments(reference) if args is None else list(map(arrays.to_numpy, args))
     want = reference.run(values)
+    if target.startswith("sm_"):
+        from plait import nvptx
+
+        results = nvptx.emulate(nvptx.compile(module, target), *values)
+        results = results if isinstance(results, tuple) else (results,)
+        return [compare(f"emulated {target}", results, want)]
     if not each_pass:
         fast = _executable(module, tuple(stages_of(target).values()))
         return [compare(f"fast road to {target}", fast.run(values), want)]

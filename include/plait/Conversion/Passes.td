@@ -35,6 +35,64 @@ def ConvertLinalgContractionsToVector
                            "::mlir::vector::VectorDialect"];
 }
 
+def ConvertLinalgToGPU : Pass<"convert-linalg-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "fuse linalg on tensors into one GPU kernel per result";
+  let description = [{
+    Every result of every function becomes one `gpu.func` in a `gpu.module`,
+    however many linalg ops it takes: nothing but arguments and results is in
+    memory. A result without reductions is an elementwise kernel: each thread
+    of a striding grid computes 16 bytes of it at a time where all pointers are
+    aligned, and one element at a time elsewhere and in the tail. A result with
+    reductions along its last dimension (softmax, layer normalisation), or one
+    value per row, is a row kernel: a block per row, whose threads stride over
+    the columns and combine in a fixed tree of shuffles and shared memory, so
+    that equal inputs give equal bits. Elements that a later loop needs again
+    are computed again. Sizes may be dynamic.
+
+    Kernels take pointers to row-major data (the inputs that are read, then the
+    result), then the dynamic sizes. The functions are erased; the attribute
+    `plait.entries` of the module says how to launch: kernels, their grids,
+    operands, the sizes of results, and the sizes that must agree.
+
+    Contractions, reductions along other dimensions, and every op that is not
+    listed above are refused by name: nothing runs elsewhere silently.
+
+    Example: test/Conversion/LinalgToGPU/convert-linalg-to-gpu.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def GPUAttachNVPTXTargets : Pass<"gpu-attach-nvptx-targets", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "name the NVIDIA chips to make code for";
+  let description = [{
+    Attaches one `#nvvm.target` per chip, with the PTX version that the chip
+    needs. A chip that is not in Plait's table is an error that lists those
+    that are.
+
+    Example: test/Conversion/GPUToNVPTX/gpu-attach-nvptx-targets.mlir
+  }];
+  let options = [
+    ListOption<"chips", "chips", "std::string", "the chips, e.g. sm_80,sm_90">,
+  ];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
+}
+
+def ConvertMathToIntrinsics : Pass<"convert-math-to-intrinsics"> {
+  let summary = "math functions that a processor has as LLVM intrinsics";
+  let description = [{
+    Turns what a GPU computes in one instruction (fma, sqrt, rounding, absf,
+    copysign, maxnumf, minnumf) into `llvm.call_intrinsic`, before
+    `convert-gpu-to-nvvm` makes calls to libdevice of it. Other ops and vectors
+    are left alone.
+
+    Example: test/Conversion/GPUToNVPTX/convert-math-to-intrinsics.mlir
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertSpikeToLinalg : Pass<"convert-spike-to-linalg"> {
   let summary = "the reference meaning of the spike ops";
   let description = [{

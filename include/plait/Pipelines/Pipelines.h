@@ -46,6 +46,16 @@ struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
 void buildCpuTargetPipeline(mlir::OpPassManager &pm,
                             const CpuTargetOptions &options);
 
+struct NVPTXTargetOptions : mlir::PassPipelineOptions<NVPTXTargetOptions> {
+  ListOption<std::string> chips{
+      *this, "chips", llvm::cl::desc("the chips, e.g. chips=sm_80,sm_90")};
+};
+
+/// linalg on tensors --> one gpu.func per result --> NVVM dialect, with the
+/// targets that PTX is made for.
+void buildNVPTXTargetPipeline(mlir::OpPassManager &pm,
+                              const NVPTXTargetOptions &options);
+
 /// Registers every stage.
 void registerPipelines();
 

@@ -153,4 +153,26 @@ def TensorSplitEmpty : Pass<"tensor-split-empty"> {
   }];
 }
 
+def MathExpandToArith : Pass<"math-expand-to-arith"> {
+  let summary = "expand exp, log, tanh, erf, rsqrt to IEEE arithmetic";
+  let description = [{
+    Expands transcendental functions of scalars to multiplications, additions,
+    fused multiply-adds and conversions, all of them correctly rounded: a
+    processor that keeps IEEE 754 gives the same bits as every other, and what
+    is measured on one holds on all. f16 and bf16 are computed in f32.
+
+    Greatest error of f32 results in units in the last place, measured on every
+    31st bit pattern: log 0.9, exp 1.0, exp2 1.1, log2 1.3, tanh 1.4, rsqrt 1.5,
+    erf 4.7. Subnormal arguments and results count; overflow is infinity, NaN
+    stays.
+
+    A function of `math` without an expansion, and `arith.remf`, are refused.
+
+    Example: test/Transforms/math-expand-to-arith.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // PLAIT_TRANSFORMS_PASSES_TD
