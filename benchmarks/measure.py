@@ -97,7 +97,7 @@ def measure(case: Case) -> list[dict]:
             "best": 1e3 * min(series),
             "ratio": median / medians[0],
             "gflops": case.flops / median / 1e9 or None,
-            "of_bandwidth": case.bytes / median / bandwidth() if case.bytes else None,
+            "of_read": case.bytes / median / bandwidth() if case.bytes else None,
             "agrees": agreement,
         }
         for peer, series, median, agreement in zip(case.peers, times, medians, agree, strict=True)

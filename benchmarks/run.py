@@ -20,6 +20,11 @@ SUBJECTS = {
 CORES = len(os.sched_getaffinity(0))
 
 
+def shown(value: float) -> str:
+    """Three digits, never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.01 else f"{value:.3f}"
+
+
 def show(console: Console, title: str, rows: list[dict]):
     """One table; a column that no row fills is left out."""
     table = Table(title=title, title_justify="left")
@@ -30,7 +35,7 @@ def show(console: Console, title: str, rows: list[dict]):
     for index, row in enumerate(rows):
         cells = (row[name] for name in names)
         table.add_row(
-            *("" if c is None else f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells),
+            *("" if c is None else shown(c) if isinstance(c, float) else str(c) for c in cells),
             end_section=index + 1 == len(rows) or rows[index + 1]["case"] != row["case"],
         )
     console.print(table)

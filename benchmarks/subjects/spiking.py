@@ -1,8 +1,11 @@
 """A spiking network over 100 steps, against a plain torch loop.
 
 Weights are small multiples of 2**-6, spikes are 0 or 1 and tau is 16 steps, so
-every sum is exact: both must give the same spikes, whatever their order.
+every sum over synapses is exact: both must give the same spikes, whatever the
+order of their sums.
 """
+
+from itertools import pairwise
 
 import nir
 import numpy as np
@@ -17,8 +20,7 @@ STEPS, SIZES, TAU, THRESHOLD = 100, (784, 512, 512, 10), 16, 1.0
 def network(rng):
     """A NIR graph and its weights."""
     weights = [
-        rng.integers(-8, 10, (out, into)).astype(np.float32) / 64
-        for into, out in zip(SIZES, SIZES[1:], strict=False)
+        rng.integers(-24, 27, (out, into)).astype(np.float32) / 64 for into, out in pairwise(SIZES)
     ]
     nodes = {"input": nir.Input(np.array([SIZES[0]]))}
     for index, weight in enumerate(weights):
@@ -29,7 +31,7 @@ def network(rng):
         )
     nodes["output"] = nir.Output(np.array([SIZES[-1]]))
     names = list(nodes)
-    return nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False))), weights
+    return nir.NIRGraph(nodes, list(pairwise(names))), weights
 
 
 @torch.no_grad()
