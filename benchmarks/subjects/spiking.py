@@ -20,7 +20,7 @@ STEPS, SIZES, TAU, THRESHOLD = 100, (784, 512, 512, 10), 16, 1.0
 def network(rng):
     """A NIR graph and its weights."""
     weights = [
-        rng.integers(-24, 27, (out, into)).astype(np.float32) / 64 for into, out in pairwise(SIZES)
+        rng.integers(-24, 29, (out, into)).astype(np.float32) / 64 for into, out in pairwise(SIZES)
     ]
     nodes = {"input": nir.Input(np.array([SIZES[0]]))}
     for index, weight in enumerate(weights):
