@@ -226,9 +226,7 @@ def test_calls_say_that_they_need_a_gpu(artifacts):
 
 
 def test_verify_emulates(artifacts):
-    from plait.verify import verify
-
-    (row,) = verify(read("torch-softmax"), target="sm_90")
+    (row,) = plait.verify(read("torch-softmax"), target="sm_90")
     assert row.ok, row
 
 
