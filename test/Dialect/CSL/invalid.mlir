@@ -448,7 +448,7 @@ csl.module program @pe target = <"wse3", sdk = "2.10"> {
   csl.func @f {
     %s = arith.constant 1.0 : f32
     // expected-error @below {{expects as many names as values, got 1 and 2}}
-    %z = csl.struct ["a"] %n, %n : i16, i16
+    %z = csl.struct ["a"] (%n, %n : i16, i16)
   }
 }
 
@@ -614,7 +614,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
   }
 }
@@ -630,7 +630,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{sets the code of column 1, row 0 again}}
@@ -649,7 +649,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{sets the rectangle again}}
@@ -681,7 +681,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     // expected-error @below {{expects a PE inside the rectangle of 2 columns and 1 rows, got column 1, row 1}}
     csl.set_tile_code %1, %1, @pe with %s
   }
@@ -698,7 +698,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     csl.set_color_config %0, %0, %c rx = ramp tx = [#csl<direction east>]
@@ -719,7 +719,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{sends wavelets of column 0, row 0 to the east, where no PE takes them in on this colour}}
@@ -738,7 +738,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{expects wavelets of column 1, row 0 from the west, where no PE sends any on this colour}}
@@ -757,7 +757,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{expects at least one direction in 'tx'}}
@@ -776,7 +776,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{repeats 'east' in 'tx'}}
@@ -795,7 +795,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     csl.set_tile_code %0, %0, @pe with %s
     csl.set_tile_code %1, %0, @pe with %s
     // expected-error @below {{does not belong in a layout block}}
@@ -814,7 +814,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     // expected-error @below {{expects @nothing to name a program module}}
     csl.set_tile_code %0, %0, @nothing with %s
     csl.set_tile_code %1, %0, @pe with %s
@@ -832,7 +832,7 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     %e = csl.struct []
     // expected-error @below {{expects a value for parameter 'p' of @pe}}
     csl.set_tile_code %0, %0, @pe with %e
@@ -851,8 +851,8 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
-    %e = csl.struct ["p"] %c : !csl.color
+    %s = csl.struct ["p"] (%0 : i16)
+    %e = csl.struct ["p"] (%c : !csl.color)
     // expected-error @below {{expects 'i16' for parameter 'p', got '!csl.color'}}
     csl.set_tile_code %0, %0, @pe with %e
     csl.set_tile_code %1, %0, @pe with %s
@@ -870,8 +870,8 @@ csl.module layout @layout target = <"wse3", sdk = "2.10"> {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
-    %e = csl.struct ["p", "r"] %0, %0 : i16, i16
+    %s = csl.struct ["p"] (%0 : i16)
+    %e = csl.struct ["p", "r"] (%0, %0 : i16, i16)
     // expected-error @below {{gives 'r', which @pe does not declare}}
     csl.set_tile_code %0, %0, @pe with %e
     csl.set_tile_code %1, %0, @pe with %s
@@ -885,14 +885,14 @@ csl.module program @pe target = <"wse3", sdk = "2.10"> {
 }
 csl.module layout @layout target = <"wse3", sdk = "2.10"> {
   %k = arith.constant 1 : i16
-  %st = csl.struct ["width"] %k : i16
+  %st = csl.struct ["width"] (%k : i16)
   %mod = csl.import_module "mod" = "<m>" with %st
   %c = csl.get_color "c" = 0
   csl.layout {
     csl.set_rectangle 2, 1
     %0 = arith.constant 0 : i16
     %1 = arith.constant 1 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     %i = csl.member_call %mod, "f"() : () -> !csl.struct
     // expected-error @below {{expects 'params' to be a 'csl.struct'}}
     csl.set_tile_code %0, %0, @pe with %i
@@ -910,8 +910,18 @@ csl.module layout @layout target = <"wse2", sdk = "1.4"> {
   csl.layout {
     csl.set_rectangle 1, 1
     %0 = arith.constant 0 : i16
-    %s = csl.struct ["p"] %0 : i16
+    %s = csl.struct ["p"] (%0 : i16)
     // expected-error @below {{expects a program for #csl.target<"wse2", sdk = "1.4">, got one for #csl.target<"wse3", sdk = "2.10">}}
     csl.set_tile_code %0, %0, @pe with %s
+  }
+}
+
+// -----
+
+csl.module program @pe target = <"wse3", sdk = "2.10"> {
+  csl.func @f {
+    %1 = builtin.unrealized_conversion_cast to !csl.dsd<mem1d, i16>
+    // expected-error @below {{expects descriptors of f32, got '!csl.dsd<mem1d, i16>'}}
+    csl.fmovs %1, %1 : !csl.dsd<mem1d, i16>, !csl.dsd<mem1d, i16>
   }
 }

@@ -2,6 +2,7 @@
 // RUN: plait-opt %t.once --mlir-print-op-generic | plait-opt > %t.twice
 // RUN: diff %t.once %t.twice
 // RUN: FileCheck %s --input-file=%t.once
+// RUN: FileCheck %s --input-file=%t.once --check-prefix=EMPTY
 
 // Every op of the dialect once: a whole program.
 // CHECK-DAG: csl.module layout{{ }}
@@ -48,10 +49,15 @@ module {
   csl.module  layout @layout target = <"wse2", sdk = "2.10"> {
     %c3_i16 = arith.constant 3 : i16
     %c2_i16 = arith.constant 2 : i16
-    %0 = csl.struct ["width", "height"] %c3_i16, %c2_i16 : i16, i16
+    %0 = csl.struct ["width", "height"] (%c3_i16, %c2_i16 : i16, i16)
     %1 = csl.import_module "memcpy" = "<memcpy/get_params>" with %0
     %2 = csl.get_color "chain_even" = 0
     %3 = csl.get_color "chain_odd" = 1
+    // An empty struct ends before the next op's result.
+    // EMPTY: csl.struct []{{$}}
+    // EMPTY-NEXT: %{{.*}} = csl.import_module "empty"
+    %empty = csl.struct []
+    %with_empty = csl.import_module "empty" = "<empty>" with %empty
     csl.layout {
       csl.set_rectangle 3, 2
       %c0_i16 = arith.constant 0 : i16
@@ -61,7 +67,7 @@ module {
         %false = arith.constant false
         %true = arith.constant true
         %false_1 = arith.constant false
-        %5 = csl.struct ["memcpy_params", "has_west", "has_east", "is_last", "c_in", "c_out"] %4, %false, %true, %false_1, %3, %2 : !csl.struct, i1, i1, i1, !csl.color, !csl.color
+        %5 = csl.struct ["memcpy_params", "has_west", "has_east", "is_last", "c_in", "c_out"] (%4, %false, %true, %false_1, %3, %2 : !csl.struct, i1, i1, i1, !csl.color, !csl.color)
         csl.set_tile_code %c0_i16, %arg0, @pe with %5
         csl.set_color_config %c0_i16, %arg0, %2 rx =  ramp tx = [#csl<direction east>]
       }
@@ -72,7 +78,7 @@ module {
         %true = arith.constant true
         %true_1 = arith.constant true
         %false = arith.constant false
-        %5 = csl.struct ["memcpy_params", "has_west", "has_east", "is_last", "c_in", "c_out"] %4, %true, %true_1, %false, %2, %3 : !csl.struct, i1, i1, i1, !csl.color, !csl.color
+        %5 = csl.struct ["memcpy_params", "has_west", "has_east", "is_last", "c_in", "c_out"] (%4, %true, %true_1, %false, %2, %3 : !csl.struct, i1, i1, i1, !csl.color, !csl.color)
         csl.set_tile_code %c1_i16, %arg0, @pe with %5
         csl.set_color_config %c1_i16, %arg0, %2 rx =  west tx = [#csl<direction ramp>]
         csl.set_color_config %c1_i16, %arg0, %3 rx =  ramp tx = [#csl<direction east>]
@@ -84,7 +90,7 @@ module {
         %true = arith.constant true
         %false = arith.constant false
         %true_1 = arith.constant true
-        %5 = csl.struct ["memcpy_params", "has_west", "has_east", "is_last", "c_in", "c_out"] %4, %true, %false, %true_1, %3, %2 : !csl.struct, i1, i1, i1, !csl.color, !csl.color
+        %5 = csl.struct ["memcpy_params", "has_west", "has_east", "is_last", "c_in", "c_out"] (%4, %true, %false, %true_1, %3, %2 : !csl.struct, i1, i1, i1, !csl.color, !csl.color)
         csl.set_tile_code %c2_i16_0, %arg0, @pe with %5
         csl.set_color_config %c2_i16_0, %arg0, %3 rx =  west tx = [#csl<direction ramp>]
       }

@@ -39,3 +39,22 @@ func.func @not_placed(%x: tensor<4x4xf32>, %o: tensor<4x4xf32>) -> tensor<4x4xf3
   %2 = linalg.matmul ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%o : tensor<4x4xf32>) -> tensor<4x4xf32>
   return %2 : tensor<4x4xf32>
 }
+
+// -----
+
+mesh.grid @grid shape = [2, 2] target = "wse3"
+func.func @broadcast_of_a_scalar(%x: tensor<f32>, %o: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{no plan for a broadcast of 'tensor<f32>' on a grid}}
+  %0 = linalg.broadcast ins(%x : tensor<f32>) outs(%o : tensor<4xf32>) dimensions = [0]
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+mesh.grid @grid shape = [2, 2] target = "wse3"
+// expected-error @below {{expects one block in a function on a grid}}
+func.func @two_blocks(%x: tensor<4xf32>) -> tensor<4xf32> {
+  cf.br ^bb1
+^bb1:
+  return %x : tensor<4xf32>
+}

@@ -207,11 +207,11 @@ def CSL_ExportNameOp : CSL_Op<"export_name", [HasParent<"::plait::csl::LayoutOp"
 def CSL_StructOp : CSL_Op<"struct", [Pure]> {
   let summary = "a struct literal: `.{ .width = 4 }`";
   let description = [{
-    Example: `%s = csl.struct ["width", "height"] %w, %h : i16, i16`
+    Example: `%s = csl.struct ["width", "height"] (%w, %h : i16, i16)`
   }];
   let arguments = (ins StrArrayAttr:$names, Variadic<AnyType>:$values);
   let results = (outs CSL_StructType:$result);
-  let assemblyFormat = "$names ($values^ `:` type($values))? attr-dict";
+  let assemblyFormat = "$names (`(` $values^ `:` type($values) `)`)? attr-dict";
   let hasVerifier = 1;
 }
 
