@@ -97,4 +97,27 @@ def wafer():
     )
 
 
-ROADS = [encoder, jax, sampling, spiking, wafer]
+def nvidia():
+    """A row softmax as PTX for three chips, and its device code run on this CPU."""
+    import shutil
+    import subprocess
+
+    import torch
+
+    from plait import nvptx
+
+    x = 4 * torch.randn(16, 1000)
+    module = plait.from_torch(lambda x: torch.softmax(x, -1), (x,))
+    artifact = plait.compile(module, ["sm_80", "sm_90", "sm_100"])
+    error = float((nvptx.emulate(artifact, x.numpy()) - torch.softmax(x, -1).numpy()).max())
+    checked = "torch (device code emulated)"
+    if shutil.which("ptxas"):
+        for chip, ptx in artifact.images.items():
+            command = ["ptxas", f"-arch={chip}", "-o", "/dev/null", "-"]
+            subprocess.run(command, input=ptx, text=True, check=True, capture_output=True)
+        checked += "; ptxas accepts it"
+    result = f"error {abs(error):.1e}; {', '.join(artifact.images)}"
+    return Line("torch, NVPTX", "softmax of 16 x 1000", result, checked, abs(error) < 1e-6)
+
+
+ROADS = [encoder, jax, sampling, spiking, wafer, nvidia]
