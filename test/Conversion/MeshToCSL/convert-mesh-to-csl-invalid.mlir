@@ -36,3 +36,36 @@ module {
     return %x : tensor<4xf32>
   }
 }
+
+// -----
+
+// expected-error @below {{expects a function @main}}
+module {
+  mesh.grid @grid shape = [2, 2] target = "wse3"
+}
+
+// -----
+
+mesh.grid @grid shape = [2, 2] target = "wse3"
+func.func @main(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %0 = mesh.place %x, <grid> on @grid : tensor<4x4xf32>
+  // expected-error @below {{expects one result, got 2}}
+  return %0, %0 : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+mesh.grid @grid shape = [2, 2] target = "wse3"
+func.func @main(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  // expected-error @below {{expects an operand that is placed on the grid}}
+  %0 = linalg.add ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%x : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %0 : tensor<4x4xf32>
+}
+
+// -----
+
+mesh.grid @grid shape = [2, 2] target = "wse3"
+func.func @main(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  // expected-error @below {{expects its operands to be computed or placed on the grid}}
+  return %x : tensor<4x4xf32>
+}
