@@ -26,7 +26,7 @@ def main():
             failed, answer = False, handle(payload)
         except FrontendError as error:
             failed, answer = True, str(error).encode()
-        except Exception:
+        except Exception:  # Nothing is hidden: the caller raises it with this traceback.
             failed, answer = True, traceback.format_exc().encode()
         answers.write(struct.pack("<?Q", failed, len(answer)) + answer)
         answers.flush()
