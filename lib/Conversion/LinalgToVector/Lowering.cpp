@@ -454,7 +454,7 @@ void Lowering::lowerDirect(Emitter &b) {
       sweep(at, from, depth, zero);
     };
     b.loop(b.constant(0), whole, streams,
-           [&](OpFoldResult from) { block(from, b.add(from, streams)); });
+           [&](OpFoldResult from) { block(from, b.constant(streams)); });
     // Also where there is nothing to sum, and zeros are to be written.
     if (!knownDepth || *knownDepth % streams)
       block(whole, b.sub(depth, whole));
