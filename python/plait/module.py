@@ -29,24 +29,34 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Structure:
-    """How flat tensors nest: tuples, lists, dicts, None and leaves.
+    """How flat tensors nest: tuples, lists, dicts, None, constants and leaves.
 
-    ``kind`` is one of ``leaf``, ``none``, ``tuple``, ``list``, ``dict``.
+    ``kind`` is one of ``leaf``, ``none``, ``constant`` (its value is the only
+    key), ``tuple``, ``list``, ``dict``, and ``call``: a pair of a tuple of
+    positional and a dict of keyword arguments.
     """
 
     kind: str
     children: tuple["Structure", ...] = ()
-    keys: tuple[str, ...] = ()
+    keys: tuple = ()
 
     @staticmethod
-    def of(value: Any) -> "Structure":
-        """The structure of nested containers; anything else is a leaf."""
+    def of(value: Any, *, constants: bool = False) -> "Structure":
+        """The structure of nested containers; anything else is a leaf.
+
+        ``constants`` tells numbers and strings from leaves. A named tuple is a
+        tuple.
+        """
         if value is None:
             return Structure("none")
+        if constants and isinstance(value, bool | int | float | str):
+            return Structure("constant", (), (value,))
         if isinstance(value, dict):
-            return Structure("dict", tuple(Structure.of(v) for v in value.values()), tuple(value))
-        if type(value) in (tuple, list):
-            return Structure(type(value).__name__, tuple(map(Structure.of, value)))
+            items = tuple(Structure.of(v, constants=constants) for v in value.values())
+            return Structure("dict", items, tuple(value))
+        if isinstance(value, tuple | list):
+            kind = "list" if isinstance(value, list) else "tuple"
+            return Structure(kind, tuple(Structure.of(v, constants=constants) for v in value))
         return Structure("leaf")
 
     def flatten(self, value: Any, where: str = "argument") -> list:
@@ -59,6 +69,12 @@ class Structure:
             if value is not None:
                 raise ArgumentError(f"{where}: expects None, got {type(value).__name__}")
             return []
+        if self.kind == "constant":
+            if type(value) is not type(self.keys[0]) or repr(value) != repr(self.keys[0]):
+                raise ArgumentError(
+                    f"{where}: compiled for the constant {self.keys[0]!r}, got {value!r}"
+                )
+            return []
         if self.kind == "dict":
             if not isinstance(value, dict) or set(value) != set(self.keys):
                 raise ArgumentError(f"{where}: expects a dict with keys {list(self.keys)}")
@@ -70,6 +86,8 @@ class Structure:
                     f"{where}: expects a {self.kind} of {len(self.children)}, got {got}"
                 )
             items = [(f"{where}[{i}]", item) for i, item in enumerate(value)]
+            if self.kind == "call":
+                items = [("arguments", value[0]), ("keyword arguments", value[1])]
         leaves = []
         for child, (path, item) in zip(self.children, items, strict=True):
             leaves += child.flatten(item, path)
@@ -82,10 +100,12 @@ class Structure:
             return next(leaves)
         if self.kind == "none":
             return None
+        if self.kind == "constant":
+            return self.keys[0]
         items = [child.unflatten(leaves) for child in self.children]
         if self.kind == "dict":
             return dict(zip(self.keys, items, strict=True))
-        return tuple(items) if self.kind == "tuple" else items
+        return items if self.kind == "list" else tuple(items)
 
     def to_json(self) -> list:
         """As nested lists, for a package's manifest."""
