@@ -1,5 +1,7 @@
 """A model as MLIR text, with what the text does not say."""
 
+import sys
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,16 +29,26 @@ class TensorSpec:
         return f"{self.dtype}[{sizes}]"
 
 
+#: The namedtuple classes that this process has met, by :attr:`Structure.name`.
+_NAMED: dict[str, type] = {}
+
+
 @dataclass(frozen=True)
 class Structure:
     """How flat tensors nest: tuples, lists, dicts, None and leaves.
 
-    ``kind`` is one of ``leaf``, ``none``, ``tuple``, ``list``, ``dict``.
+    Attributes:
+        kind: ``leaf``, ``none``, ``tuple``, ``list``, ``dict``, ``namedtuple``,
+            or ``key``: a leaf that is a typed key of JAX.
+        keys: of a dict; the fields of a namedtuple.
+        name: of a namedtuple's class, ``module:Class``; a key's implementation.
+            In a process without the class, an equal one is made.
     """
 
     kind: str
     children: tuple["Structure", ...] = ()
     keys: tuple[str, ...] = ()
+    name: str = ""
 
     @staticmethod
     def of(value: Any) -> "Structure":
@@ -47,13 +59,23 @@ class Structure:
             return Structure("dict", tuple(Structure.of(v) for v in value.values()), tuple(value))
         if type(value) in (tuple, list):
             return Structure(type(value).__name__, tuple(map(Structure.of, value)))
+        if is_namedtuple(value):
+            return Structure.of_namedtuple(value, tuple(map(Structure.of, value)))
         return Structure("leaf")
+
+    @staticmethod
+    def of_namedtuple(value: tuple, children: tuple["Structure", ...]) -> "Structure":
+        """The structure of a namedtuple whose fields have the given structures."""
+        cls = type(value)
+        name = f"{cls.__module__}:{cls.__qualname__}"
+        _NAMED[name] = cls
+        return Structure("namedtuple", children, cls._fields, name)
 
     def flatten(self, value: Any, where: str = "argument") -> list:
         """The leaves of ``value``, which must nest like this."""
         from plait.errors import ArgumentError
 
-        if self.kind == "leaf":
+        if self.kind in ("leaf", "key"):
             return [value]
         if self.kind == "none":
             if value is not None:
@@ -80,22 +102,45 @@ class Structure:
         leaves = iter(leaves)
         if self.kind == "leaf":
             return next(leaves)
+        if self.kind == "key":
+            import jax
+
+            return jax.random.wrap_key_data(next(leaves), impl=self.name)
         if self.kind == "none":
             return None
         items = [child.unflatten(leaves) for child in self.children]
         if self.kind == "dict":
             return dict(zip(self.keys, items, strict=True))
+        if self.kind == "namedtuple":
+            return self._class()(*items)
         return tuple(items) if self.kind == "tuple" else items
+
+    def _class(self) -> type:
+        if self.name not in _NAMED:
+            module, _, path = self.name.partition(":")
+            found = sys.modules.get(module)
+            for part in path.split("."):
+                found = getattr(found, part, None)
+            if getattr(found, "_fields", None) != self.keys:
+                found = namedtuple(path.rpartition(".")[2], self.keys)
+            _NAMED[self.name] = found
+        return _NAMED[self.name]
 
     def to_json(self) -> list:
         """As nested lists, for a package's manifest."""
-        return [self.kind, [child.to_json() for child in self.children], list(self.keys)]
+        children = [child.to_json() for child in self.children]
+        return [self.kind, children, list(self.keys), self.name]
 
     @staticmethod
     def from_json(value: list) -> "Structure":
         """The inverse of :meth:`to_json`."""
-        kind, children, keys = value
-        return Structure(kind, tuple(map(Structure.from_json, children)), tuple(keys))
+        kind, children, keys, *name = value
+        return Structure(kind, tuple(map(Structure.from_json, children)), tuple(keys), *name)
+
+
+def is_namedtuple(value: Any) -> bool:
+    """Whether ``value`` is a tuple with named fields."""
+    return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
 @dataclass(frozen=True)
