@@ -27,6 +27,7 @@ void plait::buildImportStablehloPipeline(OpPassManager &pm) {
   pm.addPass(plait::createStripSignedness());
   pm.addPass(plait::createConvertStablehloSortToSCF());
   pm.addPass(plait::createConvertStablehloScatterToSCF());
+  pm.addPass(plait::createConvertStablehloFftToLinalg());
   pm.addPass(plait::createConvertStablehloControlFlowToSCF());
 }
 

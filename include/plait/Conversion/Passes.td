@@ -176,6 +176,25 @@ def ConvertStablehloSortToSCF : Pass<"convert-stablehlo-sort-to-scf"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertStablehloFftToLinalg : Pass<"convert-stablehlo-fft-to-linalg"> {
+  let summary = "stablehlo.fft to contractions";
+  let description = [{
+    A transform of length n = r1 r2 ... is done by Cooley and Tukey's method:
+    one stage per factor multiplies by the r x r Fourier matrix, a real
+    contraction over real and imaginary parts side by side, and by the twiddle
+    factors; one transposition at the end puts the frequencies in order.
+    Powers of two go in radix 16. A length with a prime factor over 61 is done
+    by Bluestein's method: a convolution with a chirp, in transforms of a power
+    of two. All constants are rounded once from f64. Only static shapes.
+
+    Example: test/Conversion/StablehloToLinalg/convert-stablehlo-fft-to-linalg.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::complex::ComplexDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ConvertMeshToLinalg : Pass<"convert-mesh-to-linalg", "::mlir::ModuleOp"> {
   let summary = "drop placement: the reference meaning of mesh";
   let description = [{
