@@ -48,8 +48,24 @@ void plait::buildStrandPipeline(OpPassManager &pm) {
 void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(plait::createLinalgConvToImg2col());
+  pm.addPass(plait::createLinalgDemoteVariance());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(plait::createLinalgSimplifyScalars());
+  pm.addPass(plait::createLinalgFoldUnitDims());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
   pm.addPass(plait::createLinalgFoldTransposes());
+  pm.addPass(plait::createLinalgCollapseLoops());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(plait::createLinalgSimplifySoftmax());
+  pm.addPass(plait::createLinalgFuseElementwise());
+  pm.addPass(plait::createLinalgSimplifyScalars());
+  pm.addPass(createCSEPass());
+  pm.addPass(plait::createLinalgFoldBatchNorm());
+  pm.addPass(plait::createLinalgSplitConcats());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(plait::createLinalgFuseElementwise());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
