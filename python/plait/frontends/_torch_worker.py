@@ -106,6 +106,7 @@ def explain(graphs, text) -> str:
     """The ops that torch-mlir cannot lower, by name and source line."""
     names = set(re.findall(r"'torch\.(aten\.[\w.]+)'", text))
     names |= set(re.findall(r"(?:torch\.operator \"|OpOverload: )torch\.(aten\.[\w.]+)", text))
+    names |= set(re.findall(r'name = "torch\.(aten\.[\w.]+)"', text))
     names |= set(re.findall(r"Higher-order operation '(\w+)'", text))
     found = []
     for node in (node for module in graphs.values() for node in module.graph.nodes):
@@ -116,6 +117,18 @@ def explain(graphs, text) -> str:
             found.append(f"  {shown} at {source_line(node)}")
     if found:
         return "torch-mlir cannot lower:\n" + "\n".join(dict.fromkeys(found))
+    # What fails may be a part of an op: name the ops of that line.
+    for file, line in re.findall(r'error: "([^"]+)":(\d+):', text):
+        place = f'File "{file}", line {line},'
+        nodes = (node for module in graphs.values() for node in module.graph.nodes)
+        here = [
+            str(node.target).removesuffix(".default")
+            for node in nodes
+            if node.op == "call_function" and source_line(node).startswith(place)
+        ]
+        if here:
+            found = ", ".join(dict.fromkeys(here))
+            return f"torch-mlir cannot lower:\n  one of {found} at {place[:-1]}"
     return f"torch-mlir failed: {text[:2000]}"
 
 

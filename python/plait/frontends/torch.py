@@ -62,6 +62,7 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
         ranges={
             str(symbol): (int(bounds.lower), int(bounds.upper) if bounds.upper.is_finite else None)
             for symbol, bounds in program.range_constraints.items()
+            if bounds.lower.is_finite  # Not of a size that the data decides.
         },
         source="torch",
         reference=model,

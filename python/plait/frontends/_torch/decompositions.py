@@ -278,6 +278,15 @@ def _index_put(x, indices, values, accumulate=False):
     return _plait.index_put(x, values, whole, dims, "add" if accumulate else "set")
 
 
+@_decomposes(_aten.masked_select.default)
+def _masked_select(x, mask):
+    x, mask = torch.broadcast_tensors(x, mask)
+    if x.dim() == 0:
+        x, mask = x.reshape(1), mask.reshape(1)
+    whole, dims = _positions([mask])
+    return _plait.index(x, whole, dims)
+
+
 @_decomposes(_aten.put.default)
 def _put(x, index, source, accumulate=False):
     flat = _index_put(x.reshape(-1), [index.reshape(-1)], source.reshape(-1), accumulate)
@@ -462,6 +471,64 @@ def _reciprocal(x):
     """torch-mlir's own asserts that no element is zero."""
     kind = x.dtype if x.dtype.is_floating_point else torch.get_default_dtype()
     return torch.ones_like(x, dtype=kind) / x
+
+
+@_decomposes(_aten.copysign.Tensor)
+def _copysign(x, y):
+    kind = torch.promote_types(x.dtype, y.dtype)
+    kind = kind if kind.is_floating_point else torch.get_default_dtype()
+    size, y = x.to(kind).abs(), y.to(kind)
+    return torch.where((y < 0) | ((y == 0) & (1 / y < 0)), -size, size)
+
+
+@_decomposes(_aten.hypot.default)
+def _hypot(x, y):
+    wide = [part.to(torch.float64) for part in (x, y)]
+    return torch.sqrt(wide[0] ** 2 + wide[1] ** 2).to(torch.promote_types(x.dtype, y.dtype))
+
+
+def _without_nan(extreme):
+    def decomposition(x, y):
+        x, y = torch.broadcast_tensors(x, y)
+        kind = torch.promote_types(x.dtype, y.dtype)
+        x, y = x.to(kind), y.to(kind)
+        if not kind.is_floating_point:
+            return extreme(x, y)
+        return torch.where(x != x, y, torch.where(y != y, x, extreme(x, y)))
+
+    return decomposition
+
+
+_TABLE[_aten.fmax.default] = _without_nan(torch.maximum)
+_TABLE[_aten.fmin.default] = _without_nan(torch.minimum)
+
+
+@_decomposes(_aten.addmv.default)
+def _addmv(x, matrix, vector, *, beta=1, alpha=1):
+    product = alpha * (matrix @ vector)
+    return product if beta == 0 else beta * x + product
+
+
+@_decomposes(_aten.dist.default)
+def _dist(x, y, p=2):
+    return torch.linalg.vector_norm(x - y, p)
+
+
+def _of_one_element(result):
+    """A reduction along dimensions that a tensor without dimensions does not have."""
+
+    def decomposition(x, *_, **__):
+        return result(x) if x.dim() == 0 else NotImplemented
+
+    return decomposition
+
+
+for _op in (_aten.amax.default, _aten.amin.default):
+    _TABLE[_op] = _of_one_element(torch.clone)
+for _op in (_aten.argmax.default, _aten.argmin.default):
+    _TABLE[_op] = _of_one_element(lambda x: torch.zeros_like(x, dtype=torch.int64))
+for _op in (_aten.all.dim, _aten.any.dim):
+    _TABLE[_op] = _of_one_element(lambda x: x != 0)
 
 
 @_decomposes(_aten.isfinite.default)
