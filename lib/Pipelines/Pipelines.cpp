@@ -29,14 +29,17 @@ void plait::buildImportStablehloPipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertStablehloControlFlowToSCF());
 }
 
-void plait::buildImportPipeline(OpPassManager &pm) {
+void plait::buildImportPipeline(OpPassManager &pm,
+                                const ImportOptions &options) {
   buildImportStablehloPipeline(pm);
   pm.addPass(plait::createCheckImport());
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(plait::createFuncProtectArguments());
+  FuncProtectArgumentsOptions protect;
+  protect.weights = options.weights;
+  pm.addPass(plait::createFuncProtectArguments(protect));
 }
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
@@ -84,6 +87,8 @@ static void buildBufferizePipeline(OpPassManager &pm) {
 
 void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
+  if (options.pack)
+    pm.addPass(plait::createLinalgPackWeights());
   buildBufferizePipeline(pm);
 
   // Before libm functions are declared: they want no wrapper.
@@ -99,6 +104,7 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(plait::createMemRefWidenI1());
+  pm.addPass(plait::createConvertSCFForallToTasks());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
@@ -115,7 +121,10 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertComplexToLLVMPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  // The runtime's memory in disguise; see lib/Target/Object.cpp.
+  FinalizeMemRefToLLVMConversionPassOptions memory;
+  memory.useAlignedAlloc = true;
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());
@@ -130,9 +139,9 @@ void plait::registerPipelines() {
   PassPipelineRegistration<NVPTXTargetOptions>(
       "plait-target-nvptx", "lower linalg on tensors to NVIDIA GPU kernels",
       buildNVPTXTargetPipeline);
-  PassPipelineRegistration<>("plait-import",
-                             "check what a front made and make it one function",
-                             buildImportPipeline);
+  PassPipelineRegistration<ImportOptions>(
+      "plait-import", "check what a front made and make it one function",
+      buildImportPipeline);
   PassPipelineRegistration<>("plait-import-stablehlo",
                              "lower what jaxlib leaves of StableHLO",
                              buildImportStablehloPipeline);
