@@ -31,14 +31,17 @@ void plait::buildImportStablehloPipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertStablehloControlFlowToSCF());
 }
 
-void plait::buildImportPipeline(OpPassManager &pm) {
+void plait::buildImportPipeline(OpPassManager &pm,
+                                const ImportOptions &options) {
   buildImportStablehloPipeline(pm);
   pm.addPass(plait::createCheckImport());
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(plait::createFuncProtectArguments());
+  FuncProtectArgumentsOptions protect;
+  protect.weights = options.weights;
+  pm.addPass(plait::createFuncProtectArguments(protect));
 }
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
@@ -102,6 +105,8 @@ static void buildBufferizePipeline(OpPassManager &pm) {
 
 void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
+  if (options.pack)
+    pm.addPass(plait::createLinalgPackWeights());
   // linalg on tensors --> tasks
   // No CSE: every tensor.empty is a buffer of its own.
   pm.addPass(plait::createLinalgTileAndFuse());
@@ -120,9 +125,9 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
         plait::createConvertLinalgContractionsToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
-  pm.addNestedPass<func::FuncOp>(createForallToForLoopPass());
   pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
   pm.addPass(plait::createMemRefWidenI1());
+  pm.addPass(plait::createConvertSCFForallToTasks());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
@@ -139,7 +144,10 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertComplexToLLVMPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  // The runtime's memory in disguise; see lib/Target/Object.cpp.
+  FinalizeMemRefToLLVMConversionPassOptions memory;
+  memory.useAlignedAlloc = true;
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());
@@ -154,9 +162,9 @@ void plait::registerPipelines() {
   PassPipelineRegistration<NVPTXTargetOptions>(
       "plait-target-nvptx", "lower linalg on tensors to NVIDIA GPU kernels",
       buildNVPTXTargetPipeline);
-  PassPipelineRegistration<>("plait-import",
-                             "check what a front made and make it one function",
-                             buildImportPipeline);
+  PassPipelineRegistration<ImportOptions>(
+      "plait-import", "check what a front made and make it one function",
+      buildImportPipeline);
   PassPipelineRegistration<>("plait-import-stablehlo",
                              "lower what jaxlib leaves of StableHLO",
                              buildImportStablehloPipeline);

@@ -205,6 +205,47 @@ def ConvertMeshToLinalg : Pass<"convert-mesh-to-linalg", "::mlir::ModuleOp"> {
   }];
 }
 
+def ConvertSCFForallToTasks
+    : Pass<"convert-scf-forall-to-tasks", "::mlir::ModuleOp"> {
+  let summary = "parallel loops on buffers to calls of the thread pool";
+  let description = [{
+    Numbers the tiles of an `scf.forall` row by row, puts its body into a
+    function that does a range of tiles, and calls `plait_parallel_for` of
+    libplait_runtime with it. What the body uses from outside goes through a
+    struct on the stack. A loop inside another one, a loop of one tile, and a
+    loop whose operations the IR shows to be fewer than `min-ops` become plain
+    loops.
+
+    A `cf.assert` that fails in a task ends that task only; its message comes
+    back through `plait_parallel_for`, and `plait_raise` fails with it on the
+    thread that called.
+
+    Example: test/Conversion/SCFToRuntime/convert-scf-forall-to-tasks.mlir
+  }];
+  let options = [
+    Option<"minOps", "min-ops", "int64_t", /*default=*/"10000",
+           "operations, scalar or vector, that are worth waking threads for">,
+  ];
+  let statistics = [
+    Statistic<"numTasks", "tasks", "loops that the thread pool runs">,
+    Statistic<"numLoops", "loops", "loops that stay on their thread">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def ConvertMeshToLinalg : Pass<"convert-mesh-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "drop placement: the reference meaning of mesh";
+  let description = [{
+    A tensor on a grid is the same tensor, so `mesh.place` and
+    `mesh.redistribute` become their operands and grids go.
+
+    Example: test/Conversion/MeshToLinalg/convert-mesh-to-linalg.mlir
+  }];
+}
+
 def ConvertMeshToCSL : Pass<"convert-mesh-to-csl", "::mlir::ModuleOp"> {
   let summary = "f32 tensor programs on a grid to CSL";
   let description = [{

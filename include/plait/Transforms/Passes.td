@@ -27,10 +27,15 @@ def FuncProtectArguments : Pass<"func-protect-arguments", "::mlir::ModuleOp"> {
   let description = [{
     One-shot bufferization takes every function argument for scratch memory.
     The arguments of a public function are the user's own arrays: this pass
-    marks them `bufferization.writable = false`.
+    marks them `bufferization.writable = false`. The first `weights` arguments
+    of `@main` are bound when it is compiled: they are marked `plait.weight`.
 
     Example: test/Transforms/func-protect-arguments.mlir
   }];
+  let options = [
+    Option<"weights", "weights", "unsigned", /*default=*/"0",
+           "how many of the leading arguments of @main are bound weights">,
+  ];
 }
 
 def LinalgDemoteVariance : Pass<"linalg-demote-variance"> {
@@ -149,6 +154,39 @@ def LinalgSimplifyScalars : Pass<"linalg-simplify-scalars"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def LinalgPackWeights : Pass<"linalg-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "compute what depends on weights only once, in panels";
+  let description = [{
+    Arguments of `@main` that are marked `plait.weight` are the same in every
+    call. What is computed from them alone (transposes, folded normalisations)
+    moves to functions `@main_pack*` that run once; `@main` takes their results
+    as arguments behind the other weights, and weights that it no longer reads
+    are no longer its arguments. Values larger than what they are made of stay.
+
+    A weight that a contraction reads along the columns n of its result is
+    rearranged too, so that two vector registers of neighbouring columns lie
+    together for each step of the sum, with zeros beyond the last column:
+    `tensor<(N/W) x K x W>`, read as `(n floordiv W, k, n mod W)`.
+
+    The module's attribute `plait.weights` says what each leading argument of
+    `@main` is: `raw = i`, the i-th weight, or the result of function `by` for
+    the weights `from`.
+
+    Example: test/Transforms/linalg-pack-weights.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let statistics = [
+    Statistic<"numPanels", "panels", "operands that are read in panels">,
+    Statistic<"numHoisted", "hoisted", "values that are computed once">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def LinalgOutlineKernels : Pass<"linalg-outline-kernels", "::mlir::ModuleOp"> {
