@@ -195,16 +195,6 @@ def ConvertStablehloFftToLinalg : Pass<"convert-stablehlo-fft-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
-def ConvertMeshToLinalg : Pass<"convert-mesh-to-linalg", "::mlir::ModuleOp"> {
-  let summary = "drop placement: the reference meaning of mesh";
-  let description = [{
-    A tensor on a grid is the same tensor, so `mesh.place` and
-    `mesh.redistribute` become their operands and grids go.
-
-    Example: test/Conversion/MeshToLinalg/convert-mesh-to-linalg.mlir
-  }];
-}
-
 def ConvertSCFForallToTasks
     : Pass<"convert-scf-forall-to-tasks", "::mlir::ModuleOp"> {
   let summary = "parallel loops on buffers to calls of the thread pool";

@@ -148,7 +148,7 @@ def test_fft(n):
     for got, want in zip(run(x, half), all_kinds(np.fft, *wide), strict=True):
         assert got.shape == want.shape
         scale = np.sqrt(np.mean(np.abs(want) ** 2))
-        np.testing.assert_allclose(got / scale, want / scale, atol=2e-6, rtol=0)
+        np.testing.assert_allclose(got / scale, want / scale, atol=4e-6, rtol=0)
 
 
 def test_fft_of_several_dimensions():
