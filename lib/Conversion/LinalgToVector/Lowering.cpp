@@ -101,6 +101,18 @@ bool Lowering::startsFromZero() {
   return false;
 }
 
+/// Whether `op` runs in a loop in which `operand` stays the same.
+static bool repeats(Operation *op, Value operand) {
+  auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
+  if (!loop)
+    return false;
+  moveLoopInvariantCode(loop);
+  return loop.isDefinedOutsideOfLoop(operand) &&
+         llvm::none_of(*loop.getBody(), [&](Operation &inner) {
+           return mayWrite(&inner, rootOf(operand));
+         });
+}
+
 /// Moves `packing`, which copies `source` into a buffer, out of the loops in
 /// which it does the same every time. `release` frees the buffer.
 static void hoistPacking(SmallVector<Operation *> packing, Operation *release,
@@ -208,7 +220,8 @@ void Lowering::forRows(Emitter &b, OpFoldResult from, OpFoldResult size,
     return;
   }
   for (int64_t count : {4, 2, 1})
-    tiles(count);
+    if (count < registers.rows)
+      tiles(count);
 }
 
 void Lowering::placeRows(Emitter &b, Tile &tile, const Offsets &at,
@@ -398,6 +411,9 @@ void Lowering::lowerDirect(Emitter &b) {
                getConstantIntValue(c.sums.back().strides[B]) == 1;
 
   auto rows = getConstantIntValue(sizeOf(b, c.rows));
+  // Fewer kinds of tiles where all of them are needed.
+  if (!rows)
+    registers.rows = 4;
   int64_t count =
       rows ? std::clamp<int64_t>(*rows, 1, registers.rows) : registers.rows;
   int64_t vectors = transposes
@@ -544,8 +560,9 @@ void Lowering::lowerDot(Emitter &b) {
 //===----------------------------------------------------------------------===//
 
 void Lowering::lower() {
-  Emitter b(c.op.getLoc(), c.op);
   fromZero = startsFromZero();
+  bool repeated = repeats(c.op, c.operands[B].buffer);
+  Emitter b(c.op.getLoc(), c.op);
   c.prepare(b);
   if (c.columns.empty()) {
     lowerDot(b);
@@ -567,6 +584,8 @@ void Lowering::lower() {
     (void)packed();
   else if (columns.uses[A])
     (void)direct();
+  else if (repeated && known != 1)
+    (void)packed();
   else if (known)
     (void)(*known >= packedRows ? packed() : direct());
   else

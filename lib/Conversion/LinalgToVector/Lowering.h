@@ -72,10 +72,15 @@ private:
   SmallVector<Value> transposedBlock(Emitter &b, OpFoldResult at,
                                      const Loop &column, Value columns,
                                      Value depth);
-  std::pair<OpFoldResult, Value> scattered(Emitter &b, ArrayRef<Loop> columns,
-                                           OpFoldResult index, OpFoldResult at,
-                                           Value &mask);
-  Value gatherVector(Emitter &b, OpFoldResult at, Value distances, Value mask);
+  /// Lanes of a vector of columns that are neighbours in B: where lane 0 would
+  /// be, and which lanes they are. With distances, those of all lanes.
+  struct Piece {
+    OpFoldResult start;
+    Value mask, distances;
+  };
+  SmallVector<Piece> piecesOf(Emitter &b, OpFoldResult column, OpFoldResult at,
+                              OpFoldResult size);
+  Value loadPieces(Emitter &b, ArrayRef<Piece> pieces, OpFoldResult at);
 
   // Tile.cpp: the innermost loops.
   void emitTile(Emitter &b, const Tile &tile);

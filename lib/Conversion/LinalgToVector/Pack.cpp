@@ -206,33 +206,31 @@ void Lowering::pack(Emitter &b, Value panels, OpFoldResult depth,
   b.loop(b.constant(0), size, width, [&](OpFoldResult n) {
     OpFoldResult panel = b.div(n, b.constant(width));
     auto rows = [&](bool full) {
-      SmallVector<Value> masks(registers.vectors), distances(registers.vectors);
-      SmallVector<OpFoldResult> starts(registers.vectors);
+      SmallVector<SmallVector<Piece>> pieces;
       for (int64_t v = 0; v < registers.vectors; ++v) {
         OpFoldResult column = b.add(n, v * lanes);
+        if (!single || getConstantIntValue(last.strides[B]) != 1) {
+          pieces.push_back(piecesOf(b, column, at, size));
+          continue;
+        }
+        Value mask;
         if (!full)
-          masks[v] = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()),
-                                                  b.value(b.sub(size, column)));
-        starts[v] = b.add(at, b.mul(column, last.strides[B]));
-        if (!single)
-          std::tie(starts[v], distances[v]) =
-              scattered(b, c.columns, column, at, masks[v]);
+          mask = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()),
+                                              b.value(b.sub(size, column)));
+        pieces.push_back(
+            {{b.add(at, b.mul(column, last.strides[B])), mask, Value()}});
       }
       forSums(c.sums, b.constant(0), b.constant(0),
               [&](OpFoldResult k, OpFoldResult from) {
-                for (int64_t v = 0; v < registers.vectors; ++v) {
-                  OpFoldResult start = b.add(starts[v], from);
-                  Value vector =
-                      single
-                          ? loadVector(b, B, start, last.strides[B], masks[v])
-                          : gatherVector(b, start, distances[v], masks[v]);
-                  store(vector, panel, k, b.constant(v * lanes));
-                }
+                for (int64_t v = 0; v < registers.vectors; ++v)
+                  store(loadPieces(b, pieces[v], from), panel, k,
+                        b.constant(v * lanes));
               });
       return SmallVector<Value>();
     };
     auto known = getConstantIntValue(size);
-    if (known && *known % width == 0)
+    if (!single || getConstantIntValue(last.strides[B]) != 1 ||
+        (known && *known % width == 0))
       rows(/*full=*/true);
     else
       b.choose(
@@ -241,18 +239,54 @@ void Lowering::pack(Emitter &b, Value panels, OpFoldResult depth,
   });
 }
 
-/// The offset of `index` in B and the distances of the elements of the vector
-/// of columns that starts there, where columns are several loops.
-std::pair<OpFoldResult, Value>
-Lowering::scattered(Emitter &b, ArrayRef<Loop> columns, OpFoldResult index,
-                    OpFoldResult at, Value &mask) {
-  auto type = VectorType::get({registers.lanes}, b.getIndexType());
+/// Where the vector of columns that starts at `column` is in B, where columns
+/// are several loops: rows of an image, say. A piece for every row that it may
+/// touch, or if these are many or not contiguous, a distance for every lane.
+SmallVector<Lowering::Piece> Lowering::piecesOf(Emitter &b, OpFoldResult column,
+                                                OpFoldResult at,
+                                                OpFoldResult size) {
+  constexpr int64_t mostPieces = 4;
+  int64_t lanes = registers.lanes;
+  ArrayRef<Loop> columns(c.columns), outer = columns.drop_back();
+  const Loop &last = columns.back();
+  auto type = VectorType::get({lanes}, b.getIndexType());
   auto broadcast = [&](OpFoldResult value) -> Value {
     return vector::BroadcastOp::create(b, type, b.value(value));
   };
+  auto upTo = [&](OpFoldResult count) -> Value {
+    return vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()),
+                                        b.value(count));
+  };
+  OpFoldResult left = b.sub(size, column);
+  auto length = last.staticSize();
+  int64_t count =
+      length ? llvm::divideCeil(lanes - 1, *length) + 1 : mostPieces + 1;
+  if (count <= mostPieces && getConstantIntValue(last.strides[B]) == 1) {
+    OpFoldResult row = b.div(column, last.size);
+    OpFoldResult first = b.sub(b.constant(0), b.rem(column, last.size));
+    OpFoldResult none = b.constant(0);
+    SmallVector<Piece> pieces;
+    for (int64_t i = 0; i < count; ++i) {
+      // The row's columns are the lanes from `first` on.
+      OpFoldResult start =
+          b.sub(offsetsOf(b, outer, b.add(row, i), {none, at, none})[B], first);
+      OpFoldResult end = b.add(first, last.size);
+      Value mask = upTo(b.min(end, left));
+      if (i > 0) {
+        Value before = upTo(first);
+        mask = arith::AndIOp::create(
+            b, mask,
+            arith::XOrIOp::create(b, before, b.splat(b.getI1Type(), lanes, 1)));
+      }
+      pieces.push_back({start, mask, Value()});
+      first = end;
+    }
+    return pieces;
+  }
+
   Value rest = arith::AddIOp::create(b, vector::StepOp::create(b, type),
-                                     broadcast(index));
-  Value distance = broadcast(b.constant(0));
+                                     broadcast(column));
+  Value distances = broadcast(b.constant(0));
   for (const Loop &loop : llvm::reverse(columns)) {
     Value position = rest;
     if (&loop != &columns.front()) {
@@ -260,21 +294,28 @@ Lowering::scattered(Emitter &b, ArrayRef<Loop> columns, OpFoldResult index,
       position = arith::RemUIOp::create(b, rest, size);
       rest = arith::DivUIOp::create(b, rest, size);
     }
-    distance = arith::AddIOp::create(
-        b, distance,
+    distances = arith::AddIOp::create(
+        b, distances,
         arith::MulIOp::create(b, position, broadcast(loop.strides[B])));
   }
-  if (!mask)
-    mask = b.splat(b.getI1Type(), registers.lanes, 1);
-  return {at, distance};
+  return {{at, upTo(left), distances}};
 }
 
-Value Lowering::gatherVector(Emitter &b, OpFoldResult at, Value distances,
-                             Value mask) {
+Value Lowering::loadPieces(Emitter &b, ArrayRef<Piece> pieces,
+                           OpFoldResult at) {
   const Operand &operand = c.operands[B];
-  return extend(
-      b, B,
-      vector::GatherOp::create(b, vectorOf(operand.element()), operand.flat,
-                               b.value(at), distances, mask,
-                               b.splat(operand.element(), registers.lanes)));
+  VectorType type = vectorOf(operand.element());
+  Value vector = b.splat(operand.element(), registers.lanes);
+  for (const Piece &piece : pieces) {
+    Value start = b.value(b.add(piece.start, at));
+    if (piece.distances)
+      vector = vector::GatherOp::create(b, type, operand.flat, start,
+                                        piece.distances, piece.mask, vector);
+    else if (piece.mask)
+      vector = vector::MaskedLoadOp::create(b, type, operand.flat, start,
+                                            piece.mask, vector);
+    else
+      vector = vector::LoadOp::create(b, type, operand.flat, start);
+  }
+  return extend(b, B, vector);
 }

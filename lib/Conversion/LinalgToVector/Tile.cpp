@@ -15,6 +15,9 @@ using namespace plait::contraction;
 
 /// How many steps of the innermost summed loop one iteration takes.
 static constexpr int64_t unroll = 4;
+/// Elements of a panel that are asked for ahead of their use, where few rows
+/// use them; more rows leave the memory time enough.
+static constexpr int64_t ahead = 1024, prefetchedRows = 4;
 
 //===----------------------------------------------------------------------===//
 // Elements
@@ -123,6 +126,11 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     OpFoldResult by = columns->strides[which];
     offset = b.add(b.add(offset, tile.column[which]),
                    b.mul(by, vector * registers.lanes));
+    if (which == B && c.panels.width && tile.rows <= prefetchedRows)
+      memref::PrefetchOp::create(b, c.operands[B].flat,
+                                 b.value(b.add(offset, ahead)),
+                                 /*isWrite=*/false, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
     // Panels are as wide as the tile: no mask.
     bool masked = tile.left && !(which == B && c.panels.width);
     return value = loadVector(b, which, offset, by,
@@ -137,8 +145,8 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     }
 }
 
-/// As many steps as a vector has lanes, or `depth` of them: B is contiguous
-/// along the innermost summed loop and is transposed on its way in.
+/// As many steps as a vector has lanes, or a known `depth` of them: B is
+/// contiguous along the innermost summed loop and is transposed on its way in.
 void Lowering::transposedStep(Emitter &b, const Tile &tile, const Offsets &at,
                               Value depth, SmallVector<Value> &accumulators) {
   const Loop &columns = *vectorLoop(), &sum = c.sums.back();
@@ -153,26 +161,10 @@ void Lowering::transposedStep(Emitter &b, const Tile &tile, const Offsets &at,
   SmallVector<Value> block =
       transposedBlock(b, b.add(b.add(tile.row[B][0], tile.column[B]), at[B]),
                       columns, tile.left, depth);
-  if (!depth) {
-    for (auto [k, right] : llvm::enumerate(block))
-      multiply(b.constant(k), right, accumulators);
-    return;
-  }
-  if (auto known = getConstantIntValue(depth)) {
-    for (int64_t k = 0; k < *known; ++k)
-      multiply(b.constant(k), block[k], accumulators);
-    return;
-  }
-  SmallVector<Type> types(accumulators.size(), vectorOf(c.sumType));
-  for (int64_t k = 0; k < registers.lanes - 1; ++k)
-    accumulators = b.choose(
-        {b.less(b.constant(k), depth)}, types,
-        [&] {
-          SmallVector<Value> sums(accumulators);
-          multiply(b.constant(k), block[k], sums);
-          return sums;
-        },
-        [&] { return accumulators; });
+  int64_t count =
+      depth ? *getConstantIntValue(depth) : int64_t(registers.lanes);
+  for (int64_t k = 0; k < count; ++k)
+    multiply(b.constant(k), block[k], accumulators);
 }
 
 SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
@@ -215,15 +207,16 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
                           }
                           return sums;
                         });
-  if (!transposes)
+  OpFoldResult rest = b.sub(tile.depth, main);
+  auto known = getConstantIntValue(rest);
+  if (!transposes || !known)
     return b.loop(main, tile.depth, 1, accumulators,
                   [&](OpFoldResult k, ValueRange carried) {
                     auto sums = llvm::to_vector_of<Value>(carried);
                     step(b, tile, moved(k), sums);
                     return sums;
                   });
-  OpFoldResult rest = b.sub(tile.depth, main);
-  if (getConstantIntValue(rest) != 0)
+  if (*known != 0)
     transposedStep(b, tile, moved(main), b.value(rest), accumulators);
   return accumulators;
 }
