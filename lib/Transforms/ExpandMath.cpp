@@ -11,6 +11,8 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/TargetParser/Host.h"
@@ -96,7 +98,8 @@ struct F32 {
     auto vector = dyn_cast<VectorType>(type);
     if (scales && vector && vector.getRank() == 1 &&
         vector.getNumElements() == 16) {
-      Value all = arith::ConstantOp::create(b, loc, b.getI16IntegerAttr(-1));
+      Value all = arith::ConstantOp::create(
+          b, loc, b.getIntegerAttr(b.getI16Type(), APInt::getAllOnes(16)));
       Value current = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(4));
       return LLVM::CallIntrinsicOp::create(
                  b, loc, type,
@@ -170,7 +173,8 @@ struct F32 {
     Value e = exp(add(size, size));
     Value large = sub(number(1.0f), div(number(2.0f), add(e, number(1.0f))));
     Value isSmall = compare(arith::CmpFPredicate::ULT, size, 0.625f);
-    return select(isSmall, small, math::CopySignOp::create(b, loc, large, x));
+    Value y = select(isSmall, small, large);
+    return math::CopySignOp::create(b, loc, y, x);
   }
 
   /// Two polynomials that meet at 0.9277: of x, and of log(1 - |erf x|). The
@@ -258,6 +262,64 @@ struct F32 {
     return select(isTiny, x, select(isPlain, y, log(u)));
   }
 
+  /// sin(x + turns * pi / 2) for |x| < 2^30, by Cephes' polynomials. The
+  /// distance from the nearest multiple of pi / 2 is taken in f64.
+  Value quadrants(Value x, int32_t turns) {
+    auto wide = [&](double value) {
+      return constant(b.getF64FloatAttr(value));
+    };
+    Value exact = arith::ExtFOp::create(b, loc, like(b.getF64Type()), x);
+    Value k = round(mul(exact, wide(0x1.45f306dc9c883p-1)));
+    Value distance = fma(k, wide(-0x1.921fb54442d18p0), exact);
+    distance = fma(k, wide(-0x1.1a62633145c07p-54), distance);
+    Value r = arith::TruncFOp::create(b, loc, type, distance);
+    Value square = mul(r, r);
+    Value sine = polynomial(
+        square, {-1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f});
+    sine = fma(mul(sine, square), r, r);
+    Value cosine =
+        polynomial(square, {2.443315711809948e-5f, -1.388731625493765e-3f,
+                            4.166664568298827e-2f, -0.5f, 1.0f});
+    Value turn = arith::AddIOp::create(
+        b, loc, arith::FPToSIOp::create(b, loc, like(b.getI32Type()), k),
+        integer(turns));
+    auto isSet = [&](int32_t bit) -> Value {
+      Value masked = arith::AndIOp::create(b, loc, turn, integer(bit));
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, masked,
+                                   integer(0));
+    };
+    Value y = select(isSet(1), cosine, sine);
+    return select(isSet(2), arith::NegFOp::create(b, loc, y), y);
+  }
+
+  /// `small(x)` if every |x| < 2^30; else what f64 has, which is libm's.
+  template <typename OpTy, typename Small> Value orWide(Value x, Small small) {
+    Value size = math::AbsFOp::create(b, loc, x);
+    Value isSmall = compare(arith::CmpFPredicate::OLT, size, 0x1p30f);
+    if (isa<VectorType>(type))
+      isSmall = vector::ReductionOp::create(b, loc, vector::CombiningKind::AND,
+                                            isSmall);
+    auto branch = scf::IfOp::create(b, loc, type, isSmall, /*else=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(b, loc, small());
+    b.setInsertionPointToStart(branch.elseBlock());
+    Value wide = arith::ExtFOp::create(b, loc, like(b.getF64Type()), x);
+    wide = OpTy::create(b, loc, wide);
+    Value narrow = arith::TruncFOp::create(b, loc, type, wide);
+    scf::YieldOp::create(b, loc, narrow);
+    return branch.getResult(0);
+  }
+  Value sin(Value x) {
+    return orWide<math::SinOp>(x, [&] {
+      Value isZero = compare(arith::CmpFPredicate::OEQ, x, 0.0f);
+      return select(isZero, x, quadrants(x, 0));
+    });
+  }
+  Value cos(Value x) {
+    return orWide<math::CosOp>(x, [&] { return quadrants(x, 1); });
+  }
+
   Value rsqrt(Value x) {
     return div(number(1.0f), math::SqrtOp::create(b, loc, x));
   }
@@ -272,6 +334,9 @@ struct Expand : OpRewritePattern<OpTy> {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not of f32");
     F32 build{rewriter, op.getLoc(), op.getType(), scales};
+    auto vector = dyn_cast<VectorType>(op.getType());
+    if (vector && (vector.getRank() != 1 || vector.isScalable()))
+      return rewriter.notifyMatchFailure(op, "not a vector of one dimension");
     rewriter.replaceOp(op, (build.*expand)(op.getOperand()));
     return success();
   }
@@ -293,13 +358,21 @@ struct MathExpandToArith
         Expand<math::Log2Op, &F32::log2>, Expand<math::Log1pOp, &F32::log1p>,
         Expand<math::TanhOp, &F32::tanh>, Expand<math::ErfOp, &F32::erf>,
         Expand<math::RsqrtOp, &F32::rsqrt>>(&getContext(), scales);
+    // These need libm for arguments beyond 2^30.
+    if (keep) {
+      patterns
+          .add<Expand<math::SinOp, &F32::sin>, Expand<math::CosOp, &F32::cos>>(
+              &getContext(), scales);
+      populateMathAlgebraicSimplificationPatterns(patterns);
+    }
     populateMathF32ExpansionPatterns(patterns, [&](StringRef name) {
       return llvm::is_contained(
           {math::ExpOp::getOperationName(), math::Exp2Op::getOperationName(),
            math::ExpM1Op::getOperationName(), math::LogOp::getOperationName(),
            math::Log2Op::getOperationName(), math::Log1pOp::getOperationName(),
            math::TanhOp::getOperationName(), math::ErfOp::getOperationName(),
-           math::RsqrtOp::getOperationName()},
+           math::RsqrtOp::getOperationName(), math::SinOp::getOperationName(),
+           math::CosOp::getOperationName()},
           name);
     });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

@@ -101,8 +101,10 @@ class Op:
         init = f"%e{name}"
         if self.reduced:
             start = {"add": "0", "max": "-100", "min": "100"}[self.kind] + ".0" * is_float
-            lines += [f"%z{name} = arith.constant {start} : {e}",
-                      f"%i{name} = linalg.fill ins(%z{name} : {e}) outs({init} : {out}) -> {out}"]
+            lines += [
+                f"%z{name} = arith.constant {start} : {e}",
+                f"%i{name} = linalg.fill ins(%z{name} : {e}) outs({init} : {out}) -> {out}",
+            ]
             init = f"%i{name}"  # fmt: skip
         rank = len(self.sizes)
         maps = [affine(rank, dims) for _, _, dims, _ in arguments] + [affine(rank, self.kept)]

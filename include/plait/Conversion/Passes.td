@@ -49,6 +49,11 @@ def ConvertLinalgToVector : Pass<"convert-linalg-to-vector"> {
     length; f16 and bf16 sums are kept in f32. A product that is summed is a
     fused multiply-add. Other reductions are vectors along another dimension.
 
+    A transposed copy moves squares of vectors, transposed in registers. A
+    vector of f32 divided by a scalar is multiplied by its inverse and
+    corrected, which is the rounded quotient down to 2^-100 and within one unit
+    in the last place below.
+
     Ops with control flow, and reductions of no parallel dimension by another
     combiner, stay for `convert-linalg-to-loops`.
 

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -205,6 +206,50 @@ static std::optional<int64_t> stepOf(Operation &op, ArrayRef<Lanes> operands) {
   return std::nullopt;
 }
 
+/// x / y for a vector and a scalar: x times 1 / y with one step of correction,
+/// which is the rounded quotient (P. Markstein) where nothing underflows. The
+/// quotient itself where 1 / y or the remainder might.
+static Value divideByScalar(OpBuilder &b, Location loc, Value x, Value y) {
+  auto type = cast<VectorType>(x.getType());
+  Type element = type.getElementType();
+  auto number = [&](double value) {
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(element, value));
+  };
+  auto spread = [&](Value value) {
+    return vector::BroadcastOp::create(b, loc, type, value);
+  };
+  Value size = math::AbsFOp::create(b, loc, y);
+  Value isPlain = arith::AndIOp::create(
+      b, loc,
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, size,
+                            number(0x1p-100)),
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, size,
+                            number(0x1p100)));
+  Value inverse = arith::DivFOp::create(b, loc, number(1.0), y);
+  auto branch = scf::IfOp::create(
+      b, loc, isPlain,
+      [&](OpBuilder &b, Location loc) {
+        Value quotient = arith::MulFOp::create(b, loc, x, spread(inverse));
+        Value negative = arith::NegFOp::create(b, loc, y);
+        Value rest = math::FmaOp::create(b, loc, quotient, spread(negative), x);
+        Value better =
+            math::FmaOp::create(b, loc, rest, spread(inverse), quotient);
+        // A rest of NaN is that of an infinite quotient, of 0 that of -0.
+        Value zero =
+            arith::ConstantOp::create(b, loc, type, b.getZeroAttr(type));
+        Value isInexact = arith::CmpFOp::create(
+            b, loc, arith::CmpFPredicate::ONE, rest, zero);
+        Value result =
+            arith::SelectOp::create(b, loc, isInexact, better, quotient);
+        scf::YieldOp::create(b, loc, result);
+      },
+      [&](OpBuilder &b, Location loc) {
+        Value result = arith::DivFOp::create(b, loc, x, spread(y));
+        scf::YieldOp::create(b, loc, result);
+      });
+  return branch.getResult(0);
+}
+
 DenseMap<Value, Lanes>
 LaneBody::emit(OpBuilder &b, LaneShape shape, DenseMap<Value, Lanes> values,
                function_ref<Lanes(unsigned)> indexOf,
@@ -238,6 +283,15 @@ LaneBody::emit(OpBuilder &b, LaneShape shape, DenseMap<Value, Lanes> values,
       step = 0;
     else if (straight)
       step = stepOf(inner, operands);
+    auto isScalar = [](Lanes lanes) {
+      return !isa<VectorType>(lanes.value.getType());
+    };
+    if (isa<arith::DivFOp>(inner) && inner.getResult(0).getType().isF32() &&
+        !step && isScalar(operands[1])) {
+      values[inner.getResult(0)] = {divideByScalar(
+          b, inner.getLoc(), operands[0].value, operands[1].value)};
+      continue;
+    }
     IRMapping mapping;
     for (auto [operand, lanes] : llvm::zip(inner.getOperands(), operands))
       mapping.map(operand, step ? lanes.value

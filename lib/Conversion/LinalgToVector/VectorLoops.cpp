@@ -135,6 +135,8 @@ private:
   Value widen(OpBuilder &b, unsigned result, Value stored);
   Value narrow(OpBuilder &b, unsigned result, Value sum);
 
+  std::optional<unsigned> transposedLoop();
+  void transpose(OpBuilder &b, unsigned across);
   void alongParallel(OpBuilder &b);
   void parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles);
   void alongReduction(OpBuilder &b);
@@ -511,6 +513,79 @@ void VectorLoops::parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles) {
             {narrow(b, result, sums[tile * results + result])});
 }
 
+/// The loop along which the only input is contiguous, if that is not the
+/// vector loop and both have room for a square of vectors.
+std::optional<unsigned> VectorLoops::transposedLoop() {
+  // Squares overlap at the end of a row: computing an element twice must be
+  // allowed.
+  if (isReduction() || inputs() != 1 || op.getNumDpsInits() != 1 ||
+      !nest->accesses[0] || !nest->accesses[0]->irregular.empty() ||
+      !op.getRegionOutputArgs()[0].use_empty() ||
+      !isConstantIntValue(nest->accesses[1]->strides[vectorLoop], 1))
+    return std::nullopt;
+  auto fits = [&](unsigned loop) {
+    auto size = getConstantIntValue(nest->loops[loop].size);
+    return size && *size >= std::min<int64_t>(lanes, 16);
+  };
+  for (unsigned loop : outer)
+    if (isConstantIntValue(nest->accesses[0]->strides[loop], 1) && fits(loop) &&
+        fits(vectorLoop) && lanes >= 4)
+      return loop;
+  return std::nullopt;
+}
+
+/// Moves squares: reads vectors along `across`, transposes them in registers,
+/// and writes vectors along the vector loop.
+void VectorLoops::transpose(OpBuilder &b, unsigned across) {
+  LaneShape shape = {lanes, Value()};
+  auto squares = [&](OpBuilder &b, unsigned loop, Emit emit) {
+    int64_t size = *getConstantIntValue(nest->loops[loop].size);
+    auto op = scf::ForOp::create(b, loc, value(b, b.getIndexAttr(0)),
+                                 value(b, b.getIndexAttr(size)),
+                                 value(b, b.getIndexAttr(lanes)));
+    OpBuilder inside = OpBuilder::atBlockTerminator(op.getBody());
+    // The last square ends where the row does.
+    ivs[loop] = op.getInductionVar();
+    if (size % lanes != 0)
+      ivs[loop] =
+          arith::MinSIOp::create(inside, loc, op.getInductionVar(),
+                                 value(inside, b.getIndexAttr(size - lanes)));
+    emit(inside);
+  };
+  squares(b, across, [&](OpBuilder &b) {
+    squares(b, vectorLoop, [&](OpBuilder &b) {
+      const Access &from = *nest->accesses[0], &to = *nest->accesses[1];
+      SmallVector<Value> rows;
+      for (int64_t i = 0; i < lanes; ++i)
+        rows.push_back(LaneBody::load(b, loc, shape, from.buffer.memref,
+                                      position(b, 0, i), b.getIndexAttr(1))
+                           .value);
+      // Exchanges the off-diagonal quarters of squares of 2, 4, 8, ...
+      for (int64_t half = 1; half < lanes; half *= 2)
+        for (int64_t i = 0; i < lanes; ++i) {
+          if (i & half)
+            continue;
+          SmallVector<int64_t> low, high;
+          for (int64_t k = 0; k < lanes; ++k) {
+            low.push_back(k & half ? lanes + k - half : k);
+            high.push_back(k & half ? lanes + k : k + half);
+          }
+          Value x = rows[i], y = rows[i + half];
+          rows[i] = vector::ShuffleOp::create(b, loc, x, y, low);
+          rows[i + half] = vector::ShuffleOp::create(b, loc, x, y, high);
+        }
+      Value first = ivs[across];
+      for (int64_t i = 0; i < lanes; ++i) {
+        ivs[across] = value(b, plait::add(b, loc, first, b.getIndexAttr(i)));
+        hoisted[0] = rows[i];
+        Lanes result = step(b, shape, 0, {}).front();
+        LaneBody::store(b, loc, shape, result, to.buffer.memref, position(b, 1),
+                        b.getIndexAttr(1));
+      }
+    });
+  });
+}
+
 void VectorLoops::alongParallel(OpBuilder &b) {
   SmallVector<unsigned> inside = {vectorLoop};
   inside.append(inner);
@@ -686,8 +761,15 @@ LogicalResult VectorLoops::lower() {
     return abandon();
   body.prepare(b);
   ivs.assign(nest->loops.size(), value(b, b.getIndexAttr(0)));
+  std::optional<unsigned> across = transposedLoop();
+  if (across) {
+    llvm::erase(outer, *across);
+    lanes = std::min<int64_t>(lanes, 16);
+  }
   forLoops(b, outer, [&](OpBuilder &b) {
-    if (nest->loops[vectorLoop].reduction)
+    if (across)
+      transpose(b, *across);
+    else if (nest->loops[vectorLoop].reduction)
       alongReduction(b);
     else
       alongParallel(b);

@@ -33,8 +33,7 @@ func.func @squares(%x: memref<64x1000xf32>, %s: memref<64xf32>) {
 
 // The sum over rows keeps vectors of columns in registers.
 // CHECK-LABEL: func @columns
-// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} {
-// CHECK: vector.load
+// CHECK-COUNT-4: vector.load
 // CHECK: scf.for {{.*}} iter_args
 // CHECK-COUNT-4: arith.addf {{.*}} : vector<16xf32>
 // CHECK-NOT: vector.reduction
@@ -49,8 +48,7 @@ func.func @columns(%x: memref<100x64xf32>, %s: memref<64xf32>) {
   return
 }
 
-// Contiguous loops are one: 8 * 7 * 7 fill vectors. The row's factor is loaded
-// once.
+// Contiguous loops are one.
 // CHECK-LABEL: func @collapse
 // CHECK-COUNT-1: scf.for
 // CHECK-NOT: memref.load
@@ -64,6 +62,41 @@ func.func @collapse(%x: memref<8x8x8xf32>, %y: memref<8x8x8xf32>) {
       ins(%x : memref<8x8x8xf32>) outs(%y : memref<8x8x8xf32>) {
   ^bb0(%a: f32, %o: f32):
     %r = arith.addf %a, %a : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// A square of 16 x 16 is transposed in registers: 4 steps of 16 shuffles.
+// CHECK-LABEL: func @transpose
+// CHECK-COUNT-16: vector.load
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-COUNT-16: vector.store
+// CHECK-NOT: vector.gather
+// CHECK: return
+func.func @transpose(%x: memref<100x64xf32>, %y: memref<64x100xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, #id],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<100x64xf32>) outs(%y : memref<64x100xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  }
+  return
+}
+
+// One division per row: the others are two multiplications and a correction.
+// CHECK-LABEL: func @quotients
+// CHECK: scf.if
+// CHECK: arith.mulf {{.*}} : vector<16xf32>
+// CHECK-COUNT-2: math.fma {{.*}} : vector<16xf32>
+// CHECK: arith.cmpf one
+// CHECK: } else {
+// CHECK: arith.divf {{.*}} : vector<16xf32>
+func.func @quotients(%x: memref<4x16xf32>, %s: memref<4xf32>) {
+  linalg.generic {indexing_maps = [#row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s : memref<4xf32>) outs(%x : memref<4x16xf32>) {
+  ^bb0(%d: f32, %a: f32):
+    %r = arith.divf %a, %d : f32
     linalg.yield %r : f32
   }
   return
