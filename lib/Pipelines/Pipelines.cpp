@@ -119,14 +119,17 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   // linalg on buffers --> loops
   pm.addPass(plait::createMemRefCopyToLinalg());
   pm.addPass(plait::createLinalgOutlineKernels());
+  pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(plait::createMemRefWidenI1());
   if (options.kernels) {
-    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
     pm.addNestedPass<func::FuncOp>(
         plait::createConvertLinalgContractionsToVector());
+    // What packing for the contractions left.
+    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+    pm.addNestedPass<func::FuncOp>(plait::createConvertLinalgToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
-  pm.addPass(plait::createMemRefWidenI1());
   pm.addPass(plait::createConvertSCFForallToTasks());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -136,9 +139,18 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(memref::createExpandOpsPass());
   pm.addPass(createLowerAffinePass());
+  plait::MathExpandToArithOptions math;
+  math.keep = true;
+  pm.addPass(plait::createMathExpandToArith(math));
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  // Not every processor rounds to bf16, and some that do flush subnormals.
+  arith::ArithEmulateUnsupportedFloatsOptions floats;
+  floats.sourceTypeStrs = {"bf16"};
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(floats));
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createConvertMathToLLVMPass());

@@ -42,6 +42,46 @@ def ConvertLinalgContractionsToVector
                            "::mlir::vector::VectorDialect"];
 }
 
+def ConvertLinalgToVector : Pass<"convert-linalg-to-vector"> {
+  let summary = "vector loops for linalg on buffers";
+  let description = [{
+    Turns every `linalg.generic` on buffers whose body is elementwise into
+    loops, one of which is vectors: the one along which most operands are
+    contiguous. Neighbouring loops are one where every operand is contiguous
+    over both. Tails are masked; where the processor cannot mask an element
+    type, they are scalar code. Named ops are generalised first.
+
+    A sum, product, minimum, maximum, and, or, xor along the vectors is
+    partial results in lanes, in an order that depends only on the row's
+    length; f16 and bf16 sums are kept in f32. A product that is summed is a
+    fused multiply-add. Other reductions are vectors along another dimension.
+
+    A transposed copy moves squares of vectors, transposed in registers. A
+    vector of f32 divided by a scalar is multiplied by its inverse and
+    corrected, which is the rounded quotient down to 2^-100 and within one unit
+    in the last place below.
+
+    Ops with control flow, and reductions of no parallel dimension by another
+    combiner, stay for `convert-linalg-to-loops`.
+
+    Example: test/Conversion/LinalgToVector/convert-linalg-to-vector.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let statistics = [
+    Statistic<"numVectorized", "vectorized", "ops that became vector loops">,
+    Statistic<"numLeft", "left", "ops that are left for scalar loops">,
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def ConvertLinalgToGPU : Pass<"convert-linalg-to-gpu", "::mlir::ModuleOp"> {
   let summary = "fuse linalg on tensors into one GPU kernel per result";
   let description = [{

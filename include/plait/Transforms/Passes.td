@@ -298,7 +298,8 @@ def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let description = [{
     LLVM's lowering aborts on a load from or a store to a memref of i1, and
     NumPy, torch and JAX hold a boolean in a byte. This pass turns every
-    memref of i1 into a memref of i8: loads truncate, stores extend.
+    memref of i1 into a memref of i8: loads truncate, stores extend, and so do
+    the bodies of `linalg.generic`. Other linalg ops are generalised first.
 
     Example: test/Transforms/memref-widen-i1.mlir
   }];
@@ -380,22 +381,33 @@ def TensorSplitEmpty : Pass<"tensor-split-empty"> {
 def MathExpandToArith : Pass<"math-expand-to-arith"> {
   let summary = "expand exp, log, tanh, erf, rsqrt to IEEE arithmetic";
   let description = [{
-    Expands transcendental functions of scalars to multiplications, additions,
-    fused multiply-adds and conversions, all of them correctly rounded: a
-    processor that keeps IEEE 754 gives the same bits as every other, and what
-    is measured on one holds on all. f16 and bf16 are computed in f32.
+    Expands transcendental functions of scalars and vectors to multiplications,
+    additions, fused multiply-adds and conversions, all of them correctly
+    rounded: a processor that keeps IEEE 754 gives the same bits as every other,
+    and what is measured on one holds on all. f16 and bf16 are computed in f32.
 
     Greatest error of f32 results in units in the last place, measured on every
-    31st bit pattern: log 0.9, exp 1.0, exp2 1.1, log2 1.3, tanh 1.4, rsqrt 1.5,
-    erf 4.7. Subnormal arguments and results count; overflow is infinity, NaN
-    stays.
+    1031st bit pattern: exp2 0.8, exp 0.9, log 0.8, erf 1.0, log2 1.1, tanh 1.4,
+    expm1 1.4, log1p 1.5, rsqrt 1.5. Subnormal arguments and results count;
+    overflow is infinity, NaN and -0 stay. With `keep`, also sin and cos (1.6):
+    below 2^30 by a reduction in f64; lanes with a larger argument take libm's.
 
-    A function of `math` without an expansion, and `arith.remf`, are refused.
+    A function of `math` without an expansion, and `arith.remf`, are refused,
+    unless `keep` leaves them to a later pass.
 
     Example: test/Transforms/math-expand-to-arith.mlir
   }];
+  let options = [
+    Option<"keep", "keep", "bool", /*default=*/"false",
+           "leave functions without an expansion as they are">,
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 512 has vscalefps, which gives "
+           "equal results; 0: as this machine's">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 
