@@ -16,7 +16,7 @@ from plait.worker import run_tool
 LOWER = (
     "func.func(convert-linalg-to-loops) expand-strided-metadata memref-expand lower-affine "
     "convert-vector-to-scf convert-scf-to-cf arith-expand convert-vector-to-llvm "
-    "finalize-memref-to-llvm convert-func-to-llvm convert-arith-to-llvm convert-index-to-llvm "
+    "finalize-memref-to-llvm{use-aligned-alloc=true} convert-func-to-llvm convert-arith-to-llvm convert-index-to-llvm "
     "convert-cf-to-llvm convert-ub-to-llvm reconcile-unrealized-casts canonicalize cse"
 ).split()
 #: M, N and K: on both sides of every tile and of the choice to pack.
@@ -69,12 +69,11 @@ def build(functions, bits=0):
     kernels = f"convert-linalg-contractions-to-vector{{vector-bits={bits}}}"
     passes = [f"func.func(llvm-request-c-wrappers,{kernels})", *LOWER]
     text = run_stages("\n".join(functions.values()).encode(), passes)
-    code = loader.link(run_tool("plait-translate", ["--mlir-to-object"], text))
-    library = loader.load_library(code, f"plait_{next(iter(functions))}").owner
+    code = run_tool("plait-translate", ["--mlir-to-object"], text)
+    entries = loader.load(code, loader.link(code))
 
     def entry(name):
-        run = getattr(library, f"plait_{name}")
-        run.restype, run.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+        run = entries(f"plait_{name}")
 
         def call(*arrays):
             words = []
