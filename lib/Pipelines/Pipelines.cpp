@@ -86,6 +86,7 @@ static void buildBufferizePipeline(OpPassManager &pm) {
 void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
   // linalg on tensors --> tasks
+  pm.addPass(plait::createLinalgMoveScaling());
   // No CSE: every tensor.empty is a buffer of its own.
   pm.addPass(plait::createLinalgTileAndFuse());
   pm.addPass(createCanonicalizerPass());
