@@ -149,3 +149,9 @@ def test_dynamic_rows():
 )
 def test_elementwise(function):
     check(function, (300, 501))
+
+
+@pytest.mark.parametrize("stride, dilation, groups", [(1, 2, 1), (2, 1, 1), (1, 1, 16)])
+def test_windows_of_a_tile(stride, dilation, groups):
+    conv = nn.Conv2d(32, 64, 3, stride, dilation, dilation, groups)
+    check(nn.Sequential(conv, nn.ReLU()), (2, 32, 29, 40), atol=1e-4)

@@ -223,6 +223,21 @@ def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
                            "::mlir::affine::AffineDialect"];
 }
 
+def LinalgMoveScaling : Pass<"linalg-move-scaling"> {
+  let summary = "scale less than a contraction reads";
+  let description = [{
+    Attention divides every probability by the sum of its row, and torch scales
+    both queries and keys. A factor per row of a contraction's result scales the
+    result instead of the operand, if that is smaller; a constant factor of the
+    second operand moves to the first, so that the second is read where it is.
+
+    Example: test/Transforms/linalg-move-scaling.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
   let summary = "group linalg ops and run each group tile by tile";
   let description = [{
@@ -372,7 +387,8 @@ def TensorSplitEmpty : Pass<"tensor-split-empty"> {
     CSE merges equal `tensor.empty` ops. One-shot bufferization of MLIR 22 then
     gives two variables of a loop that start from the same one the same
     memory, since nothing is ever read from it before it is written. This pass
-    undoes the merging.
+    undoes the merging; and that of fills, of which each reader that writes over
+    one but the last would get a copy.
 
     Example: test/Transforms/tensor-split-empty.mlir
   }];

@@ -1,7 +1,7 @@
 //===- EmitTiles.cpp - a group as a loop over tiles -===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -104,7 +104,7 @@ OpFoldResult Emitter::sizeOf(int axis) {
 Value Emitter::fullInit(OpResult result) {
   auto op = cast<linalg::LinalgOp>(result.getOwner());
   Value init = op.getDpsInits()[result.getResultNumber()];
-  if (!group.contains(init) && !isFill(init) &&
+  if (!group.contains(init) && !filledWith(init) &&
       op.payloadUsesValueFromOperand(
           op.getDpsInitOperand(result.getResultNumber())))
     return init;
@@ -179,30 +179,58 @@ Slice Emitter::sliceOf(Value tensor, linalg::LinalgOp op, OpOperand &operand) {
   Slice slice;
   AffineMap map = op.getMatchingIndexingMap(&operand);
   for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
-    OpFoldResult offset = b.getIndexAttr(0);
-    OpFoldResult size = tensor::getMixedSize(b, loc, tensor, dim);
-    bool all = true;
-    for (auto [loop, axis] : llvm::enumerate(loops)) {
-      if (axis == whole || !expr.isFunctionOfDim(loop))
-        continue;
-      if (isa<AffineDimExpr>(expr)) {
-        offset = offsets[axis];
-        size = extents[axis];
-        all = !group.axes[axis].isTiled();
-        continue;
-      }
-      // A panel: tiles are multiples of its width.
-      auto binary = cast<AffineBinaryOpExpr>(expr);
-      if (binary.getKind() != AffineExprKind::FloorDiv)
-        continue;
-      AffineExpr by = binary.getRHS();
-      offset = affine::makeComposedFoldedAffineApply(
-          b, loc, dimExpr(b, 0).floorDiv(by), offsets[axis]);
-      size = affine::makeComposedFoldedAffineApply(
-          b, loc, dimExpr(b, 0).ceilDiv(by), extents[axis]);
-      all = !group.axes[axis].isTiled();
+    auto tiled = [&](int axis) {
+      return axis != whole && group.axes[axis].isTiled();
+    };
+    int axis = whole;
+    for (auto [loop, candidate] : llvm::enumerate(loops))
+      if (tiled(candidate) && expr.isFunctionOfDim(loop))
+        axis = candidate;
+    auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+    // A tile has whole panels.
+    if (axis == whole || (binary && binary.getKind() == AffineExprKind::Mod)) {
+      slice.add(b, b.getIndexAttr(0), tensor::getMixedSize(b, loc, tensor, dim),
+                true);
+      continue;
     }
-    slice.add(b, offset, size, all);
+    if (isa<AffineDimExpr>(expr)) {
+      slice.add(b, offsets[axis], extents[axis], false);
+      continue;
+    }
+    if (binary.getKind() == AffineExprKind::FloorDiv) {
+      AffineExpr by = binary.getRHS();
+      slice.add(b,
+                affine::makeComposedFoldedAffineApply(
+                    b, loc, dimExpr(b, 0).floorDiv(by), offsets[axis]),
+                affine::makeComposedFoldedAffineApply(
+                    b, loc, dimExpr(b, 0).ceilDiv(by), extents[axis]),
+                false);
+      continue;
+    }
+    // A window: from that of the first element to that of the last.
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    SmallVector<AffineExpr> first, last, none;
+    SmallVector<OpFoldResult> from, counts;
+    for (auto [loop, candidate] : llvm::enumerate(loops)) {
+      none.push_back(b.getAffineConstantExpr(0));
+      if (tiled(candidate)) {
+        first.push_back(dimExpr(b, from.size()));
+        last.push_back(dimExpr(b, counts.size()) - 1);
+        from.push_back(offsets[candidate]);
+        counts.push_back(extents[candidate]);
+      } else {
+        first.push_back(none.back());
+        last.push_back(b.getAffineConstantExpr(
+            expr.isFunctionOfDim(loop) ? ranges[loop] - 1 : 0));
+      }
+    }
+    slice.add(
+        b,
+        affine::makeComposedFoldedAffineApply(
+            b, loc, expr.replaceDims(first) - expr.replaceDims(none), from),
+        affine::makeComposedFoldedAffineApply(
+            b, loc, expr.replaceDims(last) + 1, counts),
+        false);
   }
   return slice;
 }
@@ -260,13 +288,10 @@ Value Emitter::localInit(OpOperand &init) {
   if (Value tile = tiles.lookup(value))
     return tile;
   Type element = getElementTypeOrSelf(value.getType());
-  if (isFill(value)) {
-    auto fill = value.getDefiningOp<linalg::LinalgOp>();
+  if (filledWith(value)) {
     Value local = storageFor(result, element);
-    SmallVector<Value> operands(fill->getOperands());
-    operands.back() = local;
-    return clone(b, fill.getOperation(), local.getType(), operands)
-        ->getResult(0);
+    return linalg::FillOp::create(b, loc, filledWith(value), local)
+        .getResult(0);
   }
   if (value.getDefiningOp<tensor::EmptyOp>() ||
       !op.payloadUsesValueFromOperand(&init)) {

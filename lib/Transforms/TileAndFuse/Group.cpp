@@ -1,7 +1,7 @@
 //===- Group.cpp - which ops are tiled together -===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -74,7 +74,7 @@ OpKind classify(linalg::LinalgOp op) {
       }))
     return OpKind::Other;
   if (op.getNumReductionLoops() == 0)
-    return isFill(op->getResult(0)) ? OpKind::Other : OpKind::Elementwise;
+    return filledWith(op->getResult(0)) ? OpKind::Other : OpKind::Elementwise;
   if (sumsProducts(op))
     return OpKind::Contraction;
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
@@ -91,16 +91,16 @@ OpKind classify(linalg::LinalgOp op) {
   return OpKind::Contraction;
 }
 
-bool isFill(Value value) {
+Value filledWith(Value value) {
   auto op = value.getDefiningOp<linalg::LinalgOp>();
   if (!op || op->getNumResults() != 1 || op.getNumReductionLoops() != 0)
-    return false;
-  if (isa<linalg::FillOp>(op))
-    return true;
+    return nullptr;
+  if (auto fill = dyn_cast<linalg::FillOp>(*op))
+    return fill.getInputs()[0];
   if (op.getNumDpsInputs() != 0)
-    return false;
+    return nullptr;
   Value yielded = op.getBlock()->getTerminator()->getOperand(0);
-  return yielded.getParentBlock() != op.getBlock();
+  return yielded.getParentBlock() == op.getBlock() ? nullptr : yielded;
 }
 
 std::optional<AxisMap> throughReshape(ArrayRef<ReassociationIndices> groups,
@@ -297,6 +297,15 @@ bool Group::addConsumer(Operation *op) {
       fixed[loop] = true;
     }
   }
+  // A window or a panel of a tile is not the tile's own.
+  for (OpOperand &operand : op->getOpOperands())
+    if (contains(operand.get()))
+      for (AffineExpr expr :
+           linalgOp.getMatchingIndexingMap(&operand).getResults())
+        for (auto [loop, axis] : llvm::enumerate(loops))
+          if (axis != whole && !isa<AffineDimExpr>(expr) &&
+              expr.isFunctionOfDim(loop))
+            return false;
   return add(op, loops);
 }
 
@@ -306,7 +315,7 @@ void Group::grow(const DenseSet<Operation *> &taken) {
     return op && op->getBlock() == block && !contains(op) &&
            !taken.contains(op) &&
            (isReshape(op) || isa<linalg::LinalgOp>(op)) &&
-           !(op->getNumResults() == 1 && isFill(op->getResult(0)));
+           !(op->getNumResults() == 1 && filledWith(op->getResult(0)));
   };
   for (unsigned size = 0; size != members.size();) {
     size = members.size();

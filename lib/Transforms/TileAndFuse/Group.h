@@ -1,7 +1,7 @@
 //===- Group.h - ops that are tiled together -===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,8 +27,8 @@ enum class OpKind {
 
 OpKind classify(mlir::linalg::LinalgOp op);
 
-/// Whether `value` is a constant tensor that every tile can make for itself.
-bool isFill(mlir::Value value);
+/// What all elements of `value` are, if every tile can fill its own.
+mlir::Value filledWith(mlir::Value value);
 
 /// One dimension of the space over which a group is tiled.
 struct Axis {

@@ -1,7 +1,7 @@
 //===- TileSizes.cpp - how large tiles and tasks are -===//
 //
-// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
@@ -76,90 +76,69 @@ static int64_t splitInto(Axis &axis, int64_t pieces, int64_t unit) {
   return axis.isTiled() ? llvm::divideCeil(extent, axis.tile) : 1;
 }
 
-/// The greatest number by which a member divides the loop of `axis`: the width
-/// of a panel. Zero if it computes anything else with it.
-static int64_t divisorOf(const Group &group, int axis) {
-  int64_t divisor = 1;
+/// Whether `expr` is a sum of loops of known size, each times a positive
+/// number: the windows of a tile are one window.
+static bool isWindow(AffineExpr expr, ArrayRef<int64_t> ranges, int64_t sign) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return sign > 0 && !ShapedType::isDynamic(ranges[dim.getPosition()]);
+  if (isa<AffineConstantExpr>(expr))
+    return true;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return isWindow(binary.getLHS(), ranges, sign) &&
+           isWindow(binary.getRHS(), ranges, sign);
+  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return binary.getKind() == AffineExprKind::Mul && factor &&
+         isWindow(binary.getLHS(), ranges, sign * factor.getValue());
+}
+
+/// How the members use the loop of an axis.
+struct AxisUse {
+  /// Tiles must be multiples of that: the width of a panel.
+  int64_t unit = 1;
+  bool inWindow = false;
+  bool tiles = true;
+};
+
+static AxisUse useOf(const Group &group, int axis) {
+  AxisUse use;
   for (auto &[member, loops] : group.members) {
     auto op = dyn_cast<linalg::LinalgOp>(member);
     if (!op)
       continue;
     unsigned loop = llvm::find(loops, axis) - loops.begin();
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
     for (AffineMap map : op.getIndexingMapsArray())
       for (AffineExpr expr : map.getResults()) {
         if (!expr.isFunctionOfDim(loop) || isa<AffineDimExpr>(expr))
           continue;
-        auto binary = cast<AffineBinaryOpExpr>(expr);
-        auto by = dyn_cast<AffineConstantExpr>(binary.getRHS());
+        if (isWindow(expr, ranges, 1)) {
+          use.inWindow = true;
+          continue;
+        }
+        auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+        auto by = binary ? dyn_cast<AffineConstantExpr>(binary.getRHS())
+                         : AffineConstantExpr();
         if (!by || !isa<AffineDimExpr>(binary.getLHS()) ||
             (binary.getKind() != AffineExprKind::FloorDiv &&
-             binary.getKind() != AffineExprKind::Mod))
-          return 0;
-        divisor = std::max(divisor, by.getValue());
+             binary.getKind() != AffineExprKind::Mod)) {
+          use.tiles = false;
+          continue;
+        }
+        // A panel that the last columns fill only partly is not split off.
+        use.unit = std::max(use.unit, by.getValue());
+        use.tiles &= !ShapedType::isDynamic(ranges[loop]) &&
+                     ranges[loop] % by.getValue() == 0;
       }
   }
-  return divisor;
+  return use;
 }
 
-static LogicalResult chooseContractionTiles(Group &group) {
-  linalg::LinalgOp op = group.anchor;
-  const AxisMap &loops = group.members.front().second;
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  int64_t multiplies = product(ranges);
-  int64_t elements = 0;
-  for (Value operand : op->getOperands())
-    if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
-      elements += product(type.getShape());
-  int64_t tasks = std::min(manyTasks, std::max(multiplies / taskMultiplies,
-                                               elements / (4 * taskElements)));
-  if (tasks <= 1)
-    return failure();
-
-  // Rows, columns, and what all operands have.
-  SmallVector<Axis *> batches, rows, columns;
-  int64_t rowCount = 1;
-  auto last = dyn_cast<AffineDimExpr>(
-      op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults().back());
-  AffineMap left = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
-  AffineMap right = op.getMatchingIndexingMap(op.getDpsInputOperand(1));
-  int64_t panelWidth = panel;
-  for (auto [loop, axis] : llvm::enumerate(loops)) {
-    if (axis == whole)
-      continue;
-    bool inLeft = left.isFunctionOfDim(loop),
-         inRight = right.isFunctionOfDim(loop);
-    int64_t divisor = divisorOf(group, axis);
-    if (last && loop == last.getPosition() && inLeft != inRight) {
-      // A panel that the last columns fill only partly is not split off.
-      if (divisor == 0 ||
-          (divisor > 1 && (ShapedType::isDynamic(ranges[loop]) ||
-                           ranges[loop] % divisor != 0)))
-        continue;
-      panelWidth = std::max(panelWidth, divisor);
-      columns.push_back(&group.axes[axis]);
-    } else if (divisor != 1) {
-      continue;
-    } else if (inLeft && inRight) {
-      batches.push_back(&group.axes[axis]);
-    } else {
-      rows.push_back(&group.axes[axis]);
-      rowCount *= estimate(ranges[loop]);
-    }
-  }
-  for (Axis *axis : batches)
-    tasks = llvm::divideCeil(
-        tasks, splitInto(*axis, std::min(tasks, estimate(axis->extent)), 1));
-  for (Axis *axis : columns)
-    tasks = llvm::divideCeil(
-        tasks,
-        splitInto(*axis, tasks, rowCount >= 8 ? 2 * panelWidth : panelWidth));
-  for (Axis *axis : rows) {
-    int64_t pieces = std::max<int64_t>(
-        tasks, llvm::divideCeil(estimate(axis->extent), mostRows));
-    tasks = llvm::divideCeil(
-        tasks, splitInto(*axis, pieces, rows.size() == 1 ? fewestRows : 1));
-  }
-  return success();
+static bool isPlain(const Group &group, int axis) {
+  AxisUse use = useOf(group, axis);
+  return use.tiles && use.unit == 1;
 }
 
 /// Tiles of whole inner dimensions with about `elements` elements.
@@ -178,7 +157,7 @@ static LogicalResult chooseElementTiles(Group &group, int64_t elements) {
   // Neighbours in memory stay together, in lines of the cache at least.
   bool innermost = inner == 1;
   for (int64_t loop = loops.size() - 1; loop >= 0; --loop) {
-    if (loops[loop] == whole || divisorOf(group, loops[loop]) != 1)
+    if (loops[loop] == whole || !isPlain(group, loops[loop]))
       continue;
     Axis &axis = group.axes[loops[loop]];
     int64_t size = estimate(axis.extent);
@@ -187,6 +166,71 @@ static LogicalResult chooseElementTiles(Group &group, int64_t elements) {
             roundTile(std::min(left, size), axis.extent, innermost ? 64 : 1));
     left = std::max<int64_t>(left / size, 1);
     innermost = false;
+  }
+  return success();
+}
+
+static LogicalResult chooseContractionTiles(Group &group) {
+  linalg::LinalgOp op = group.anchor;
+  if (op.getNumDpsInputs() < 2)
+    return chooseElementTiles(group, taskElements);
+  const AxisMap &loops = group.members.front().second;
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  int64_t multiplies = product(ranges);
+  int64_t elements = 0;
+  for (Value operand : op->getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
+      elements += product(type.getShape());
+  int64_t tasks = std::min(manyTasks, std::max(multiplies / taskMultiplies,
+                                               elements / (4 * taskElements)));
+  if (tasks <= 1)
+    return failure();
+
+  // What all operands have, columns (contiguous in the result), rows (those of
+  // windows first), and a piece of each that is worth packing or reading for.
+  SmallVector<std::pair<Axis *, int64_t>> batches, columns, windows, rows;
+  int64_t rowCount = 1;
+  auto last = dyn_cast<AffineDimExpr>(
+      op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults().back());
+  AffineMap left = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+  AffineMap right = op.getMatchingIndexingMap(op.getDpsInputOperand(1));
+  for (auto [loop, index] : llvm::enumerate(loops)) {
+    if (index == whole)
+      continue;
+    Axis *axis = &group.axes[index];
+    bool inLeft = left.isFunctionOfDim(loop);
+    bool inRight = right.isFunctionOfDim(loop);
+    bool contiguous = last && loop == last.getPosition();
+    AxisUse use = useOf(group, index);
+    if (contiguous && inLeft != inRight) {
+      if (use.tiles && !use.inWindow)
+        columns.push_back({axis, std::max(panel, use.unit)});
+      continue;
+    }
+    if (!(inLeft && inRight))
+      rowCount *= estimate(ranges[loop]);
+    if (!use.tiles || use.unit != 1)
+      continue;
+    if (inLeft && inRight)
+      batches.push_back({axis, 1});
+    else if (use.inWindow)
+      windows.push_back({axis, 1});
+    else
+      rows.push_back({axis, 1});
+  }
+  if (!rows.empty())
+    rows.back().second = fewestRows;
+  for (auto [axis, unit] : batches)
+    tasks = llvm::divideCeil(
+        tasks, splitInto(*axis, std::min(tasks, estimate(axis->extent)), unit));
+  for (auto [axis, unit] : columns)
+    tasks = llvm::divideCeil(
+        tasks, splitInto(*axis, tasks, rowCount >= 8 ? 2 * unit : unit));
+  windows.append(rows);
+  for (auto [axis, unit] : windows) {
+    int64_t pieces = std::max<int64_t>(
+        tasks, llvm::divideCeil(estimate(axis->extent), mostRows));
+    tasks = llvm::divideCeil(tasks, splitInto(*axis, pieces, unit));
   }
   return success();
 }
@@ -206,7 +250,7 @@ static LogicalResult chooseAttentionTiles(Group &group) {
     int axis = loops[loop];
     if (axis == whole)
       continue;
-    if (divisorOf(group, axis) != 1)
+    if (!isPlain(group, axis))
       return failure();
     if (left.isFunctionOfDim(loop) && right.isFunctionOfDim(loop)) {
       split(group.axes[axis], 1);
