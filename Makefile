@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export EXTRAS
 
-.PHONY: build test demo help clean
+.PHONY: build test sanitize demo help clean
 
 build:
 	@$(PYTHON) tools/build.py
@@ -13,12 +13,16 @@ build:
 test: build
 	@$(BIN)/python test/run.py
 
+sanitize: build
+	@$(BIN)/python test/sanitize.py
+
 demo: build
 	@$(BIN)/plait demo
 
 help:
 	@echo "make          build everything into .venv (again: only what changed)"
 	@echo "make test     build, then every check: lit, pytest, docs, lint"
+	@echo "make sanitize the runtime and compiled code under sanitizers"
 	@echo "make demo     build, then one real job on every road"
 	@echo "make clean    remove .venv and build"
 	@echo "PYTHON=python3.11 chooses the Python of a new .venv, EXTRAS='nir test'"

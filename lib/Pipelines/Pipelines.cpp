@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -26,17 +27,21 @@ void plait::buildImportStablehloPipeline(OpPassManager &pm) {
   pm.addPass(plait::createStripSignedness());
   pm.addPass(plait::createConvertStablehloSortToSCF());
   pm.addPass(plait::createConvertStablehloScatterToSCF());
+  pm.addPass(plait::createConvertStablehloFftToLinalg());
   pm.addPass(plait::createConvertStablehloControlFlowToSCF());
 }
 
-void plait::buildImportPipeline(OpPassManager &pm) {
+void plait::buildImportPipeline(OpPassManager &pm,
+                                const ImportOptions &options) {
   buildImportStablehloPipeline(pm);
   pm.addPass(plait::createCheckImport());
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(plait::createFuncProtectArguments());
+  FuncProtectArgumentsOptions protect;
+  protect.weights = options.weights;
+  pm.addPass(plait::createFuncProtectArguments(protect));
 }
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
@@ -100,6 +105,12 @@ static void buildBufferizePipeline(OpPassManager &pm) {
 
 void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
+  if (options.pack)
+    pm.addPass(plait::createLinalgPackWeights());
+  // linalg on tensors --> tasks
+  // No CSE: every tensor.empty is a buffer of its own.
+  pm.addPass(plait::createLinalgTileAndFuse());
+  pm.addPass(createCanonicalizerPass());
   buildBufferizePipeline(pm);
 
   // Before libm functions are declared: they want no wrapper.
@@ -108,13 +119,18 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   // linalg on buffers --> loops
   pm.addPass(plait::createMemRefCopyToLinalg());
   pm.addPass(plait::createLinalgOutlineKernels());
+  pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(plait::createMemRefWidenI1());
   if (options.kernels) {
-    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
     pm.addNestedPass<func::FuncOp>(
         plait::createConvertLinalgContractionsToVector());
+    // What packing for the contractions left.
+    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+    pm.addNestedPass<func::FuncOp>(plait::createConvertLinalgToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
-  pm.addPass(plait::createMemRefWidenI1());
+  pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
+  pm.addPass(plait::createConvertSCFForallToTasks());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
@@ -123,15 +139,27 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(memref::createExpandOpsPass());
   pm.addPass(createLowerAffinePass());
+  plait::MathExpandToArithOptions math;
+  math.keep = true;
+  pm.addPass(plait::createMathExpandToArith(math));
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  // Not every processor rounds to bf16, and some that do flush subnormals.
+  arith::ArithEmulateUnsupportedFloatsOptions floats;
+  floats.sourceTypeStrs = {"bf16"};
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(floats));
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertComplexToLLVMPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  // The runtime's memory in disguise; see lib/Target/Object.cpp.
+  FinalizeMemRefToLLVMConversionPassOptions memory;
+  memory.useAlignedAlloc = true;
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());
@@ -146,9 +174,9 @@ void plait::registerPipelines() {
   PassPipelineRegistration<NVPTXTargetOptions>(
       "plait-target-nvptx", "lower linalg on tensors to NVIDIA GPU kernels",
       buildNVPTXTargetPipeline);
-  PassPipelineRegistration<>("plait-import",
-                             "check what a front made and make it one function",
-                             buildImportPipeline);
+  PassPipelineRegistration<ImportOptions>(
+      "plait-import", "check what a front made and make it one function",
+      buildImportPipeline);
   PassPipelineRegistration<>("plait-import-stablehlo",
                              "lower what jaxlib leaves of StableHLO",
                              buildImportStablehloPipeline);

@@ -20,10 +20,12 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
 
 using namespace mlir;
 
@@ -38,6 +40,11 @@ static llvm::cl::opt<std::string>
 static llvm::cl::opt<std::string> targetFeatures(
     "mattr",
     llvm::cl::desc("target features, e.g. +avx2,-fma (default: the CPU's)"),
+    llvm::cl::cat(category));
+
+static llvm::cl::opt<bool> sanitizeAddress(
+    "sanitize-address",
+    llvm::cl::desc("check every access to memory; link with libasan"),
     llvm::cl::cat(category));
 
 /// The features of this machine, for `--mcpu` left out.
@@ -75,69 +82,121 @@ createTargetMachine(Location loc) {
 }
 
 /// Makes a failed `cf.assert`, which prints and aborts, leave the entry with
-/// its message instead: the code runs in the user's process. `jump` holds the
-/// innermost entry's jump buffer, `message` the text. Memory that the call had
-/// allocated is lost.
+/// its message instead: the code runs in the user's process. A task of a
+/// parallel loop has a guard of its own, because it may be on another thread;
+/// its message comes back through the runtime, and `plait_raise` fails with it
+/// where the loop was called.
 struct AssertHandler {
-  llvm::GlobalVariable *jump = nullptr, *message = nullptr;
+  llvm::Module &module;
+  bool canFail = false;
 
-  explicit AssertHandler(llvm::Module &module) {
+  explicit AssertHandler(llvm::Module &module) : module(module) {
     llvm::Function *abort = module.getFunction("abort");
-    if (!abort || !abort->isDeclaration())
+    canFail = abort || module.getFunction("plait_raise");
+    if (!abort)
       return;
-    auto *ptr = llvm::PointerType::getUnqual(module.getContext());
-    auto threadLocal = [&](StringRef name) {
-      return new llvm::GlobalVariable(
-          module, ptr, /*isConstant=*/false, llvm::GlobalValue::InternalLinkage,
-          llvm::ConstantPointerNull::get(ptr), name, nullptr,
-          llvm::GlobalValue::GeneralDynamicTLSModel);
-    };
-    jump = threadLocal("plait.jump");
-    message = threadLocal("plait.message");
+    abort->setName("plait_fail");
     if (llvm::Function *puts = module.getFunction("puts"))
-      define(*puts, [&](llvm::IRBuilder<> &b) {
-        b.CreateStore(puts->getArg(0), message);
-        b.CreateRet(b.getInt32(0));
-      });
-    define(*abort, [&](llvm::IRBuilder<> &b) {
-      llvm::FunctionCallee longjmp = module.getOrInsertFunction(
-          "longjmp", b.getVoidTy(), b.getPtrTy(), b.getInt32Ty());
-      b.CreateCall(longjmp, {b.CreateLoad(b.getPtrTy(), jump), b.getInt32(1)});
-      b.CreateUnreachable();
-    });
+      puts->setName("plait_set_message");
+    for (llvm::Function &function : llvm::make_early_inc_range(module))
+      if (function.hasFnAttribute("plait-task") && !function.isDeclaration())
+        guardTask(function);
   }
 
-  static void define(llvm::Function &function,
-                     function_ref<void(llvm::IRBuilder<> &)> body) {
-    llvm::IRBuilder<> builder(
-        llvm::BasicBlock::Create(function.getContext(), "", &function));
-    body(builder);
-    function.setName("plait." + function.getName());
-    function.setLinkage(llvm::GlobalValue::InternalLinkage);
-  }
-
-  /// In `entry`: returns the message if an assertion fails from here on.
-  void arm(llvm::IRBuilder<> &b, llvm::Function &entry) {
-    if (!jump)
+  /// Calls `function` and returns null, or the message of a failure in it.
+  void callGuarded(llvm::IRBuilder<> &b, llvm::Function &function,
+                   ArrayRef<llvm::Value *> arguments) {
+    llvm::PointerType *ptr = b.getPtrTy();
+    llvm::Value *null = llvm::ConstantPointerNull::get(ptr);
+    if (!canFail) {
+      b.CreateCall(&function, arguments);
+      b.CreateRet(null);
       return;
+    }
+    llvm::Function *caller = b.GetInsertBlock()->getParent();
+    llvm::FunctionCallee setGuard =
+        module.getOrInsertFunction("plait_set_guard", ptr, ptr);
+    llvm::FunctionCallee getMessage =
+        module.getOrInsertFunction("plait_get_message", ptr);
+    llvm::FunctionCallee setjmp =
+        module.getOrInsertFunction("_setjmp", b.getInt32Ty(), ptr);
+    cast<llvm::Function>(setjmp.getCallee())
+        ->addFnAttr(llvm::Attribute::ReturnsTwice);
     // Larger than any libc's jmp_buf.
     auto *buffer = b.CreateAlloca(llvm::ArrayType::get(b.getInt64Ty(), 64));
     buffer->setAlignment(llvm::Align(16));
-    b.CreateStore(buffer, jump);
-    llvm::FunctionCallee setjmp = entry.getParent()->getOrInsertFunction(
-        "_setjmp", b.getInt32Ty(), b.getPtrTy());
-    cast<llvm::Function>(setjmp.getCallee())
-        ->addFnAttr(llvm::Attribute::ReturnsTwice);
-    auto *call = b.CreateCall(setjmp, {buffer});
-    call->addFnAttr(llvm::Attribute::ReturnsTwice);
-    auto *failed = llvm::BasicBlock::Create(b.getContext(), "failed", &entry);
-    auto *run = llvm::BasicBlock::Create(b.getContext(), "run", &entry);
-    b.CreateCondBr(b.CreateIsNull(call), run, failed);
+    llvm::Value *outer = b.CreateCall(setGuard, {buffer});
+    auto *jumped = b.CreateCall(setjmp, {buffer});
+    jumped->addFnAttr(llvm::Attribute::ReturnsTwice);
+    auto *failed = llvm::BasicBlock::Create(b.getContext(), "failed", caller);
+    auto *run = llvm::BasicBlock::Create(b.getContext(), "run", caller);
+    b.CreateCondBr(b.CreateIsNull(jumped), run, failed);
     b.SetInsertPoint(failed);
-    b.CreateRet(b.CreateLoad(b.getPtrTy(), message));
+    b.CreateCall(setGuard, {outer});
+    b.CreateRet(b.CreateCall(getMessage));
     b.SetInsertPoint(run);
+    // Kept out of the frame that setjmp returns to twice.
+    b.CreateCall(&function, arguments)->setIsNoInline();
+    b.CreateCall(setGuard, {outer});
+    b.CreateRet(null);
+  }
+
+  /// Puts a guard in the place of `task`.
+  void guardTask(llvm::Function &task) {
+    auto *guard = llvm::Function::Create(task.getFunctionType(),
+                                         llvm::GlobalValue::InternalLinkage,
+                                         task.getName() + ".guard", module);
+    task.replaceAllUsesWith(guard);
+    llvm::IRBuilder<> builder(
+        llvm::BasicBlock::Create(module.getContext(), "", guard));
+    SmallVector<llvm::Value *> arguments(
+        llvm::make_pointer_range(guard->args()));
+    callGuarded(builder, task, arguments);
   }
 };
+
+static void writeJson(llvm::json::OStream &json, Attribute attribute) {
+  if (auto integer = dyn_cast<IntegerAttr>(attribute))
+    return json.value(integer.getInt());
+  if (auto array = dyn_cast<ArrayAttr>(attribute))
+    return json.array([&] {
+      for (Attribute element : array)
+        writeJson(json, element);
+    });
+  if (auto string = dyn_cast<StringAttr>(attribute))
+    return json.value(string.getValue());
+  std::string text;
+  llvm::raw_string_ostream(text) << attribute;
+  json.value(text);
+}
+
+/// Buffers come from the runtime, which frees results too. LLVM still knows
+/// what an allocation is.
+static void useRuntimeMemory(llvm::Module &module) {
+  llvm::LLVMContext &context = module.getContext();
+  auto family = llvm::Attribute::get(context, "alloc-family", "plait");
+  using Kind = llvm::AllocFnKind;
+  auto mark = [&](llvm::Function &function, StringRef name, Kind kind) {
+    function.setName(name);
+    function.addFnAttr(family);
+    function.addFnAttr(llvm::Attribute::get(context, llvm::Attribute::AllocKind,
+                                            static_cast<uint64_t>(kind)));
+  };
+  if (llvm::Function *alloc = module.getFunction("aligned_alloc")) {
+    mark(*alloc, "plait_aligned_alloc",
+         Kind::Alloc | Kind::Uninitialized | Kind::Aligned);
+    alloc->addFnAttr(
+        llvm::Attribute::getWithAllocSizeArgs(context, 1, std::nullopt));
+    alloc->addParamAttr(0, llvm::Attribute::AllocAlign);
+    alloc->addRetAttr(llvm::Attribute::NoAlias);
+    alloc->addRetAttr(
+        llvm::Attribute::getWithAlignment(context, llvm::Align(64)));
+  }
+  if (llvm::Function *free = module.getFunction("free")) {
+    mark(*free, "plait_free", Kind::Free);
+    free->addParamAttr(0, llvm::Attribute::AllocatedPointer);
+  }
+}
 
 LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
   llvm::IRBuilder<> builder(module.getContext());
@@ -149,6 +208,7 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
     if (function.getName().starts_with("_mlir_ciface_"))
       wrappers.push_back(&function);
   }
+  useRuntimeMemory(module);
   AssertHandler asserts(module);
   for (llvm::Function *wrapper : wrappers) {
     if (!wrapper->getReturnType()->isVoidTy())
@@ -161,7 +221,6 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
         type, llvm::GlobalValue::ExternalLinkage, "plait_" + name, module);
     builder.SetInsertPoint(
         llvm::BasicBlock::Create(module.getContext(), "", entry));
-    asserts.arm(builder, *entry);
     SmallVector<llvm::Value *> arguments;
     for (llvm::Argument &argument : wrapper->args()) {
       llvm::Value *slot = builder.CreateConstGEP1_64(
@@ -172,12 +231,39 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
         value = builder.CreateLoad(argument.getType(), value);
       arguments.push_back(value);
     }
-    auto *call = builder.CreateCall(wrapper, arguments);
-    // Kept out of the frame that setjmp returns to twice.
-    call->setIsNoInline();
-    builder.CreateRet(llvm::ConstantPointerNull::get(builder.getPtrTy()));
+    asserts.callGuarded(builder, *wrapper, arguments);
   }
   return success();
+}
+
+/// Adds `const char *plait_weights(void **)`, which returns what the leading
+/// arguments of `@main` are as JSON, or null where they are the weights as
+/// given; see linalg-pack-weights.
+static void addWeights(llvm::Module &module, Operation *op) {
+  llvm::IRBuilder<> b(module.getContext());
+  auto *function = llvm::Function::Create(
+      llvm::FunctionType::get(b.getPtrTy(), b.getPtrTy(), false),
+      llvm::GlobalValue::ExternalLinkage, "plait_weights", module);
+  b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", function));
+  auto plan = op->getAttrOfType<ArrayAttr>("plait.weights");
+  if (!plan) {
+    b.CreateRet(llvm::ConstantPointerNull::get(b.getPtrTy()));
+    return;
+  }
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream);
+  json.array([&] {
+    for (auto item : plan.getAsRange<DictionaryAttr>())
+      json.object([&] {
+        for (NamedAttribute member : item) {
+          json.attributeBegin(member.getName());
+          writeJson(json, member.getValue());
+          json.attributeEnd();
+        }
+      });
+  });
+  b.CreateRet(b.CreateGlobalString(text));
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -193,6 +279,16 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(fam);
   builder.registerLoopAnalyses(lam);
   builder.crossRegisterProxies(lam, fam, cgam, mam);
+  if (sanitizeAddress) {
+    for (llvm::Function &function : module)
+      if (!function.isDeclaration())
+        function.addFnAttr(llvm::Attribute::SanitizeAddress);
+    builder.registerOptimizerLastEPCallback([](llvm::ModulePassManager &passes,
+                                               llvm::OptimizationLevel,
+                                               llvm::ThinOrFullLTOPhase) {
+      passes.addPass(llvm::AddressSanitizerPass({}));
+    });
+  }
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
       .run(module, mam);
 }
@@ -209,6 +305,7 @@ static LogicalResult translateToObject(Operation *op, raw_ostream &os) {
   module->setDataLayout((*machine)->createDataLayout());
   if (failed(plait::addPackedEntries(*module, op->getLoc())))
     return failure();
+  addWeights(*module, op);
   for (llvm::Function &function : *module) {
     function.addFnAttr("target-cpu", (*machine)->getTargetCPU());
     function.addFnAttr("target-features", (*machine)->getTargetFeatureString());

@@ -29,6 +29,16 @@ struct FuncProtectArguments
           if (isa<TensorType>(function.getArgument(i).getType()))
             function.setArgAttr(
                 i, bufferization::BufferizationDialect::kWritableAttrName, no);
+    if (weights == 0)
+      return;
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main || main.getNumArguments() < weights) {
+      getOperation().emitError("expects a function @main with ")
+          << weights << " weights";
+      return signalPassFailure();
+    }
+    for (unsigned i = 0; i < weights; ++i)
+      main.setArgAttr(i, "plait.weight", UnitAttr::get(&getContext()));
   }
 };
 } // namespace

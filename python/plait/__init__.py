@@ -19,6 +19,8 @@ _HOMES = {
     "from_stablehlo": "plait.frontends.jax",
     "from_nir": "plait.frontends.nir",
     "from_torch": "plait.frontends.torch",
+    "get_num_threads": "plait.runtime",
+    "set_num_threads": "plait.runtime",
     "verify": "plait.verification",
     "ArgumentError": "plait.errors",
     "CheckError": "plait.errors",

@@ -65,7 +65,7 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
         PlaitError: unknown target or stage.
         CompileError: a pass failed.
     """
-    stages = stages_of(target)
+    stages = stages_of(target, len(module.weights))
     names = list(stages)
     last = to or names[-1]
     if last not in stages:
@@ -82,16 +82,19 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
     return text.decode()
 
 
-def stages_of(target: str) -> dict[str, str]:
+def stages_of(target: str, weights: int = 0) -> dict[str, str]:
     """The stages of a target and their pipelines, first to last.
 
-    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``.
+    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``;
+    ``weights`` how many leading arguments of ``@main`` are bound when it is compiled.
     """
     if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
         return {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
-    return STAGES[target]
+    if not weights:
+        return STAGES[target]
+    return STAGES[target] | {"import": f"{STAGES[target]['import']}{{weights={weights}}}"}
 
 
 def compile(
@@ -134,13 +137,13 @@ def compile(
         from plait import nvptx
 
         return nvptx.compile(module, target, dump_stages_to)
-    stages = stages_of(target)
+    stages = stages_of(target, len(module.weights))
     key = cache.key(
         module.text,
         json.dumps(stages),
         cache.tools_digest(),
         " ".join(sorted(host_features())),
-        loader.linker() or "orc",
+        f"{loader.linker() or 'orc'} {loader.sanitized()}",
         repr((module.inputs, module.outputs, len(module.weights))),
         repr((module.input_structure, module.output_structure)),
     )
@@ -181,7 +184,8 @@ def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], li
 def build(module: Module, target: str, lowered: bytes) -> bytes:
     """The package of ``module``, lowered to the LLVM dialect, without its weights."""
     inputs, outputs = signature(module, target)
-    code = run_tool("plait-translate", ["--mlir-to-object"], lowered)
+    checks = ["--sanitize-address"] if loader.sanitized() else []
+    code = run_tool("plait-translate", ["--mlir-to-object", *checks], lowered)
     structures = (module.input_structure, module.output_structure)
     manifest = {
         "format": 1,

@@ -79,6 +79,18 @@ def _cpu():
     return Check("cpu", "ok", f"{platform.machine()} {' '.join(found)}".strip())
 
 
+def _threads():
+    from plait.errors import PlaitError
+    from plait.runtime import get_num_threads
+
+    try:
+        count = get_num_threads()
+    except PlaitError as error:
+        return Check("threads", "error", str(error))
+    cores = len(os.sched_getaffinity(0))
+    return Check("threads", "ok", f"{count} (PLAIT_NUM_THREADS); {cores} processors to run on")
+
+
 def _ptxas():
     path = shutil.which("ptxas")
     if not path:
@@ -119,6 +131,7 @@ def report() -> list[Check]:
         *(_version(name, wanted, "error") for name, wanted in PINS.items()),
         _linker(),
         _cpu(),
+        _threads(),
         *(_version(name, wanted, "warning") for name, wanted in FRONTS.items()),
         _ptxas(),
         _cuda_driver(),

@@ -1,30 +1,22 @@
 """Compiled code that can be called, saved and loaded."""
 
-import ctypes
 import io
 import json
 import math
 import os
 import platform
 import tempfile
-import weakref
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from plait import arrays, loader
+from plait import arrays, buffers, loader, runtime
 from plait.errors import ArgumentError, PackageError
 from plait.module import Structure, TensorSpec
+from plait.weights import bind
 
 _FORMAT = 1
-_libc = ctypes.CDLL(None)
-_libc.free.argtypes, _libc.free.restype = [ctypes.c_void_p], None
-
-
-def _words(spec: TensorSpec) -> int:
-    """The 64-bit words of a memref descriptor: two pointers, an offset, sizes, strides."""
-    return 3 + 2 * len(spec.shape)
 
 
 class Executable:
@@ -46,36 +38,40 @@ class Executable:
         self.copies = 0
         self.on_first_call = None
         self._code, self._library = code, library
+        entry = loader.load(code, library)
+        self._entry = entry("plait_main")
         self._weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
+        if not manifest.get("packed"):
+            # Weights that are only read packed are not kept.
+            self._weights, self._held = bind(entry, self._weights)
         self.inputs = [_spec_from_json(item) for item in manifest["inputs"]]
         self.outputs = [_spec_from_json(item) for item in manifest["outputs"]]
         self._input_structure = _structure(manifest["input_structure"])
         self._output_structure = _structure(manifest["output_structure"])
         self._ranges = manifest["ranges"]
-        symbol = "plait_main"
-        self._entry = (
-            loader.load_library(library, symbol) if library else loader.load_object(code, symbol)
-        )
         # The descriptors of the weights never change: they are built once.
-        self._fixed = _Descriptors(self._weights)
-        self._input_words = sum(map(_words, self.inputs))
-        self._output_words = sum(map(_words, self.outputs))
+        self._fixed = buffers.Descriptors(self._weights)
+        self._results = [(spec.dtype, len(spec.shape)) for spec in self.outputs]
 
     def __repr__(self):
         inputs = ", ".join(map(str, self.inputs))
         outputs = ", ".join(map(str, self.outputs))
         return f"<plait.Executable ({inputs}) -> ({outputs}) for {self.manifest['target']}>"
 
-    def __call__(self, *args):
+    def __call__(self, *args, **kwargs):
         """Runs the code.
 
         Raises:
             ArgumentError: wrong number, dtype or shape of the arguments.
         """
-        if self._input_structure is None:
+        structure = self._input_structure
+        call = structure is not None and structure.kind == "call"
+        if kwargs and not call:
+            raise ArgumentError(f"expects no keyword arguments, got {', '.join(kwargs)}")
+        if structure is None:
             leaves = list(args)
         else:
-            leaves = self._input_structure.flatten(tuple(args), "arguments")
+            leaves = structure.flatten((args, kwargs) if call else args, "arguments")
         numbers = bool | int | float | complex | np.generic
         first = next((leaf for leaf in leaves if not isinstance(leaf, numbers)), None)
         kind = arrays.kind_of(first)
@@ -98,14 +94,9 @@ class Executable:
             ready = np.require(value, requirements=["C", "A"])
             self.copies += ready is not value and not np.may_share_memory(ready, value)
             held.append(ready)
-        block = _Descriptors(held)
-        results = (ctypes.c_int64 * max(self._output_words, 1))()
-        pointers = [ctypes.addressof(results)] if self.outputs else []
-        pointers += self._fixed.addresses + block.addresses
-        failed = self._entry((ctypes.c_void_p * max(len(pointers), 1))(*pointers))
-        if failed is not None:
-            raise ArgumentError(f"the compiled code found: {failed.decode()}")
-        return self._take(results)
+        block = buffers.Descriptors(held)
+        runtime.follow_torch()
+        return buffers.call(self._entry, self._fixed.addresses + block.addresses, self._results)
 
     def _check(self, values):
         if len(values) != len(self.inputs):
@@ -131,30 +122,8 @@ class Executable:
                 if got != want:
                     raise ArgumentError(f"{name}: expects shape {_show(spec)}, got {value.shape}")
 
-    def _take(self, results):
-        """The results as arrays that own, and in the end free, their memory."""
-        taken, at, owned = [], 0, set()
-        for spec in self.outputs:
-            rank = len(spec.shape)
-            allocated, aligned, offset = results[at : at + 3]
-            shape = tuple(results[at + 3 : at + 3 + rank])
-            at += _words(spec)
-            start = aligned + offset * spec.dtype.itemsize
-            # from_address takes no empty array: one byte more is never read.
-            size = math.prod(shape) * spec.dtype.itemsize
-            memory = (ctypes.c_byte * max(size, 1)).from_address(start)
-            array = np.frombuffer(memory, spec.dtype, math.prod(shape)).reshape(shape)
-            # Equal results may come in one buffer, which is freed once.
-            if allocated in owned:
-                array = array.copy()
-            else:
-                owned.add(allocated)
-                weakref.finalize(memory, _libc.free, allocated)
-            taken.append(array)
-        return taken
-
     def save(self, path) -> None:
-        """Writes a package: object code, its manifest and the weights.
+        """Writes a package: object code, its manifest and the weights, packed.
 
         The file appears whole or not at all.
         """
@@ -162,29 +131,13 @@ class Executable:
         handle, name = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(pack(self.manifest, self._code, self._library, self._weights))
+                manifest = dict(self.manifest, packed=True)
+                file.write(pack(manifest, self._code, self._library, self._weights))
             os.chmod(name, 0o644)
             os.replace(name, path)
         except BaseException:
             os.unlink(name)
             raise
-
-
-class _Descriptors:
-    """Memref descriptors of arrays, and their addresses. Keeps the arrays alive."""
-
-    def __init__(self, values):
-        words = []
-        starts = []
-        for value in values:
-            pointer = value.__array_interface__["data"][0]
-            starts.append(len(words))
-            strides = [stride // value.itemsize for stride in value.strides]
-            words += [pointer, pointer, 0, *value.shape, *strides]
-        self.memory = (ctypes.c_int64 * max(len(words), 1))(*words)
-        base = ctypes.addressof(self.memory)
-        self.addresses = [base + 8 * start for start in starts]
-        self.values = values
 
 
 def _show(spec: TensorSpec) -> str:

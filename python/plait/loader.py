@@ -14,6 +14,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from plait import runtime
 from plait.errors import CompileError, PlaitError
 
 
@@ -28,6 +29,14 @@ def linker() -> str | None:
     return shutil.which(override) if override else shutil.which("cc") or shutil.which("gcc")
 
 
+def sanitized() -> bool:
+    """Whether compiled code checks its accesses to memory: ``PLAIT_SANITIZE=address``.
+
+    Python must have libasan preloaded then; see CONTRIBUTING.md.
+    """
+    return os.environ.get("PLAIT_SANITIZE") == "address"
+
+
 def link(code: bytes) -> bytes | None:
     """A shared library made of an object file, or None where there is no linker."""
     driver = linker()
@@ -37,25 +46,42 @@ def link(code: bytes) -> bytes | None:
         source, target = Path(folder, "code.o"), Path(folder, "code.so")
         source.write_bytes(code)
         command = [driver, "-shared", "-Wl,-Bsymbolic,-z,noexecstack", "-o", target, source, "-lm"]
+        command += ["-fsanitize=address"] if sanitized() else []
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise CompileError(f"'{driver}' cannot link:\n{done.stderr}", diagnostics=done.stderr)
         return target.read_bytes()
 
 
-def load_library(code: bytes, symbol: str):
-    """The function ``symbol`` of a shared library held in memory."""
+def load(code: bytes, library: bytes | None):
+    """A function from names to the entries of compiled code.
+
+    ``code`` is an object file and ``library`` the shared library made of it, or
+    None where there was no linker. An entry takes the address of an array of
+    pointers and returns None or a message.
+    """
+    return _load_library(library) if library else _load_object(code)
+
+
+def _load_library(code):
+    runtime.library()
     # A name of its own: dlopen takes an equal name for the library it has.
     with tempfile.NamedTemporaryFile(prefix="plait-", suffix=".so") as file:
         file.write(code)
         file.flush()
         library = ctypes.CDLL(file.name)
-    return _entry(getattr(library, symbol), library)
+
+    def entry(name):
+        function = getattr(library, name)
+        function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+        return function
+
+    return entry
 
 
-def load_object(code: bytes, symbol: str):
-    """The function ``symbol`` of an object file, loaded by LLVM's ORC."""
+def _load_object(code):
     llvm = _orc()
+    runtime.library()
 
     def check(error):
         if error:
@@ -74,16 +100,14 @@ def load_object(code: bytes, symbol: str):
     llvm.LLVMOrcJITDylibAddGenerator(domain, generator)
     buffer = llvm.LLVMCreateMemoryBufferWithMemoryRangeCopy(code, len(code), b"plait")
     check(llvm.LLVMOrcLLJITAddObjectFile(jit, domain, buffer))
-    address = ctypes.c_uint64()
-    check(llvm.LLVMOrcLLJITLookup(jit, ctypes.byref(address), symbol.encode()))
+
     # The JIT owns the code: it lives as long as the process.
-    return _entry(ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(address.value), llvm)
+    def entry(name):
+        address = ctypes.c_uint64()
+        check(llvm.LLVMOrcLLJITLookup(jit, ctypes.byref(address), name.encode()))
+        return ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(address.value)
 
-
-def _entry(function, owner):
-    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
-    function.owner = owner
-    return function
+    return entry
 
 
 @cache

@@ -13,7 +13,7 @@ from plait import arrays, loader
 from plait.compiler import lower
 from plait.errors import ArgumentError, PlaitError
 from plait.module import Module
-from plait.tools import tool_path
+from plait.tools import library_path
 from plait.worker import run_tool
 
 
@@ -160,10 +160,7 @@ def compile(module: Module, chips: str, dump_stages_to=None) -> Artifact:
 
 @cache
 def _emulator():
-    # Beside the tools in a build tree, and in an installed package.
-    path = tool_path("plait-opt").parent.parent / "lib" / "libplait_emulator.so"
-    if not path.is_file():
-        raise PlaitError(f"no device emulator at {path}")
+    path = library_path("libplait_emulator.so")
     # Device code finds its functions in the process.
     launch = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL).plait_emulate_launch
     pointer = ctypes.c_void_p
@@ -209,7 +206,7 @@ def emulate(artifact: Artifact, *args, backward: bool = False, grid: int | None 
                 array = values[index] if kind == "input" else results[index]
                 operands.append(ctypes.c_void_p(array.__array_interface__["data"][0]))
         addresses = (ctypes.c_void_p * len(operands))(*map(ctypes.addressof, operands))
-        entry = loader.load_library(library, f"plait_{kernel.name}")
+        entry = loader.load(code, library)(f"plait_{kernel.name}")
         error = launch(entry, blocks, math.prod(kernel.block), backward, addresses)
         if error:
             raise PlaitError(f"kernel '{kernel.name}': {error.decode()}")

@@ -30,6 +30,19 @@ def tool_path(name: str) -> Path:
     raise PlaitError(f"no '{name}' in {searched}; install Plait with `make build`")
 
 
+@cache
+def library_path(name: str) -> Path:
+    """The path of a shared library such as ``libplait_runtime.so``, beside the tools.
+
+    Raises:
+        PlaitError: it is not there.
+    """
+    path = tool_path("plait-opt").parent.parent / "lib" / name
+    if not path.is_file():
+        raise PlaitError(f"no '{name}' in {path.parent}; install Plait with `make build`")
+    return path
+
+
 def _become(name):
     path = str(tool_path(name))
     os.execv(path, [path, *sys.argv[1:]])

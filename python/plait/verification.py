@@ -119,7 +119,7 @@ def verify(
         results = results if isinstance(results, tuple) else (results,)
         return [compare(f"emulated {target}", results, want)]
     if not each_pass:
-        fast = _executable(module, tuple(stages_of(target).values()))
+        fast = _executable(module, tuple(stages_of(target, len(module.weights)).values()))
         return [compare(f"fast road to {target}", fast.run(values), want)]
     rows = []
     for name, lowered in _after_each_pass(module, target):
@@ -165,7 +165,7 @@ def label(name: str) -> str:
 
 def _after_each_pass(module: Module, target: str) -> Iterator[tuple[str, bytes]]:
     """Each pass that changes the IR, and the IR after it, lowered by the reference road."""
-    stages = stages_of(target)
+    stages = stages_of(target, len(module.weights))
     tensor_stages = [stages[name] for name in stages if name not in ("lowered", "target")]
     plain = set(pass_list([REFERENCE[-1]]))
     # On tensors the whole reference road can follow any pass; below, the plain
@@ -199,7 +199,8 @@ def check_first(executable: Executable, module: Module) -> Executable:
         originals = [arrays.from_numpy(value, module.source) for value in args]
         structure = module.input_structure
         call = tuple(originals) if structure is None else structure.unflatten(originals)
-        expected = module.reference(*call)
+        args, kwargs = call if structure and structure.kind == "call" else (call, {})
+        expected = module.reference(*args, **kwargs)
         if module.output_structure is not None:
             expected = module.output_structure.flatten(expected, "result")
         elif not isinstance(expected, tuple | list):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import plait
+from plait import runtime
 
 ADD = """
 func.func @main(%x: tensor<?x3xf32>, %y: tensor<3xf32>) -> tensor<?x3xf32> {
@@ -204,6 +205,7 @@ def test_package_loads_without_a_compiler(tmp_path):
         "assert not {'mlir', 'torch', 'jax'} & set(sys.modules)\n"
     )
     environment = dict(os.environ, PATH="/nowhere", PLAIT_BIN="/nowhere")
+    environment["PLAIT_RUNTIME"] = runtime.library()._name
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 

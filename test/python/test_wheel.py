@@ -33,7 +33,7 @@ def test_contents(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert not [name for name in names if name.endswith((".td", ".cpp", "CMakeLists.txt", ".a"))]
     assert {f"plait/bin/{tool}" for tool in TOOLS} <= set(names)
-    assert "plait/lib/libplait_emulator.so" in names
+    assert {f"plait/lib/libplait_{name}.so" for name in ("emulator", "runtime")} <= set(names)
     assert {"plait/_plait.pyi", "plait/py.typed", "plait/dialects/_spike_ops_gen.py"} <= set(names)
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB, {len(names)} files")
     assert wheel.stat().st_size < 5e6

@@ -20,9 +20,16 @@ namespace plait {
 /// tensors + scf. The first part of the import stage.
 void buildImportStablehloPipeline(mlir::OpPassManager &pm);
 
+struct ImportOptions : mlir::PassPipelineOptions<ImportOptions> {
+  Option<unsigned> weights{
+      *this, "weights",
+      llvm::cl::desc("how many leading arguments of @main are bound weights"),
+      llvm::cl::init(0)};
+};
+
 /// what a front made --> one public function per entry, on tensors, with no op
 /// that Plait does not know.
-void buildImportPipeline(mlir::OpPassManager &pm);
+void buildImportPipeline(mlir::OpPassManager &pm, const ImportOptions &options);
 
 /// the waist --> the waist + strand ops where a strand can do better.
 void buildStrandPipeline(mlir::OpPassManager &pm);
@@ -40,6 +47,9 @@ struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
       llvm::cl::desc("register-tiled kernels for contractions; "
                      "without, plain loops as a reference"),
       llvm::cl::init(true)};
+  Option<bool> pack{*this, "pack",
+                    llvm::cl::desc("compute what depends on weights only once"),
+                    llvm::cl::init(false)};
 };
 
 /// linalg on tensors --> linalg on buffers --> loops --> LLVM dialect.

@@ -27,10 +27,15 @@ def FuncProtectArguments : Pass<"func-protect-arguments", "::mlir::ModuleOp"> {
   let description = [{
     One-shot bufferization takes every function argument for scratch memory.
     The arguments of a public function are the user's own arrays: this pass
-    marks them `bufferization.writable = false`.
+    marks them `bufferization.writable = false`. The first `weights` arguments
+    of `@main` are bound when it is compiled: they are marked `plait.weight`.
 
     Example: test/Transforms/func-protect-arguments.mlir
   }];
+  let options = [
+    Option<"weights", "weights", "unsigned", /*default=*/"0",
+           "how many of the leading arguments of @main are bound weights">,
+  ];
 }
 
 def LinalgDemoteVariance : Pass<"linalg-demote-variance"> {
@@ -151,19 +156,53 @@ def LinalgSimplifyScalars : Pass<"linalg-simplify-scalars"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def LinalgPackWeights : Pass<"linalg-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "compute what depends on weights only once, in panels";
+  let description = [{
+    Arguments of `@main` that are marked `plait.weight` are the same in every
+    call. What is computed from them alone (transposes, folded normalisations)
+    moves to functions `@main_pack*` that run once; `@main` takes their results
+    as arguments behind the other weights, and weights that it no longer reads
+    are no longer its arguments. Values larger than what they are made of stay.
+
+    A weight that a contraction reads along the columns n of its result is
+    rearranged too, so that two vector registers of neighbouring columns lie
+    together for each step of the sum, with zeros beyond the last column:
+    `tensor<(N/W) x K x W>`, read as `(n floordiv W, k, n mod W)`.
+
+    The module's attribute `plait.weights` says what each leading argument of
+    `@main` is: `raw = i`, the i-th weight, or the result of function `by` for
+    the weights `from`.
+
+    Example: test/Transforms/linalg-pack-weights.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let statistics = [
+    Statistic<"numPanels", "panels", "operands that are read in panels">,
+    Statistic<"numHoisted", "hoisted", "values that are computed once">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LinalgOutlineKernels : Pass<"linalg-outline-kernels", "::mlir::ModuleOp"> {
-  let summary = "one private function per distinct linalg op on buffers";
+  let summary = "one private function per distinct parallel loop or linalg op";
   let description = [{
     A model repeats its layers: thirty transformer blocks are a dozen distinct
-    ops. Each linalg op on buffers becomes a call of a function, and equal ops
-    call the same one, so that code generation pays once for each and never
-    meets a function of a hundred thousand instructions. Offsets of views
-    become arguments, for two layers' slices of one buffer to be equal.
+    loops over tiles. Each `scf.forall` and each linalg op outside of one, on
+    buffers, becomes a call of a function, and equal ones call the same, so
+    that code generation pays once for each and never meets a function of a
+    hundred thousand instructions. Offsets of views become arguments, for two
+    layers' slices of one buffer to be equal.
 
     Example: test/Transforms/linalg-outline-kernels.mlir
   }];
   let statistics = [
-    Statistic<"numCalls", "calls", "linalg ops that became calls">,
+    Statistic<"numCalls", "calls", "loops and ops that became calls">,
     Statistic<"numKernels", "kernels", "functions made">,
   ];
   let dependentDialects = ["::mlir::func::FuncDialect",
@@ -182,6 +221,30 @@ def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect",
                            "::mlir::affine::AffineDialect"];
+}
+
+def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
+  let summary = "group linalg ops and run each group tile by tile";
+  let description = [{
+    Forms groups of linalg ops on tensors and turns each into an `scf.forall`
+    over independent tiles, in this order: attention (two contractions over the
+    same rows with a row reduction between them; strips of rows inside of a
+    task, so that no score matrix is ever stored), contractions with
+    what is computed elementwise from their result, reductions of rows with
+    what surrounds them, and elementwise chains. No element is computed twice,
+    and a member writes into the memory of its last reader where it can. Tile
+    sizes follow from the shapes alone. Small groups stay as they are.
+
+    Example: test/Transforms/linalg-tile-and-fuse.mlir
+  }];
+  let statistics = [
+    Statistic<"numGroups", "groups", "groups that became loops over tiles">,
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def LinalgSimplifySoftmax : Pass<"linalg-simplify-softmax"> {
@@ -235,11 +298,33 @@ def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let description = [{
     LLVM's lowering aborts on a load from or a store to a memref of i1, and
     NumPy, torch and JAX hold a boolean in a byte. This pass turns every
-    memref of i1 into a memref of i8: loads truncate, stores extend.
+    memref of i1 into a memref of i8: loads truncate, stores extend, and so do
+    the bodies of `linalg.generic`. Other linalg ops are generalised first.
 
     Example: test/Transforms/memref-widen-i1.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def MemRefHoistAllocs : Pass<"memref-hoist-allocs", "::mlir::func::FuncOp"> {
+  let summary = "allocate the buffers of loops once";
+  let description = [{
+    A buffer that every iteration of a loop allocates and frees is allocated
+    before all loops in which its size does not change: on the stack if the
+    size is static and small, on the heap otherwise. Parallel loops, whose
+    iterations need buffers of their own, must be functions or sequential
+    loops by then.
+
+    Example: test/Transforms/memref-hoist-allocs.mlir
+  }];
+  let options = [
+    Option<"stackBytes", "stack-bytes", "int64_t", /*default=*/"262144",
+           "how much of the stack a function may take">,
+  ];
+  let statistics = [
+    Statistic<"numHoisted", "buffers", "allocations moved out of loops">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
 def MemRefCopyToLinalg : Pass<"memref-copy-to-linalg"> {
@@ -296,22 +381,33 @@ def TensorSplitEmpty : Pass<"tensor-split-empty"> {
 def MathExpandToArith : Pass<"math-expand-to-arith"> {
   let summary = "expand exp, log, tanh, erf, rsqrt to IEEE arithmetic";
   let description = [{
-    Expands transcendental functions of scalars to multiplications, additions,
-    fused multiply-adds and conversions, all of them correctly rounded: a
-    processor that keeps IEEE 754 gives the same bits as every other, and what
-    is measured on one holds on all. f16 and bf16 are computed in f32.
+    Expands transcendental functions of scalars and vectors to multiplications,
+    additions, fused multiply-adds and conversions, all of them correctly
+    rounded: a processor that keeps IEEE 754 gives the same bits as every other,
+    and what is measured on one holds on all. f16 and bf16 are computed in f32.
 
     Greatest error of f32 results in units in the last place, measured on every
-    31st bit pattern: log 0.9, exp 1.0, exp2 1.1, log2 1.3, tanh 1.4, rsqrt 1.5,
-    erf 4.7. Subnormal arguments and results count; overflow is infinity, NaN
-    stays.
+    1031st bit pattern: exp2 0.8, exp 0.9, log 0.8, erf 1.0, log2 1.1, tanh 1.4,
+    expm1 1.4, log1p 1.5, rsqrt 1.5. Subnormal arguments and results count;
+    overflow is infinity, NaN and -0 stay. With `keep`, also sin and cos (1.6):
+    below 2^30 by a reduction in f64; lanes with a larger argument take libm's.
 
-    A function of `math` without an expansion, and `arith.remf`, are refused.
+    A function of `math` without an expansion, and `arith.remf`, are refused,
+    unless `keep` leaves them to a later pass.
 
     Example: test/Transforms/math-expand-to-arith.mlir
   }];
+  let options = [
+    Option<"keep", "keep", "bool", /*default=*/"false",
+           "leave functions without an expansion as they are">,
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 512 has vscalefps, which gives "
+           "equal results; 0: as this machine's">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 

@@ -7,6 +7,7 @@
 
 #include "plait/Tools/PlaitRun.h"
 
+#include "plait/Runtime/Runtime.h"
 #include "plait/Target/Object.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -191,6 +192,12 @@ static int call(const char *(*entry)(void **), ArrayRef<Buffer> inputs,
       descriptor.push_back(stride);
     }
     packed.push_back(descriptor.data());
+  }
+  // The runtime is linked, so that the code below finds it in this process.
+  if (plait_get_num_threads() == 0) {
+    llvm::errs() << "plait-run: expects a positive number in "
+                    "PLAIT_NUM_THREADS\n";
+    return 1;
   }
   if (const char *message = entry(packed.data())) {
     llvm::errs() << "plait-run: " << message << '\n';
