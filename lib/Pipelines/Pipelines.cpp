@@ -50,7 +50,6 @@ void plait::buildStrandPipeline(OpPassManager &pm) {
 
 void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createConvertElementwiseToLinalgPass());
-  pm.addPass(plait::createLinalgConvToImg2col());
   pm.addPass(plait::createLinalgDemoteVariance());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(plait::createLinalgSimplifyScalars());

@@ -209,20 +209,6 @@ def LinalgOutlineKernels : Pass<"linalg-outline-kernels", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
-def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
-  let summary = "convolutions to contractions";
-  let description = [{
-    A 2-D convolution with static shapes and no dilation becomes a gather of
-    its patches and one contraction, which `convert-linalg-contractions-to-vector`
-    then makes fast. Other convolutions stay as they are.
-
-    Example: test/Transforms/linalg-conv-to-img2col.mlir
-  }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect",
-                           "::mlir::affine::AffineDialect"];
-}
-
 def LinalgMoveScaling : Pass<"linalg-move-scaling"> {
   let summary = "scale less than a contraction reads";
   let description = [{
