@@ -111,7 +111,8 @@ def compile(
             ``["sm_80", "sm_90"]``: PTX for NVIDIA chips, a
             :class:`plait.nvptx.Artifact`.
         check: ``"first"`` compares the first call's results with the original
-            model and raises :class:`plait.errors.CheckError` if they differ.
+            model and raises :class:`plait.errors.CheckError` if they differ;
+            where sizes are dynamic, the first call with each sizes.
         to: a stage's name; the IR after it is returned as text instead.
         dump_stages_to: a folder that gets the IR after every stage.
 

@@ -37,14 +37,13 @@ class Executable:
     Attributes:
         manifest: what was compiled: target, inputs, outputs, versions.
         copies: how many arguments had to be copied so far.
-        on_first_call: called with the flat arguments and results of the first
-            call, or None.
+        check: runs a call's flat arguments instead of :meth:`run`, which it calls, or None.
     """
 
     def __init__(self, manifest: dict, code: bytes, library: bytes | None, weights):
         self.manifest = manifest
         self.copies = 0
-        self.on_first_call = None
+        self.check = None
         self._code, self._library = code, library
         self._weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
         self.inputs = [_spec_from_json(item) for item in manifest["inputs"]]
@@ -85,10 +84,7 @@ class Executable:
         kind = arrays.kind_of(first)
         dtypes = [spec.dtype for spec in self.inputs] + [None] * len(leaves)
         values = [arrays.to_numpy(*pair) for pair in zip(leaves, dtypes, strict=False)]
-        results = self.run(values)
-        if self.on_first_call is not None:
-            self.on_first_call(values, results)
-            self.on_first_call = None
+        results = (self.check or self.run)(values)
         results = [arrays.from_numpy(result, kind) for result in results]
         if self._output_structure is not None:
             return self._output_structure.unflatten(results)

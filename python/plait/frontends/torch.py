@@ -60,9 +60,9 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
         input_structure=call,
         output_structure=structure,
         ranges={
-            str(symbol): (int(bounds.lower), int(bounds.upper) if bounds.upper.is_finite else None)
+            str(symbol): (int(bounds.lower), int(bounds.upper) if bounds.upper.is_Integer else None)
             for symbol, bounds in program.range_constraints.items()
-            if bounds.lower.is_finite  # Not of a size that the data decides.
+            if bounds.lower.is_Integer  # Not of a size that the data decides.
         },
         source="torch",
         reference=model,
