@@ -17,7 +17,7 @@ from plait import arrays, loader
 from plait.errors import ArgumentError, PackageError
 from plait.module import Structure, TensorSpec
 
-_FORMAT = 1
+_FORMAT = 2
 _libc = ctypes.CDLL(None)
 _libc.free.argtypes, _libc.free.restype = [ctypes.c_void_p], None
 
@@ -45,7 +45,11 @@ class Executable:
         self.copies = 0
         self.check = None
         self._code, self._library = code, library
-        self._weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
+        weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
+        first = len(weights) - manifest["state"]
+        self._weights = weights[:first]
+        #: The arrays that calls change in place; for a model from torch, its buffers' memory.
+        self.state = [np.require(array, requirements=["C", "A", "W"]) for array in weights[first:]]
         self.inputs = [_spec_from_json(item) for item in manifest["inputs"]]
         self.outputs = [_spec_from_json(item) for item in manifest["outputs"]]
         self._input_structure = _structure(manifest["input_structure"])
@@ -56,9 +60,10 @@ class Executable:
             loader.load_library(library, symbol) if library else loader.load_object(code, symbol)
         )
         # The descriptors of the weights never change: they are built once.
-        self._fixed = _Descriptors(self._weights)
-        self._input_words = sum(map(_words, self.inputs))
-        self._output_words = sum(map(_words, self.outputs))
+        self._fixed = _Descriptors(self._weights + self.state)
+        arguments = [TensorSpec(array.dtype, array.shape) for array in self.state] + self.inputs
+        self._results = [arguments[index] for index in manifest["updates"]] + self.outputs
+        self._output_words = sum(map(_words, self._results))
 
     def __repr__(self):
         inputs = ", ".join(map(str, self.inputs))
@@ -94,18 +99,27 @@ class Executable:
         """Flat NumPy arguments to flat NumPy results; see :meth:`__call__`."""
         self._check(values)
         held = []
-        for value in values:
+        for index, value in enumerate(values, len(self.state)):
             ready = np.require(value, requirements=["C", "A"])
+            if index in self.manifest["updates"] and not (ready is value and value.flags.writeable):
+                name = self.inputs[index - len(self.state)].name or f"argument {index}"
+                raise ArgumentError(
+                    f"{name} is changed in place: expects a contiguous, writable CPU array"
+                )
             self.copies += ready is not value and not np.may_share_memory(ready, value)
             held.append(ready)
         block = _Descriptors(held)
         results = (ctypes.c_int64 * max(self._output_words, 1))()
-        pointers = [ctypes.addressof(results)] if self.outputs else []
+        pointers = [ctypes.addressof(results)] if self._results else []
         pointers += self._fixed.addresses + block.addresses
         failed = self._entry((ctypes.c_void_p * max(len(pointers), 1))(*pointers))
         if failed is not None:
             raise ArgumentError(f"the compiled code found: {failed.decode()}")
-        return self._take(results)
+        taken = self._take(results)
+        arguments = self.state + held
+        for index in self.manifest["updates"]:
+            arguments[index][...] = taken.pop(0)
+        return taken
 
     def _check(self, values):
         if len(values) != len(self.inputs):
@@ -134,7 +148,7 @@ class Executable:
     def _take(self, results):
         """The results as arrays that own, and in the end free, their memory."""
         taken, at, owned = [], 0, set()
-        for spec in self.outputs:
+        for spec in self._results:
             rank = len(spec.shape)
             allocated, aligned, offset = results[at : at + 3]
             shape = tuple(results[at + 3 : at + 3 + rank])
@@ -162,7 +176,9 @@ class Executable:
         handle, name = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(pack(self.manifest, self._code, self._library, self._weights))
+                file.write(
+                    pack(self.manifest, self._code, self._library, self._weights + self.state)
+                )
             os.chmod(name, 0o644)
             os.replace(name, path)
         except BaseException:
