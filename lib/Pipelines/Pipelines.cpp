@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -26,6 +27,7 @@ void plait::buildImportStablehloPipeline(OpPassManager &pm) {
   pm.addPass(plait::createStripSignedness());
   pm.addPass(plait::createConvertStablehloSortToSCF());
   pm.addPass(plait::createConvertStablehloScatterToSCF());
+  pm.addPass(plait::createConvertStablehloFftToLinalg());
   pm.addPass(plait::createConvertStablehloControlFlowToSCF());
 }
 
@@ -84,6 +86,10 @@ static void buildBufferizePipeline(OpPassManager &pm) {
 
 void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
+  // linalg on tensors --> tasks
+  // No CSE: every tensor.empty is a buffer of its own.
+  pm.addPass(plait::createLinalgTileAndFuse());
+  pm.addPass(createCanonicalizerPass());
   buildBufferizePipeline(pm);
 
   // Before libm functions are declared: they want no wrapper.
@@ -98,6 +104,8 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
         plait::createConvertLinalgContractionsToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createForallToForLoopPass());
+  pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
   pm.addPass(plait::createMemRefWidenI1());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

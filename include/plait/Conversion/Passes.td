@@ -15,12 +15,19 @@ def ConvertLinalgContractionsToVector
   let summary = "register-tiled vector loops for contractions on buffers";
   let description = [{
     Turns every `linalg.generic` on buffers that multiplies two operands and
-    sums (matmul in any layout, batched, matrix-vector) into loops over tiles
-    of vector registers. Operands that are both contiguous along the summed
-    dimension give dot products; an operand that is contiguous along a
-    dimension of the result gives outer products; any other layout is first
-    packed into one of these. Sizes may be dynamic and ragged: tails are
-    masked. Sums are reassociated; f16 and bf16 accumulate in f32.
+    sums into loops over tiles of vector registers: matmul in any layout,
+    batched, matrix-vector, convolutions as sums over windows. With enough rows
+    the operand that is vectorised is first packed into panels
+    `[ceil(N / width)][K][width]`; one that is given so, with the map
+    `(m, n, k) -> (n floordiv width, k, n mod width)`, is used as it is. With few
+    rows it is read where it is, once. Packing leaves the loops in which the
+    operand does not change. A fill with zeros just before becomes the start of
+    the sums.
+
+    Sizes may be dynamic and ragged: what is left of the rows goes to smaller
+    tiles, what is left of the columns is masked. Every element is one chain of
+    fused multiply-adds in the order of the sum, so that it does not depend on
+    how rows and columns are split. f16 and bf16 accumulate in f32.
 
     Example: test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector.mlir
   }];
@@ -166,6 +173,25 @@ def ConvertStablehloSortToSCF : Pass<"convert-stablehlo-sort-to-scf"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertStablehloFftToLinalg : Pass<"convert-stablehlo-fft-to-linalg"> {
+  let summary = "stablehlo.fft to contractions";
+  let description = [{
+    A transform of length n = r1 r2 ... is done by Cooley and Tukey's method:
+    one stage per factor multiplies by the r x r Fourier matrix, a real
+    contraction over real and imaginary parts side by side, and by the twiddle
+    factors; one transposition at the end puts the frequencies in order.
+    Powers of two go in radix 16. A length with a prime factor over 61 is done
+    by Bluestein's method: a convolution with a chirp, in transforms of a power
+    of two. All constants are rounded once from f64. Only static shapes.
+
+    Example: test/Conversion/StablehloToLinalg/convert-stablehlo-fft-to-linalg.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::complex::ComplexDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

@@ -58,18 +58,19 @@ def LinalgFuseElementwise : Pass<"linalg-fuse-elementwise"> {
 }
 
 def LinalgOutlineKernels : Pass<"linalg-outline-kernels", "::mlir::ModuleOp"> {
-  let summary = "one private function per distinct linalg op on buffers";
+  let summary = "one private function per distinct parallel loop or linalg op";
   let description = [{
     A model repeats its layers: thirty transformer blocks are a dozen distinct
-    ops. Each linalg op on buffers becomes a call of a function, and equal ops
-    call the same one, so that code generation pays once for each and never
-    meets a function of a hundred thousand instructions. Offsets of views
-    become arguments, for two layers' slices of one buffer to be equal.
+    loops over tiles. Each `scf.forall` and each linalg op outside of one, on
+    buffers, becomes a call of a function, and equal ones call the same, so
+    that code generation pays once for each and never meets a function of a
+    hundred thousand instructions. Offsets of views become arguments, for two
+    layers' slices of one buffer to be equal.
 
     Example: test/Transforms/linalg-outline-kernels.mlir
   }];
   let statistics = [
-    Statistic<"numCalls", "calls", "linalg ops that became calls">,
+    Statistic<"numCalls", "calls", "loops and ops that became calls">,
     Statistic<"numKernels", "kernels", "functions made">,
   ];
   let dependentDialects = ["::mlir::func::FuncDialect",
@@ -90,6 +91,30 @@ def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
                            "::mlir::affine::AffineDialect"];
 }
 
+def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
+  let summary = "group linalg ops and run each group tile by tile";
+  let description = [{
+    Forms groups of linalg ops on tensors and turns each into an `scf.forall`
+    over independent tiles, in this order: attention (two contractions over the
+    same rows with a row reduction between them; strips of rows inside of a
+    task, so that no score matrix is ever stored), contractions with
+    what is computed elementwise from their result, reductions of rows with
+    what surrounds them, and elementwise chains. No element is computed twice,
+    and a member writes into the memory of its last reader where it can. Tile
+    sizes follow from the shapes alone. Small groups stay as they are.
+
+    Example: test/Transforms/linalg-tile-and-fuse.mlir
+  }];
+  let statistics = [
+    Statistic<"numGroups", "groups", "groups that became loops over tiles">,
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let summary = "store i1 memrefs as one byte per element";
   let description = [{
@@ -100,6 +125,27 @@ def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
     Example: test/Transforms/memref-widen-i1.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def MemRefHoistAllocs : Pass<"memref-hoist-allocs", "::mlir::func::FuncOp"> {
+  let summary = "allocate the buffers of loops once";
+  let description = [{
+    A buffer that every iteration of a loop allocates and frees is allocated
+    before all loops in which its size does not change: on the stack if the
+    size is static and small, on the heap otherwise. Parallel loops, whose
+    iterations need buffers of their own, must be functions or sequential
+    loops by then.
+
+    Example: test/Transforms/memref-hoist-allocs.mlir
+  }];
+  let options = [
+    Option<"stackBytes", "stack-bytes", "int64_t", /*default=*/"262144",
+           "how much of the stack a function may take">,
+  ];
+  let statistics = [
+    Statistic<"numHoisted", "buffers", "allocations moved out of loops">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
 def MemRefCopyToLinalg : Pass<"memref-copy-to-linalg"> {
