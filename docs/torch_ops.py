@@ -31,26 +31,8 @@ linalg.matrix_power linalg.norm linalg.qr linalg.solve linalg.svd linalg.vector_
 log10 log1p log2 log_softmax logaddexp logcumsumexp logical_and logical_not logical_or logical_xor
 logit logsumexp lt masked_fill masked_scatter masked_select matmul max maximum mean median min
 minimum mm mode movedim msort mul multinomial mv nan_to_num nanmean nanmedian nansum narrow ne neg
-new_full nextafter nn.functional.adaptive_avg_pool2d nn.functional.adaptive_max_pool2d
-nn.functional.avg_pool2d nn.functional.batch_norm nn.functional.conv1d nn.functional.conv2d
-nn.functional.conv3d nn.functional.conv_transpose2d nn.functional.cosine_similarity
-nn.functional.cross_entropy nn.functional.dropout nn.functional.elu nn.functional.embedding
-nn.functional.embedding_bag nn.functional.gelu nn.functional.glu nn.functional.grid_sample
-nn.functional.group_norm nn.functional.hardsigmoid nn.functional.hardswish nn.functional.hardtanh
-nn.functional.instance_norm nn.functional.interpolate nn.functional.layer_norm
-nn.functional.leaky_relu nn.functional.linear nn.functional.logsigmoid nn.functional.max_pool2d
-nn.functional.mish nn.functional.mse_loss nn.functional.nll_loss nn.functional.normalize
-nn.functional.one_hot nn.functional.pad nn.functional.pixel_shuffle nn.functional.prelu
-nn.functional.relu nn.functional.relu6 nn.functional.rms_norm
-nn.functional.scaled_dot_product_attention nn.functional.selu nn.functional.silu
-nn.functional.softplus nn.functional.softsign nn.functional.tanhshrink nn.functional.unfold
-nonzero norm ones_like permute polar pow prod put rand_like randn reciprocal remainder renorm
-repeat repeat_interleave reshape roll rot90 round rsqrt scatter scatter_add scatter_reduce
-searchsorted select select_scatter sgn sigmoid sign signbit sin sinc sinh slice slice_scatter
-softmax sort special.log_ndtr split sqrt square squeeze stack std sub sum take take_along_dim tan
-tanh tensor_split tile topk trace transpose trapezoid tril triu true_divide trunc unbind unflatten
-unfold unique unique_consecutive unsqueeze var view view_as_complex view_as_real vstack where
-xlogy zeros_like
+new_full nextafter nn.functional.adaptive_avg_pool2d nn.functional.avg_pool2d nn.functional.conv1d
+nn.functional.conv2d nn.functional.conv3d
 """.split()
 
 HEAD = """# What torch's ops do here
