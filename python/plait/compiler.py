@@ -114,7 +114,8 @@ def compile(
             ``["sm_80", "sm_90"]``: PTX for NVIDIA chips, a
             :class:`plait.nvptx.Artifact`.
         check: ``"first"`` compares the first call's results with the original
-            model and raises :class:`plait.errors.CheckError` if they differ.
+            model and raises :class:`plait.errors.CheckError` if they differ;
+            where sizes are dynamic, the first call with each sizes.
         to: a stage's name; the IR after it is returned as text instead.
         dump_stages_to: a folder that gets the IR after every stage.
 
@@ -146,13 +147,14 @@ def compile(
         f"{loader.linker() or 'orc'} {loader.sanitized()}",
         repr((module.inputs, module.outputs, len(module.weights))),
         repr((module.input_structure, module.output_structure)),
+        repr((len(module.state), module.updates)),
     )
     data = None if dump_stages_to else cache.store().get(key)
     if data is None:
         lowered = lower(module, target, dump_stages_to=dump_stages_to).encode()
         data = build(module, target, lowered)
         cache.store().set(key, data)
-    executable = unpack(data, weights=[arrays.to_numpy(w) for w in module.weights])
+    executable = unpack(data, weights=list(map(arrays.to_numpy, module.weights + module.state)))
     if check == "first":
         from plait.verification import check_first
 
@@ -176,8 +178,8 @@ def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], li
     outputs = [_spec(item) for item in functions["main"]["outputs"]]
     # A front knows more: unsigned types, names of sizes.
     return (
-        list(module.inputs or inputs[len(module.weights) :]),
-        list(module.outputs or outputs),
+        list(module.inputs or inputs[len(module.weights) + len(module.state) :]),
+        list(module.outputs or outputs[len(module.updates) :]),
     )
 
 
@@ -188,7 +190,7 @@ def build(module: Module, target: str, lowered: bytes) -> bytes:
     code = run_tool("plait-translate", ["--mlir-to-object", *checks], lowered)
     structures = (module.input_structure, module.output_structure)
     manifest = {
-        "format": 1,
+        "format": 2,
         "plait": plait.__version__,
         "source": module.source,
         "target": target,
@@ -196,6 +198,8 @@ def build(module: Module, target: str, lowered: bytes) -> bytes:
         "features": sorted(_ISA & host_features()),
         "inputs": [spec_to_json(spec) for spec in inputs],
         "outputs": [spec_to_json(spec) for spec in outputs],
+        "state": len(module.state),
+        "updates": list(module.updates),
         "ranges": module.ranges,
         "input_structure": structures[0] and structures[0].to_json(),
         "output_structure": structures[1] and structures[1].to_json(),

@@ -16,7 +16,7 @@ from plait.errors import ArgumentError, PackageError
 from plait.module import Structure, TensorSpec
 from plait.weights import bind
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Executable:
@@ -29,18 +29,21 @@ class Executable:
     Attributes:
         manifest: what was compiled: target, inputs, outputs, versions.
         copies: how many arguments had to be copied so far.
-        on_first_call: called with the flat arguments and results of the first
-            call, or None.
+        check: runs a call's flat arguments instead of :meth:`run`, which it calls, or None.
     """
 
     def __init__(self, manifest: dict, code: bytes, library: bytes | None, weights):
         self.manifest = manifest
         self.copies = 0
-        self.on_first_call = None
+        self.check = None
         self._code, self._library = code, library
         entry = loader.load(code, library)
         self._entry = entry("plait_main")
-        self._weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
+        weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
+        first = len(weights) - manifest["state"]
+        self._weights = weights[:first]
+        #: The arrays that calls change in place; for a model from torch, its buffers' memory.
+        self.state = [np.require(array, requirements=["C", "A", "W"]) for array in weights[first:]]
         if not manifest.get("packed"):
             # Weights that are only read packed are not kept.
             self._weights, self._held = bind(entry, self._weights)
@@ -50,8 +53,10 @@ class Executable:
         self._output_structure = _structure(manifest["output_structure"])
         self._ranges = manifest["ranges"]
         # The descriptors of the weights never change: they are built once.
-        self._fixed = buffers.Descriptors(self._weights)
-        self._results = [(spec.dtype, len(spec.shape)) for spec in self.outputs]
+        self._fixed = buffers.Descriptors(self._weights + self.state)
+        arguments = [TensorSpec(array.dtype, array.shape) for array in self.state] + self.inputs
+        results = [arguments[index] for index in manifest["updates"]] + self.outputs
+        self._results = [(spec.dtype, len(spec.shape)) for spec in results]
 
     def __repr__(self):
         inputs = ", ".join(map(str, self.inputs))
@@ -77,10 +82,7 @@ class Executable:
         kind = arrays.kind_of(first)
         dtypes = [spec.dtype for spec in self.inputs] + [None] * len(leaves)
         values = [arrays.to_numpy(*pair) for pair in zip(leaves, dtypes, strict=False)]
-        results = self.run(values)
-        if self.on_first_call is not None:
-            self.on_first_call(values, results)
-            self.on_first_call = None
+        results = (self.check or self.run)(values)
         results = [arrays.from_numpy(result, kind) for result in results]
         if self._output_structure is not None:
             return self._output_structure.unflatten(results)
@@ -90,13 +92,23 @@ class Executable:
         """Flat NumPy arguments to flat NumPy results; see :meth:`__call__`."""
         self._check(values)
         held = []
-        for value in values:
+        for index, value in enumerate(values, len(self.state)):
             ready = np.require(value, requirements=["C", "A"])
+            if index in self.manifest["updates"] and not (ready is value and value.flags.writeable):
+                name = self.inputs[index - len(self.state)].name or f"argument {index}"
+                raise ArgumentError(
+                    f"{name} is changed in place: expects a contiguous, writable CPU array"
+                )
             self.copies += ready is not value and not np.may_share_memory(ready, value)
             held.append(ready)
         block = buffers.Descriptors(held)
         runtime.follow_torch()
-        return buffers.call(self._entry, self._fixed.addresses + block.addresses, self._results)
+        addresses = self._fixed.addresses + block.addresses
+        results = buffers.call(self._entry, addresses, self._results)
+        arguments = self.state + held
+        for index in self.manifest["updates"]:
+            arguments[index][...] = results.pop(0)
+        return results
 
     def _check(self, values):
         if len(values) != len(self.inputs):
@@ -132,7 +144,8 @@ class Executable:
         try:
             with os.fdopen(handle, "wb") as file:
                 manifest = dict(self.manifest, packed=True)
-                file.write(pack(manifest, self._code, self._library, self._weights))
+                weights = self._weights + self.state
+                file.write(pack(manifest, self._code, self._library, weights))
             os.chmod(name, 0o644)
             os.replace(name, path)
         except BaseException:

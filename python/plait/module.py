@@ -168,10 +168,13 @@ class Module:
 
     Attributes:
         text: MLIR, custom or generic form; it holds no weights.
-        weights: arrays bound to the leading arguments of ``@main``; the rest
-            are the caller's.
+        weights: arrays bound to the leading arguments of ``@main``.
+        state: arrays bound to the arguments after the weights, which calls
+            change in place; the rest are the caller's.
+        updates: the leading results are new content: of which array, counted
+            through the state and the caller's arguments.
         inputs: the caller's arguments, or None to read them from the text.
-        outputs: the results, or None to read them from the text.
+        outputs: the results that callers get, or None to read them from the text.
         input_structure: how a call's positional arguments nest, or None for a
             flat call.
         output_structure: how the results nest, or None: one result is
@@ -183,6 +186,8 @@ class Module:
 
     text: str
     weights: tuple = ()
+    state: tuple = ()
+    updates: tuple[int, ...] = ()
     inputs: tuple[TensorSpec, ...] | None = None
     outputs: tuple[TensorSpec, ...] | None = None
     input_structure: Structure | None = None

@@ -152,7 +152,10 @@ def compile(module: Module, chips: str, dump_stages_to=None) -> Artifact:
     Raises:
         CompileError: an unknown chip, with those that are known, or an op
             without a lowering, by name.
+        PlaitError: the module changes state or arguments.
     """
+    if module.updates:
+        raise PlaitError(f"the module changes its arguments, which code for '{chips}' cannot")
     device_ir = lower(module, chips, dump_stages_to=dump_stages_to).encode()
     artifact = run_tool("plait-translate", ["--mlir-to-nvptx-artifact"], device_ir)
     return Artifact(json.loads(artifact), device_ir, module.weights)

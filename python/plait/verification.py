@@ -135,7 +135,10 @@ def _executable(module: Module, pipelines) -> Executable:
 
 
 def _from_lowered(module: Module, lowered: bytes) -> Executable:
-    return unpack(build(module, "cpu", lowered), list(map(arrays.to_numpy, module.weights)))
+    weights = list(map(arrays.to_numpy, module.weights))
+    # Every executable starts from the same state.
+    state = [arrays.to_numpy(value).copy() for value in module.state]
+    return unpack(build(module, "cpu", lowered), weights + state)
 
 
 def pass_list(pipelines) -> list[str]:
@@ -187,31 +190,56 @@ def _after_each_pass(module: Module, target: str) -> Iterator[tuple[str, bytes]]
 
 
 def check_first(executable: Executable, module: Module) -> Executable:
-    """Makes the first call also run the original model and compare.
+    """Makes first calls also run the original model, and compare.
+
+    A first call is one whose sizes, of all arguments together, are new: code
+    for dynamic sizes is right or wrong by the sizes. What the model changes in
+    place is compared too, and ends as the compiled code left it.
 
     Raises:
         PlaitError: the module has no original to compare with.
     """
     if module.reference is None:
         raise PlaitError(f"check='first': a module from {module.source} keeps no original to run")
+    seen = set()
 
-    def check(args, results):
-        originals = [arrays.from_numpy(value, module.source) for value in args]
+    def check(args):
+        shapes = tuple(value.shape for value in args)
+        if shapes in seen:
+            return executable.run(args)
+        before = [value.copy() for value in executable.state]
+        originals = [value.copy() for value in args]
+        results = executable.run(args)
+        after = [value.copy() for value in executable.state]
+        _restore(executable.state, before)
+        originals = [arrays.from_numpy(value, module.source) for value in originals]
         structure = module.input_structure
         call = tuple(originals) if structure is None else structure.unflatten(originals)
-        args, kwargs = call if structure and structure.kind == "call" else (call, {})
-        expected = module.reference(*args, **kwargs)
+        args_, kwargs = call if structure and structure.kind == "call" else (call, {})
+        expected = module.reference(*args_, **kwargs)
         if module.output_structure is not None:
             expected = module.output_structure.flatten(expected, "result")
         elif not isinstance(expected, tuple | list):
             expected = [expected]
-        for index, (got, want) in enumerate(zip(results, expected, strict=True)):
-            row = compare(f"result {index}", [got], [arrays.to_numpy(want)])
+        wanted = [value.copy() for value in executable.state]
+        _restore(executable.state, after)
+        pairs = [(f"result {i}", got, arrays.to_numpy(want))
+                 for i, (got, want) in enumerate(zip(results, expected, strict=True))]  # fmt: skip
+        pairs += [(f"state {i}", *pair) for i, pair in enumerate(zip(after, wanted, strict=True))]
+        for name, got, want in pairs:
+            row = compare(name, [got], [want])
             if not row.ok:
                 raise CheckError(
-                    f"result {index} differs from the original model by {row.difference:.3g} "
-                    f"(tolerance {row.tolerance:.3g})"
+                    f"{name} differs from the original model by {row.difference:.3g} "
+                    f"(tolerance {row.tolerance:.3g}) for arguments of shapes {list(shapes)}"
                 )
+        seen.add(shapes)
+        return results
 
-    executable.on_first_call = check
+    executable.check = check
     return executable
+
+
+def _restore(arrays_, values):
+    for array, value in zip(arrays_, values, strict=True):
+        array[...] = value

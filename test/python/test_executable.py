@@ -223,7 +223,7 @@ def test_object_code_loads_without_a_linker():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"format": 99}, "expects package format 1, got 99"),
+        ({"format": 99}, "expects package format 2, got 99"),
         ({"machine": "z80"}, "compiled for z80"),
         ({"features": ["avx4096"]}, "CPU features that this machine lacks: avx4096"),
     ],

@@ -67,8 +67,8 @@ def test_check_first_passes_right_code():
     module = plait.Module(MATMUL, source="numpy", reference=lambda a, b: 2 * (a @ b))
     exe = plait.compile(module, check="first")
     a, b = np.ones((5, 7), np.float32), np.ones((7, 3), np.float32)
-    np.testing.assert_allclose(exe(a, b), 14)
-    assert exe.on_first_call is None
+    for _ in range(2):
+        np.testing.assert_allclose(exe(a, b), 14)
 
 
 def test_check_first_needs_an_original():

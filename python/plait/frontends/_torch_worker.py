@@ -124,7 +124,7 @@ def explain(graphs, text) -> str:
         here = [
             str(node.target).removesuffix(".default")
             for node in nodes
-            if node.op == "call_function" and source_line(node).startswith(place)
+            if hasattr(node.target, "overloadpacket") and source_line(node).startswith(place)
         ]
         if here:
             found = ", ".join(dict.fromkeys(here))

@@ -17,7 +17,10 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
 
     ``torch.export`` runs here; the graph, without its weights, goes through
     torch-mlir in another process. Parameters, buffers and constants are bound
-    to the leading arguments of ``@main`` and share the model's memory.
+    to the leading arguments of ``@main`` and share the model's memory. Buffers
+    that the model changes (a key-value cache, running statistics) are changed
+    in place by compiled code, so ``model.cache`` is up to date after a call;
+    so are arguments that it changes.
 
     Args:
         model: what to export, in ``eval`` mode if that matters.
@@ -39,30 +42,36 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
     start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, kwargs, dynamic_shapes)
     _refuse_effects(torch, program.graph_module)
-    _refuse_mutation(program.graph_signature)
     structure, outputs = _results(torch, program)
     inputs = _placeholders(torch, program)
-    weights = [
-        _weight(program, spec)
-        for spec in program.graph_signature.input_specs
-        if spec.kind.name != "USER_INPUT"
-    ]
+    changed = [spec.target for spec in program.graph_signature.output_specs if _is_update(spec)]
+    bound = [s for s in program.graph_signature.input_specs if s.kind.name != "USER_INPUT"]
+    # The weights, the state, the caller's arguments; stable.
+    bound.sort(key=lambda spec: spec.target in changed)
+    updates = _order(torch, program, bound, changed)
     _keep_tensors(torch, program)
+    tensors = [_weight(program, spec) for spec in bound]
+    first = sum(spec.target not in changed for spec in bound)
+    for spec, value in zip(bound[first:], tensors[first:], strict=True):
+        if not value.is_contiguous():
+            raise FrontendError(f"'{spec.target}' is changed in place: make it contiguous")
     text = run_python(_WORKER, _pickled(torch, program.graph_module)).decode()
     call = Structure.of(args, constants=True)
     if kwargs:
         call = Structure("call", (call, Structure.of(kwargs, constants=True)))
     return Module(
         text,
-        weights=tuple(weights),
+        weights=tuple(tensors[:first]),
+        state=tuple(tensors[first:]),
+        updates=tuple(index - first for index in updates),
         inputs=tuple(_spec(node.meta["val"], node.name) for node in inputs),
         outputs=tuple(_spec(value, "") for value in outputs),
         input_structure=call,
         output_structure=structure,
         ranges={
-            str(symbol): (int(bounds.lower), int(bounds.upper) if bounds.upper.is_finite else None)
+            str(symbol): (int(bounds.lower), int(bounds.upper) if bounds.upper.is_Integer else None)
             for symbol, bounds in program.range_constraints.items()
-            if bounds.lower.is_finite  # Not of a size that the data decides.
+            if bounds.lower.is_Integer  # Not of a size that the data decides.
         },
         source="torch",
         reference=model,
@@ -123,18 +132,28 @@ def _named_forward(function):
     return forward
 
 
-def _refuse_mutation(signature):
-    """Refuses models that write to a buffer or to an argument."""
-    changed = [
-        spec.target
-        for spec in signature.output_specs
-        if spec.kind.name not in ("USER_OUTPUT", "LOSS_OUTPUT")
+def _is_update(spec) -> bool:
+    """Whether a result is the new content of a buffer or an argument."""
+    return spec.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION", "USER_INPUT_MUTATION")
+
+
+def _order(torch, program, bound, changed) -> list[int]:
+    """Puts bound arguments in order before the caller's; where each changed tensor then is."""
+    graph = program.graph
+    nodes = {node.name: node for node in graph.nodes if node.op == "placeholder"}
+    first = next(iter(graph.nodes))
+    for node in reversed([nodes[spec.arg.name] for spec in bound]):
+        if node is not first:
+            first.prepend(node)
+            first = node
+    # Arguments that are no tensors will be dropped.
+    names = [
+        node.name
+        for node in graph.nodes
+        if node.op == "placeholder" and isinstance(node.meta["val"], torch.Tensor)
     ]
-    if changed:
-        raise FrontendError(
-            f"the model changes {', '.join(map(repr, changed))} in place; "
-            "pass such tensors as arguments and return the new ones"
-        )
+    targets = {spec.target: spec.arg.name for spec in bound}
+    return [names.index(targets.get(name, name)) for name in changed]
 
 
 def _refuse_effects(torch, graph_module):
@@ -177,7 +196,8 @@ def _results(torch, program):
     """How the results nest, and their fake tensors."""
     signature = torch.export.graph_signature
     tensor, constant = signature.TensorArgument, signature.ConstantArgument
-    results = program.graph_signature.output_specs
+    specs = program.graph_signature.output_specs
+    results = [spec for spec in specs if not _is_update(spec)]
     for result in results:
         if not isinstance(result.arg, tensor | constant):
             raise FrontendError(

@@ -224,20 +224,6 @@ def test_constants_and_keywords():
         plait.compile(plait.from_torch(lambda x: x + 1, (x,)))(x=x)
 
 
-def test_mutated_buffer_is_refused():
-    class Counter(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer("count", torch.zeros(()))
-
-        def forward(self, x):
-            self.count += 1
-            return x + self.count
-
-    with pytest.raises(plait.FrontendError, match="changes 'count' in place"):
-        plait.from_torch(Counter(), (torch.ones(2),))
-
-
 def test_check_first():
     model, x = MLP().eval(), torch.randn(4, 64)
     exe = plait.compile(plait.from_torch(model, (x,)), check="first")

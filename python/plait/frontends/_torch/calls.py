@@ -106,19 +106,13 @@ def _write(name, node, functions):
     first = next(n for n in torch.utils._pytree.tree_leaves(node.args) if hasattr(n, "meta"))
     body = Body(results, getattr(first.meta["val"], "dtype", None), functions)
     values = iter(inputs)
-    schema = node.target._schema.arguments
 
-    def bound(argument, kind):
+    def bound(argument):
         """What the writer gets for an argument of the node."""
         if isinstance(argument, list | tuple):
-            return [bound(item, kind) for item in argument]
-        if isinstance(argument, torch.fx.Node):
-            return next(values)
-        if "SymInt" in kind:
-            return body.constant(argument, "i64")
-        return argument
+            return [bound(item) for item in argument]
+        return next(values) if isinstance(argument, torch.fx.Node) else argument
 
-    kinds = [str(item.real_type) for item in schema]
-    arguments = [bound(*pair) for pair in zip(node.args, kinds, strict=False)]
+    arguments = [bound(argument) for argument in node.args]
     write = node.meta.get("write") or KERNELS[node.target]
     return function(name, inputs, body, write(body, *arguments, **node.kwargs))

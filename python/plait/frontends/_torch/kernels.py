@@ -502,4 +502,5 @@ def _as_real(b: Body, x):
 @kernel("reshape(Tensor x, SymInt[] shape) -> Tensor", lambda x, shape: x.new_empty(shape))
 def _reshape(b: Body, x, shape):
     """Any reshape of dynamic sizes."""
+    shape = [b.constant(size, "i64") if isinstance(size, int) else size for size in shape]
     return [_reshaped(b, x, shape, b.results[0][1])]

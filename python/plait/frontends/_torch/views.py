@@ -69,7 +69,10 @@ def match_groups(source, target):
         left, right = source[i], target[j]
         i, j = i + 1, j + 1
         while not statically_known_true(left == right):
-            if i < len(source) and len(source) - i >= len(target) - j:
+            # A side of size one says nothing yet; else the longer rest grows first.
+            if statically_known_true(right == 1) and j < len(target):
+                right, j = right * target[j], j + 1
+            elif i < len(source) and len(source) - i >= len(target) - j:
                 left, i = left * source[i], i + 1
             elif j < len(target):
                 right, j = right * target[j], j + 1

