@@ -180,9 +180,11 @@ int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
   std::fill(p->local, p->local + 64, -1);
   std::fill(p->data, p->data + 64, -1);
   std::fill(p->control, p->control + 64, -1);
+  std::fill(p->teardown, p->teardown + 64, -1);
   for (int i = 0; i < counts[10]; ++i) {
     const int32_t *b = bindings + 3 * i;
-    (b[0] == 0 ? p->local : b[0] == 1 ? p->data : p->control)[b[1]] = b[2];
+    int32_t *tables[] = {p->local, p->data, p->control, p->teardown};
+    tables[b[0]][b[1]] = b[2];
   }
   std::copy(queues, queues + 8, p->inColor);
   std::copy(queues + 8, queues + 16, p->outColor);

@@ -272,10 +272,12 @@ bool Sim::startVector(int id, int vec) {
   }
   for (int k = 0; k < r.n; ++k) {
     Operand &o = r.arg[k];
-    // The extent of a fabric destination does not matter: official programs
-    // leave it at 1.
-    if (o.kind >= DMem1 && o.kind <= DFabIn && o.dsd.extent != r.length &&
-        !(o.kind >= DFabIn && o.dsd.extent == 0x7fff)) {
+    // More memory than the operation is long is fine, and the extent of a
+    // fabric destination does not matter: official programs leave it at 1.
+    bool memory = o.kind == DMem1 || o.kind == DMem4;
+    if ((memory && o.dsd.extent < r.length) ||
+        (o.kind == DFabIn && o.dsd.extent != 0x7fff &&
+         o.dsd.extent != r.length)) {
       fail(id, r.pc,
            "the operation is " + std::to_string(r.length) +
                " elements long, but the extent of its operand " +
