@@ -151,7 +151,8 @@ def color_config(ev, node, arg, scope):
                 break
             if "invalid" in step.v:
                 break
-            a, b = rx, tx
+            # What a position does not set stays as in the one before it.
+            a, b = result["positions"][-1]
             for name, value in step.v.items():
                 expect(name in ("rx", "tx"), pos, f"unknown switch position setting '{name}'")
                 if name == "rx":
