@@ -173,8 +173,6 @@ bool Sim::execute(int id, size_t depth) {
     return addr >= 0 && addr + bytes <= size;
   };
   auto defined = [&](int64_t addr, int bytes) {
-    if (!checkUndefined)
-      return true;
     for (int i = 0; i < bytes; ++i)
       if (!p.init[addr + i])
         return false;
@@ -246,7 +244,7 @@ bool Sim::execute(int id, size_t depth) {
                                    : s[in.b] + in.c;
       if (!inside(addr, tySize[ty]))
         return stop("read outside of memory");
-      if (!defined(addr, tySize[ty]) && !undefinedRead(id, pc - 1))
+      if (!defined(addr, tySize[ty]) && !note(id, pc - 1, undefinedRead))
         return stop("");
       s[in.a] = load(mem + addr, ty);
       break;
