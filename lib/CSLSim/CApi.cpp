@@ -77,6 +77,14 @@ std::string Sim::report() const {
               : (r.tx[r.current] & 1) && pes[r.pe].colorQueue[r.color] < 0
                   ? " (no input queue of the PE takes the color)"
                   : ""));
+  for (size_t i = 0; i < host.size(); ++i)
+    if (!host[i].empty()) {
+      const PE &p = pes[i / nOut];
+      line("PE (" + std::to_string(p.x) + ", " + std::to_string(p.y) +
+           "): " + std::to_string(host[i].size()) + " words on color " +
+           std::to_string(host[i].front().color) +
+           " were not read by the host");
+    }
   if (lines > 40)
     text += "  and " + std::to_string(lines - 40) + " more\n";
   return text;
@@ -110,7 +118,7 @@ const char *plait_csl_ops() {
 /// 8 output depths.
 void *plait_csl_new(int width, int height, const int32_t *machine,
                     const int32_t *streamIn, int nIn, const int32_t *streamOut,
-                    int nOut, uint64_t seed, int checkUndefined,
+                    int nOut, uint64_t seed, int strict, int checkBounds,
                     uint64_t limit) {
   Machine m;
   m.arch = machine[0];
@@ -125,7 +133,8 @@ void *plait_csl_new(int width, int height, const int32_t *machine,
   Sim &s = h->sim;
   s.seed = seed;
   s.limit = limit;
-  s.checkUndefined = checkUndefined;
+  s.strict = strict;
+  s.checkBounds = checkBounds;
   std::fill(s.streamIn, s.streamIn + 24, -1);
   std::fill(s.streamOut, s.streamOut + 24, -1);
   s.nIn = nIn;
@@ -180,9 +189,11 @@ int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
   std::fill(p->local, p->local + 64, -1);
   std::fill(p->data, p->data + 64, -1);
   std::fill(p->control, p->control + 64, -1);
+  std::fill(p->teardown, p->teardown + 64, -1);
   for (int i = 0; i < counts[10]; ++i) {
     const int32_t *b = bindings + 3 * i;
-    (b[0] == 0 ? p->local : b[0] == 1 ? p->data : p->control)[b[1]] = b[2];
+    int32_t *tables[] = {p->local, p->data, p->control, p->teardown};
+    tables[b[0]][b[1]] = b[2];
   }
   std::copy(queues, queues + 8, p->inColor);
   std::copy(queues + 8, queues + 16, p->outColor);
@@ -304,16 +315,16 @@ const char *plait_csl_report(void *handle) {
   return h->text.c_str();
 }
 
-/// The first read of memory without a value: the PE's x and y and the
-/// instruction; 0 if there was none.
-int plait_csl_undefined(void *handle, int32_t *where) {
+/// The text of note `i`, or null; where[0..2] are the PE's x and y and the
+/// instruction.
+const char *plait_csl_note(void *handle, int i, int32_t *where) {
   Sim &s = static_cast<Handle *>(handle)->sim;
-  if (s.undefinedPe < 0)
-    return 0;
-  where[0] = s.pes[s.undefinedPe].x;
-  where[1] = s.pes[s.undefinedPe].y;
-  where[2] = s.undefinedPc;
-  return 1;
+  if (i >= int(s.notes.size()))
+    return nullptr;
+  where[0] = s.pes[s.notes[i].pe].x;
+  where[1] = s.pes[s.notes[i].pe].y;
+  where[2] = s.notes[i].pc;
+  return s.notes[i].text.c_str();
 }
 
 /// cycle, instructions, elements, hops, tasks, events

@@ -25,6 +25,13 @@ void Sim::computeEngine(int id) {
     finish(id);
     return;
   }
+  if (p.tornDown) {
+    int color = __builtin_ctz(p.tornDown);
+    p.tornDown &= p.tornDown - 1;
+    beginTask(p, p.prog->teardown[color], now + machine.taskStart);
+    finish(id);
+    return;
+  }
   // Local tasks, then the heads of the input queues. Under a seed, any order.
   uint64_t ready = p.active & ~p.blocked;
   int first = seed ? random() % 2 : 0;
@@ -74,7 +81,7 @@ void Sim::computeEngine(int id) {
       int fn;
       if (w.control) {
         int entry = w.data >> 16 & 63;
-        fn = w.data >> 30 & 1 ? p.prog->control[entry] : -1;
+        fn = p.prog->control[entry];
         if (fn < 0) {
           fail(id, -1,
                "a control wavelet arrived on color " + std::to_string(w.color) +
@@ -166,8 +173,6 @@ bool Sim::execute(int id, size_t depth) {
     return addr >= 0 && addr + bytes <= size;
   };
   auto defined = [&](int64_t addr, int bytes) {
-    if (!checkUndefined)
-      return true;
     for (int i = 0; i < bytes; ++i)
       if (!p.init[addr + i])
         return false;
@@ -239,7 +244,7 @@ bool Sim::execute(int id, size_t depth) {
                                    : s[in.b] + in.c;
       if (!inside(addr, tySize[ty]))
         return stop("read outside of memory");
-      if (!defined(addr, tySize[ty]) && !undefinedRead(id, pc - 1))
+      if (!defined(addr, tySize[ty]) && !note(id, pc - 1, undefinedRead))
         return stop("");
       s[in.a] = load(mem + addr, ty);
       break;
@@ -376,6 +381,35 @@ bool Sim::execute(int id, size_t depth) {
         return stop("two changes of a route are pending");
       routes[route].nextMask = s[in.b];
       routes[route].nextCount = s[in.c];
+      wakeRoute(route, p.time);
+      break;
+    }
+    case ROUTECFG: {
+      int route = p.route[s[in.a] & 31];
+      if (route < 0)
+        return stop("this PE has no route for the color");
+      Route &r = routes[route];
+      int mask = s[in.b];
+      switch (in.c) {
+      case 0: // the routes of position 0; the others keep what they change
+        r.rx[0] = mask & 31;
+        r.tx[0] = mask >> 8;
+        break;
+      case 1:
+        r.current = 0;
+        break;
+      case 2:
+        r.npos = 1;
+        break;
+      case 3:
+        r.npos = 2;
+        r.rx[1] = mask;
+        r.tx[1] = r.tx[0];
+        break;
+      case 4:
+        r.closed = false;
+        break;
+      }
       wakeRoute(route, p.time);
       break;
     }

@@ -349,11 +349,10 @@ void Sim::sendOut(int pe, int queue) {
   }
 }
 
-/// Whether the compute engine ignores a control wavelet (see applyControl).
-static bool ignored(const Wavelet &w) {
-  if (w.data >> 31)
-    return w.popped < 8 && (w.data >> (3 * w.popped + 2) & 1);
-  return w.data >> 24 & 1;
+/// The first command left in a control wavelet: two bits of opcode, one that
+/// hides the wavelet from the compute engine. Three commands fit, from bit 22.
+static int command(const Wavelet &w) {
+  return w.popped < 3 ? w.data >> (22 + 3 * w.popped) & 7 : 0;
 }
 
 /// Moves what can move through one router on one colour.
@@ -387,7 +386,7 @@ void Sim::routeStep(int id) {
       } else if (r.filter == 2 && !w.control) {
         pass = r.f2 <= r.f0;
       }
-      if (w.control && ignored(w))
+      if (w.control && command(w) & 4)
         pass = false;
       if (pass) {
         queue = p.colorQueue[r.color];
@@ -467,25 +466,27 @@ void Sim::routeStep(int id) {
 
 /// Executes the first command left in a control wavelet.
 void Sim::applyControl(Route &r, Wavelet &w) {
-  // One command: bits 22-23 opcode, 24 ignored by the compute engine, 16-21
-  // entry point, 30 entry point valid. Up to eight: bit 31 set, three bits each.
-  int command;
-  if (w.data >> 31)
-    command = w.popped < 8 ? (w.data >> (3 * w.popped)) & 3 : 0;
-  else
-    command = w.popped ? 0 : (w.data >> 22) & 3;
   bool moved = false;
-  if (command == 1) {
+  switch (command(w) & 3) {
+  case 1: { // advance
     int next = r.current + 1;
     if (next >= r.npos)
       next = r.ring ? 0 : r.current;
     moved = next != r.current;
     r.current = next;
-  } else if (command == 2) {
+    break;
+  }
+  case 2: // back to the first position
     moved = r.current != 0;
     r.current = 0;
-  } else if (command == 3) {
+    break;
+  case 3: // tear down: nothing passes until the PE says so
     r.closed = true;
+    if (pes[r.pe].prog->teardown[r.color] >= 0) {
+      pes[r.pe].tornDown |= 1u << r.color;
+      wake(r.pe, now + machine.ramp);
+    }
+    break;
   }
   if (r.pop == 1 || (r.pop == 2 && moved))
     ++w.popped;

@@ -19,6 +19,9 @@
 
 namespace plait::csl {
 
+inline constexpr const char *undefinedRead =
+    "read of memory that was never written";
+
 inline constexpr int tySize[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4};
 
 inline float f16ToFloat(uint16_t h) {

@@ -35,24 +35,29 @@ namespace plait::csl {
   X(CAST)                                                                      \
   X(BITS)                                                                      \
   X(ADD)                                                                       \
-  X(SUB) X(MUL) X(DIV) X(MOD) X(AND) X(OR) X(XOR) X(SHL) X(SHR) X(NEG) X(INV)  \
-      X(NOT) X(EQ) X(NE) X(LT) X(LE) X(MULI) X(ADDI) X(LOAD) X(STORE) X(LOADG) \
-          X(STOREG) X(LOADX) X(STOREX) X(COPY) X(BCHK) X(JMP) X(JZ) X(JNZ)     \
-              X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) X(DSDOFF) X(DSDBASE)  \
-                  X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK)           \
-                      X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT)  \
-                          X(CLZ) X(CTZ) X(SETROUTE) X(RANDOM)
+  X(SUB)                                                                       \
+  X(MUL)                                                                       \
+  X(DIV)                                                                       \
+  X(MOD) X(AND) X(OR) X(XOR) X(SHL) X(SHR) X(NEG) X(INV) X(NOT) X(EQ) X(NE)    \
+      X(LT) X(LE) X(MULI) X(ADDI) X(LOAD) X(STORE) X(LOADG) X(STOREG) X(LOADX) \
+          X(STOREX) X(COPY) X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) \
+              X(ASSERT) X(DSDCPY) X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE)  \
+                  X(VEC) X(ACTIVATE) X(BLOCK) X(UNBLOCK) X(CMDDONE) X(COORD)   \
+                      X(TSC) X(MATH) X(POPCNT) X(CLZ) X(CTZ) X(SETROUTE)       \
+                          X(ROUTECFG) X(RANDOM)
 
 #define PLAIT_CSL_VECTOR_OPS(X)                                                \
   X(loaddsr)                                                                   \
   X(map)                                                                       \
   X(fadds)                                                                     \
   X(fsubs)                                                                     \
-  X(fmuls) X(fmaxs) X(faddh) X(fsubh) X(fmulh) X(fmaxh) X(faddhs) X(add16)     \
-      X(addc16) X(and16) X(or16) X(xor16) X(sll16) X(slr16) X(sar16) X(sub16)  \
-          X(fmacs) X(fmach) X(fmachs) X(fmovs) X(fmovh) X(mov16) X(mov32)      \
-              X(fnegs) X(fabss) X(fnegh) X(fabsh) X(fs2h) X(fh2s) X(fs2xp16)   \
-                  X(xp162fs)
+  X(fmuls)                                                                     \
+  X(fmaxs)                                                                     \
+  X(faddh)                                                                     \
+  X(fsubh) X(fmulh) X(fmaxh) X(faddhs) X(add16) X(addc16) X(and16) X(or16)     \
+      X(xor16) X(sll16) X(slr16) X(sar16) X(sub16) X(fmacs) X(fmach) X(fmachs) \
+          X(fmovs) X(fmovh) X(mov16) X(mov32) X(fnegs) X(fabss) X(fnegh)       \
+              X(fabsh) X(fs2h) X(fh2s) X(fs2xp16) X(xp162fs)
 
 enum Op : int32_t {
 #define X(name) name,
@@ -101,7 +106,8 @@ struct Fn {
   int32_t pc, nparams, slot[16], ty[16];
 };
 struct Binding {
-  int32_t kind, id, fn; // kind: 0 local, 1 data, 2 control
+  int32_t kind, id,
+      fn; // kind: 0 local, 1 data, 2 control, 3 teardown of a colour
 };
 struct FifoInfo {
   int32_t base, count, esize, push, pop;
@@ -118,7 +124,7 @@ struct Program {
   std::vector<Object> objects;
   std::vector<FifoInfo> fifos;
   std::vector<int32_t> exports; // by exported name: function or -1
-  int32_t local[64], data[64], control[64];
+  int32_t local[64], data[64], control[64], teardown[64];
   int32_t inColor[8], outColor[8]; // -1: not initialised
   uint64_t active, blocked;
 };
@@ -212,6 +218,7 @@ struct PE {
   uint64_t time = 0, ceAt = ~0ull, rampFree = 0;
   uint64_t outAt[8];
   int pendingCall = -1;
+  uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
 };
 
@@ -250,8 +257,14 @@ public:
   int streamIn[24], streamOut[24], nIn = 0, nOut = 0;
   uint64_t now = 0, limit = 0;
   int openCommands = 0;
-  int checkUndefined = 1; // 0 reads zero, 1 notes the first, 2 stops
-  int undefinedPe = -1, undefinedPc = -1;
+  bool strict = false; // what is only noted stops the run
+  struct Note {
+    int pe, pc;
+    std::string text;
+  };
+  std::vector<Note> notes; // suspicious, but legal; one per place and program
+  bool checkBounds =
+      true; // a DSD leaves its variable: stop, or go on in memory
   uint64_t seed = 0;
   std::string error;
   int errorPe = -1, errorPc = -1;
@@ -305,7 +318,7 @@ private:
   void complete(int pe, int run, uint64_t t);
   bool bulk(int pe, Run &r);
   int64_t fetch(PE &p, Operand &o, int64_t i, int pc);
-  bool undefinedRead(int pe, int pc);
+  bool note(int pe, int pc, const char *text);
   bool check(int pe, Run &r);
 
   void sendOut(int pe, int queue);

@@ -433,6 +433,15 @@ def _offset(ev, node, args, scope, want):
     return RV(base.type, slot)
 
 
+@_plait("route_config", 3)
+def _route_config(ev, node, args, scope, want):
+    what = ev.integer(args[0], scope)
+    color, mask = (ev.coerce(ev.value(a, scope), U16, node.pos) for a in args[1:])
+    slots = [ev.slot_of(v, node.pos) for v in (color, mask)]
+    ev.emit("ROUTECFG", *slots, what, node.pos)
+    return NOTHING
+
+
 @_plait("mask", 1)
 def _mask(ev, node, args, scope, want):
     return CV(U16, directions(ev.known(args[0], scope), node.pos))

@@ -17,6 +17,7 @@ from plait.cslsim.types import (
     STRING,
     TASK,
     U16,
+    ArrayType,
     PtrType,
     expect,
 )
@@ -101,7 +102,10 @@ def _set_local_color_config(ev, node, args, scope, want):
 
 def directions(value, pos):
     """A bit set of directions, from one direction or a list."""
-    items = [value] if value.type == DIRECTION else value.v
+    if isinstance(value.type, ArrayType):
+        items = [CV(value.type.elem, v) for v in value.v]
+    else:
+        items = [value] if value.type == DIRECTION else value.v
     mask = 0
     for item in items:
         expect(item.type == DIRECTION, pos, f"expected a direction, got {item.type}")
@@ -147,7 +151,8 @@ def color_config(ev, node, arg, scope):
                 break
             if "invalid" in step.v:
                 break
-            a, b = rx, tx
+            # What a position does not set stays as in the one before it.
+            a, b = result["positions"][-1]
             for name, value in step.v.items():
                 expect(name in ("rx", "tx"), pos, f"unknown switch position setting '{name}'")
                 if name == "rx":
@@ -253,6 +258,16 @@ def _bind_local_task(ev, node, args, scope, want):
 @builtin("@bind_data_task", args=2)
 def _bind_data_task(ev, node, args, scope, want):
     return _bind(ev, node, args, scope, DATA_ID, "data")
+
+
+@builtin("@set_teardown_handler", args=2)
+def _set_teardown_handler(ev, node, args, scope, want):
+    value, color = ev.known(args[0], scope), ev.known(args[1], scope)
+    expect(isinstance(value.v, Fn) and not value.v.task, node.pos, "expected a function")
+    expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
+    ev.program.bindings.append(("teardown", color.v, None))
+    ev.pending.append((len(ev.program.bindings) - 1, value.v, node.pos))
+    return NOTHING
 
 
 @builtin("@bind_control_task", args=2)

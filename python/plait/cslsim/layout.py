@@ -270,7 +270,7 @@ def save(folder, layout, programs, options):
                 exports[names.index(name)] = at
             else:
                 symbols[name] = [kind, at]
-        tags = {"local": 0, "data": 1, "control": 2}
+        tags = {"local": 0, "data": 1, "control": 2, "teardown": 3}
         bindings = [(tags[t], n, f) for t, n, f in program.bindings]
         queues = [-1] * 16
         for (side, queue), color in program.queues.items():

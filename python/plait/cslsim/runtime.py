@@ -40,7 +40,7 @@ class Task:
 class SdkRuntime:
     """The wafer as the host program drives it.
 
-    ``PLAIT_CSL_SEED`` and ``PLAIT_CSL_DEPTH`` turn on the adversarial modes.
+    Its environment is described in docs/cslsim.md.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class SdkRuntime:
         if cmaddr:
             raise SimulationError("'cmaddr' names a machine; this runtime only simulates")
         depth = os.environ.get("PLAIT_CSL_DEPTH")
+        self.strict = os.environ.get("PLAIT_CSL_STRICT", "0") != "0"
         self.sim = Simulator(
             bindir,
             seed=int(os.environ.get("PLAIT_CSL_SEED", "0")),
             depth=int(depth) if depth else None,
-            undefined=os.environ.get("PLAIT_CSL_UNDEFINED", "note"),
+            strict=self.strict,
+            bounds=os.environ.get("PLAIT_CSL_BOUNDS", "stop"),
         )
         self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
         self.open = False
@@ -85,8 +87,12 @@ class SdkRuntime:
         """Finish the open command and report what is left over."""
         self._finish()
         self.sim.settle()
-        if place := self.sim.undefined_read():
-            print(f"{place}: warning: reads memory that was never written", file=sys.stderr)
+        for note in self.sim.notes():
+            print(f"warning: {note}", file=sys.stderr)
+        if left := self.sim.report():
+            if self.strict:
+                raise SimulationError(f"left over at stop:\n{left}")
+            print(f"warning: left over at stop:\n{left}", file=sys.stderr)
         if os.environ.get("PLAIT_CSL_STATS"):
             print(self.sim.stats())
 

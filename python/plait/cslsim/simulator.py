@@ -22,12 +22,13 @@ class Simulator:
         seed: 0 for the fixed order of events; else tasks and equal-time events
             come in a random order and hops take up to two cycles longer.
         depth: depth of every queue, to look for programs that need more than one.
-        undefined: reads of memory that was never written give zero; "note" keeps the first
-            one for ``undefined_read``, "stop" stops there.
+        strict: what is otherwise only noted (``notes``) stops the run: reads of memory that was
+            never written, extents that differ.
+        bounds: "stop" when a DSD leaves its variable; "ignore" lets it go on in the PE's memory.
         limit: stop after this many cycles.
     """
 
-    def __init__(self, folder, seed=0, depth=None, undefined="note", limit=0):
+    def __init__(self, folder, seed=0, depth=None, strict=False, bounds="stop", limit=0):
         path = Path(folder) / "plait.npz"
         if not path.is_file():
             raise SimulationError(f"no compiled program in '{folder}'")
@@ -47,7 +48,8 @@ class Simulator:
             core.pointer(outs),
             len(streams["out"]),
             seed,
-            ("ignore", "note", "stop").index(undefined),
+            strict,
+            ("ignore", "stop").index(bounds),
             limit,
         )
         self.names = list(self.meta["exports"])
@@ -203,13 +205,14 @@ class Simulator:
         """What is left over: unfinished operations and wavelets, as text; empty if nothing."""
         return self._name_places(self.lib.plait_csl_report(self.handle).decode())
 
-    def undefined_read(self):
-        """The place of the first read of memory without a value, or None."""
-        where = core.array([0, 0, 0])
-        if not self.lib.plait_csl_undefined(self.handle, core.pointer(where)):
-            return None
-        x, y, instruction = map(int, where)
-        return f"{self._place(self.program_at(x, y), instruction)} (PE ({x}, {y}))"
+    def notes(self):
+        """What was suspicious but legal, each with its source position and first PE."""
+        found, where = [], core.array([0, 0, 0])
+        while text := self.lib.plait_csl_note(self.handle, len(found), core.pointer(where)):
+            x, y, instruction = map(int, where)
+            place = self._place(self.program_at(x, y), instruction)
+            found.append(f"{place}: {text.decode()} (PE ({x}, {y}))")
+        return found
 
     def stats(self):
         """Counters of the run."""
