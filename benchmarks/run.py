@@ -3,7 +3,9 @@
 import importlib
 import json
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 SUBJECTS = {
-    "dense": "matmul, MLP, transformer layer, softmax, matrix-vector",
+    "dense": "matmul, MLP, softmax, layer norm, attention, encoder, convolutions, models",
     "sampling": "temperature, top-k, top-p and a draw; a categorical draw",
     "spiking": "a LIF network over 100 steps",
     "compile": "seconds and memory to import and compile",
@@ -36,16 +38,33 @@ def show(console: Console, title: str, rows: list[dict]):
         cells = (row[name] for name in names)
         table.add_row(
             *("" if c is None else shown(c) if isinstance(c, float) else str(c) for c in cells),
-            end_section=index + 1 == len(rows) or rows[index + 1]["case"] != row["case"],
+            end_section=index + 1 == len(rows) or rows[index + 1][names[0]] != row[names[0]],
         )
     console.print(table)
+
+
+def each_count(names: list[str], json_to: Path | None):
+    """The same command once with one core and once with all, in fresh processes."""
+    results, failed = [], False
+    for threads in sorted({1, CORES}):
+        with tempfile.TemporaryDirectory() as folder:
+            rows = Path(folder, "rows.json")
+            options = ["--threads", str(threads), "--json", str(rows)]
+            failed |= subprocess.run([sys.executable, __file__, *names, *options]).returncode != 0
+            if rows.exists():
+                results.append(json.loads(rows.read_text()))
+    if json_to:
+        json_to.write_text(json.dumps(results, indent=1) + "\n")
+    raise typer.Exit(failed)
 
 
 def main(
     names: Annotated[
         list[str] | None, typer.Argument(help="Subjects, or subject/case prefixes; default: all.")
     ] = None,
-    threads: Annotated[int, typer.Option(help="Cores for peers with threads.")] = CORES,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores for everyone; default: one, then all.")
+    ] = None,
     json_to: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the subjects.")] = False,
 ):
@@ -59,15 +78,27 @@ def main(
     for name, _, _ in wanted:
         if name not in SUBJECTS:
             raise typer.BadParameter(f"unknown subject '{name}'; known: {', '.join(SUBJECTS)}")
+    if threads is None:
+        return each_count(names or [], json_to)
     if not 1 <= threads <= CORES:
         raise typer.BadParameter(f"--threads: expects 1 to {CORES}, got {threads}")
-    # Before NumPy, torch and JAX start their threads: they inherit this.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    # Before anybody starts threads: affinity is inherited, and each library
+    # has a variable of its own.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    for variable in ("PLAIT", "OMP", "MKL", "OPENBLAS"):
+        os.environ[f"{variable}_NUM_THREADS"] = str(threads)
+    if threads == 1:
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     measure = importlib.import_module("measure")
+    flops, read = measure.roof()
+    console.print(
+        f"{threads} of {os.cpu_count()} cores: {flops / 1e9:.0f} GFLOP/s in f32, "
+        f"read {read / 1e9:.1f} GB/s"
+    )
     rows, failed = [], False
     for name, _, prefix in wanted:
         subject, mine = importlib.import_module(f"subjects.{name}"), []
-        for case in subject.cases(threads, prefix):
+        for case in subject.cases(prefix):
             try:
                 # A case that is not a job to time brings its own row.
                 mine += [case] if isinstance(case, dict) else measure.measure(case)
@@ -75,12 +106,13 @@ def main(
                 console.print(f"[red]{case.name}: results do not agree: {error}[/red]")
                 failed = True
         if mine:
-            show(console, f"{name}: {SUBJECTS[name]}", mine)
+            show(console, f"{name}, {threads} threads: {SUBJECTS[name]}", mine)
+        if len({row["case"] for row in mine}) > 1 and (means := measure.summary(mine)):
+            show(console, f"{name}, {threads} threads: a peer's ms over Plait's", means)
         rows += [{"subject": name, **row} for row in mine]
-    read = measure.bandwidth()
-    console.print(f"{threads} of {os.cpu_count()} cores; one core reads {read / 1e9:.1f} GB/s")
     if json_to:
-        json_to.write_text(json.dumps({"read_bytes_per_s": read, "rows": rows}, indent=1) + "\n")
+        result = {"threads": threads, "flops": flops, "read_bytes_per_s": read, "rows": rows}
+        json_to.write_text(json.dumps(result, indent=1) + "\n")
     raise typer.Exit(failed)
 
 

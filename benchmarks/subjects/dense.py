@@ -1,130 +1,150 @@
-"""Dense layers, against torch eager, NumPy and jax.jit."""
+"""Dense layers and models, against torch eager, inductor, XLA, ONNX Runtime and IREE."""
+
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from measure import Case, Peer
+import torch.nn.functional as F
+from measure import Case
+from peers import of_torch
 
-import plait
-
-
-def _peers(threads, model, arrays, in_numpy=None, in_jax=None):
-    """Plait's code for a torch model, the model itself, and other roads."""
-    tensors = tuple(torch.from_numpy(array) for array in arrays)
-    compiled = plait.compile(plait.from_torch(model, tensors))
-
-    @torch.no_grad()
-    def eager():
-        return model(*tensors)
-
-    peers = [Peer("plait", lambda: compiled(*arrays))]
-    peers += [Peer("torch eager", eager, count) for count in sorted({1, threads})]
-    if in_numpy:
-        peers.append(Peer("numpy", lambda: in_numpy(*arrays), threads))
-    if in_jax:
-        jitted, placed = jax.jit(in_jax), [jax.device_put(array) for array in arrays]
-        peers.append(Peer("jax.jit", lambda: jitted(*placed).block_until_ready(), threads))
-    return peers
+from subjects import models
 
 
-class _Function(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *arguments):
-        return self.function(*arguments)
+class MatMul(torch.nn.Module):
+    def forward(self, a, b):
+        return a @ b
 
 
-def matmul(threads, random):
-    def plain(a, b):
+def matmul(random):
+    def in_jax(_, a, b):
         return a @ b
 
     size = 1024
-    return Case(
-        "matmul 1024, A B",
-        _peers(threads, _Function(plain), [random(size, size), random(size, size)], plain, plain),
-        flops=2 * size**3,
-    )
+    peers = of_torch(MatMul(), [random(size, size), random(size, size)], in_jax)
+    return [Case(f"matmul {size}", peers, flops=2 * size**3)]
 
 
-def matmul_transposed(threads, random):
-    def transposed(a, b):
-        return a @ b.T
+def mlp(random):
+    def in_jax(parameters, x):
+        for at in range(0, 6, 2):
+            x = x @ parameters[at].T + parameters[at + 1]
+            x = jax.nn.relu(x) if at < 4 else x
+        return x
 
-    size = 1024
-    arrays = [random(size, size), random(size, size)]
-    return Case(
-        "matmul 1024, A B'",
-        _peers(threads, _Function(transposed), arrays, transposed, transposed),
-        flops=2 * size**3,
-    )
-
-
-def mlp(threads, random):
-    layers = [torch.nn.Linear(784, 512), torch.nn.Linear(512, 512), torch.nn.Linear(512, 10)]
+    size, batch = 1024, 64
+    linear = [torch.nn.Linear(size, size) for _ in range(3)]
     relu = torch.nn.ReLU()
-    model = torch.nn.Sequential(layers[0], relu, layers[1], relu, layers[2])
-    weights = [(la.weight.detach().numpy().T, la.bias.detach().numpy()) for la in layers]
-
-    def in_numpy(x):
-        for weight, bias in weights[:-1]:
-            x = np.maximum(x @ weight + bias, 0)
-        return x @ weights[-1][0] + weights[-1][1]
-
-    return Case(
-        "MLP 784-512-512-10, batch 64",
-        _peers(threads, model, [random(64, 784)], in_numpy),
-        flops=2 * 64 * (784 * 512 + 512 * 512 + 512 * 10),
-    )
+    model = torch.nn.Sequential(linear[0], relu, linear[1], relu, linear[2])
+    peers = of_torch(model, [random(batch, size)], in_jax)
+    return [Case(f"MLP 3x{size}, batch {batch}", peers, flops=6 * batch * size**2)]
 
 
-def encoder(threads, random):
-    model = torch.nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True).eval()
-    return Case(
-        "TransformerEncoderLayer d768 S128",
-        _peers(threads, model, [random(1, 128, 768)]),
-        flops=2 * 128 * 768 * (4 * 768 + 2 * 3072 + 2 * 128),
-    )
+def softmax(random):
+    x = random(64, 32000)
+    peers = of_torch(torch.nn.Softmax(-1), [x], lambda _, x: jax.nn.softmax(x, -1))
+    return [Case("softmax 64x32000", peers, bytes=2 * x.nbytes)]
 
 
-def softmax(threads, random):
-    def in_numpy(x):
-        e = np.exp(x - x.max(-1, keepdims=True))
-        return e / e.sum(-1, keepdims=True)
-
-    array = random(64, 32000)
-    return Case(
-        "softmax 64x32000",
-        _peers(
-            threads,
-            torch.nn.Softmax(dim=-1),
-            [array],
-            in_numpy,
-            lambda x: jax.nn.softmax(jnp.asarray(x), axis=-1),
-        ),
-        bytes=2 * array.nbytes,
-    )
+def _normalised(x, scale, shift):
+    mean = x.mean(-1, keepdims=True)
+    variance = ((x - mean) ** 2).mean(-1, keepdims=True)
+    return (x - mean) * jax.lax.rsqrt(variance + 1e-5) * scale + shift
 
 
-def matvec(threads, random):
-    model = torch.nn.Linear(576, 49152, bias=False)
-    weight = model.weight.detach().numpy()
-    return Case(
-        "matvec 576x49152 (SmolLM2's head)",
-        _peers(threads, model, [random(1, 576)], lambda x: x @ weight.T),
-        flops=2 * weight.size,
-        bytes=weight.nbytes,
-    )
+def layernorm(random):
+    x = random(512, 768)
+    peers = of_torch(torch.nn.LayerNorm(768), [x], lambda p, x: _normalised(x, *p))
+    return [Case("layer norm 512x768", peers, bytes=2 * x.nbytes)]
 
 
-MAKERS = [matmul, matmul_transposed, mlp, encoder, softmax, matvec]
+class Attention(torch.nn.Module):
+    def forward(self, q, k, v):
+        return F.scaled_dot_product_attention(q, k, v)
 
 
-def cases(threads, prefix):
+def _attention(q, k, v):
+    scores = jnp.einsum("bhsd,bhtd->bhst", q, k) / math.sqrt(q.shape[-1])
+    return jnp.einsum("bhst,bhtd->bhsd", jax.nn.softmax(scores, -1), v)
+
+
+def attention(random):
+    heads, steps, width = 12, 512, 64
+    arrays = [random(1, heads, steps, width) for _ in range(3)]
+    peers = of_torch(Attention(), arrays, lambda _, *qkv: _attention(*qkv))
+    flops = 4 * heads * steps**2 * width
+    return [Case(f"attention {heads} heads, S{steps} D{width}", peers, flops=flops)]
+
+
+class Encoder(torch.nn.Module):
+    """nn.TransformerEncoderLayer (post-norm, gelu), spelt out: torch fuses that one by hand."""
+
+    def __init__(self, width, heads, inner):
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.up, self.down = torch.nn.Linear(width, inner), torch.nn.Linear(inner, width)
+        self.first, self.second = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+
+    def forward(self, x):
+        batch, steps, width = x.shape
+        qkv = self.qkv(x).view(batch, steps, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+        x = self.first(x + self.out(mixed))
+        return self.second(x + self.down(F.gelu(self.up(x))))
+
+
+def encoder(random):
+    width, heads, inner, steps = 768, 12, 3072, 128
+
+    def in_jax(parameters, x):
+        wqkv, bqkv, wo, bo, wu, bu, wd, bd, g1, b1, g2, b2 = parameters
+        qkv = (x @ wqkv.T + bqkv).reshape(1, steps, 3, heads, width // heads)
+        mixed = _attention(*qkv.transpose(2, 0, 3, 1, 4))
+        mixed = mixed.transpose(0, 2, 1, 3).reshape(x.shape)
+        x = _normalised(x + mixed @ wo.T + bo, g1, b1)
+        up = jax.nn.gelu(x @ wu.T + bu, approximate=False)
+        return _normalised(x + up @ wd.T + bd, g2, b2)
+
+    peers = of_torch(Encoder(width, heads, inner), [random(1, steps, width)], in_jax)
+    flops = 2 * steps * width * (4 * width + 2 * inner + 2 * steps)
+    return [Case(f"encoder layer d{width} ff{inner} gelu S{steps}", peers, flops=flops)]
+
+
+#: Layers of ResNet-50: channels in and out, image size, kernel, stride.
+RESNET50 = [
+    (3, 64, 224, 7, 2), (64, 64, 56, 1, 1), (64, 64, 56, 3, 1), (64, 256, 56, 1, 1),
+    (128, 128, 56, 3, 2), (512, 128, 28, 1, 1), (256, 256, 14, 3, 1), (1024, 256, 14, 1, 1),
+    (512, 512, 7, 3, 1), (2048, 512, 7, 1, 1),
+]  # fmt: skip
+
+
+def conv(random):
+    for into, out, size, kernel, stride in RESNET50:
+        padding = kernel // 2
+
+        def in_jax(parameters, x, stride=stride, padding=padding):
+            around = [(padding, padding)] * 2
+            return jax.lax.conv_general_dilated(x, parameters[0], (stride, stride), around)
+
+        model = torch.nn.Conv2d(into, out, kernel, stride, padding, bias=False)
+        result = (size + 2 * padding - kernel) // stride + 1
+        yield Case(
+            f"conv {into}x{size}x{size} to {out}, {kernel}x{kernel} / {stride}",
+            of_torch(model, [random(1, into, size, size)], in_jax),
+            flops=2 * out * result**2 * into * kernel**2,
+        )
+
+
+MAKERS = [matmul, mlp, softmax, layernorm, attention, encoder, conv, *models.MAKERS]
+
+
+def cases(prefix):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     for make in MAKERS:
         if make.__name__.startswith(prefix):
-            yield make(threads, lambda *shape: rng.standard_normal(shape, np.float32))
+            yield from make(lambda *shape: rng.standard_normal(shape, np.float32))

@@ -47,7 +47,7 @@ def by_warpers(logits):
     return probabilities, torch.arange(logits.shape[-1]).expand_as(logits)
 
 
-def _filtered(name, threads, logits, kept):
+def _filtered(name, logits, kept):
     """A peer that draws from what ``kept`` keeps."""
 
     def call():
@@ -61,7 +61,7 @@ def _filtered(name, threads, logits, kept):
         assert inside.all(), f"{int((~inside).sum())} tokens were not kept"
         return "tokens kept"
 
-    return Peer(name, call, threads, check)
+    return Peer(name, call, check)
 
 
 def _specification(logits, key):
@@ -69,7 +69,7 @@ def _specification(logits, key):
         assert np.array_equal(mine, theirs), "tokens differ"
         return "bit for bit"
 
-    return Peer("numpy spec", lambda: SimpleTokenSampler.sample(logits, **key), 1, check)
+    return Peer("numpy spec", lambda: SimpleTokenSampler.sample(logits, **key), check)
 
 
 def _in_range(mine, theirs):
@@ -77,16 +77,16 @@ def _in_range(mine, theirs):
     return "other stream"
 
 
-def chain(threads, batch, logits, sampler):
+def chain(batch, logits, sampler):
     key = dict(temperature=T, top_k=K, top_p=P, seed=1, position=np.arange(batch))
     tensor = torch.from_numpy(logits)
     peers = [Peer("plait", lambda: sampler(logits, **key)), _specification(logits, key)]
     roads = [("torch topk", by_topk), ("torch sort", by_sort), ("transformers", by_warpers)]
-    peers += [_filtered(name, threads, tensor, kept) for name, kept in roads]
+    peers += [_filtered(name, tensor, kept) for name, kept in roads]
     return Case(f"T k p, {batch}x{logits.shape[1]}", peers, bytes=logits.nbytes)
 
 
-def categorical(threads, batch, logits, sampler):
+def categorical(batch, logits, sampler):
     key = dict(temperature=T, seed=1, position=np.arange(batch))
     tensor, placed = torch.from_numpy(logits), jax.device_put(logits)
     draw = jax.jit(lambda key, logits: jax.random.categorical(key, logits / T))
@@ -98,15 +98,13 @@ def categorical(threads, batch, logits, sampler):
     peers = [
         Peer("plait", lambda: sampler(logits, **key)),
         _specification(logits, key),
-        Peer("torch multinomial", in_torch, threads, _in_range),
-        Peer(
-            "jax categorical", lambda: draw(random, placed).block_until_ready(), threads, _in_range
-        ),
+        Peer("torch multinomial", in_torch, _in_range),
+        Peer("jax categorical", lambda: draw(random, placed).block_until_ready(), _in_range),
     ]
     return Case(f"categorical, {batch}x{logits.shape[1]}", peers, bytes=logits.nbytes)
 
 
-def cases(threads, prefix):
+def cases(prefix):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     for make in (chain, categorical):
@@ -116,4 +114,4 @@ def cases(threads, prefix):
             sampler = KeyedSampler(vocab)
             for batch in (1, 32):
                 logits = 3 * rng.standard_normal((batch, vocab), np.float32)
-                yield make(threads, batch, logits, sampler)
+                yield make(batch, logits, sampler)

@@ -56,7 +56,7 @@ def same(mine, theirs):
     return f"all {int(theirs.sum())} spikes"
 
 
-def cases(threads, prefix):
+def cases(prefix):
     rng = np.random.default_rng(0)
     graph, weights = network(rng)
     tensors = [torch.from_numpy(weight) for weight in weights]
@@ -68,9 +68,6 @@ def cases(threads, prefix):
         module = plait.from_nir(graph, dt=1, convention="nir", time_steps=STEPS, batch=batch)
         compiled = plait.compile(module)
         peers = [Peer("plait", lambda run=compiled, x=x: run(x))]
-        peers += [
-            Peer("torch loop", lambda x=x: loop(tensors, torch.from_numpy(x)), count, same)
-            for count in sorted({1, threads})
-        ]
+        peers.append(Peer("torch loop", lambda x=x: loop(tensors, torch.from_numpy(x)), same))
         work = 2 * STEPS * batch * sum(weight.size for weight in weights)
         yield Case(name, peers, flops=work)

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -26,6 +27,7 @@ void plait::buildImportStablehloPipeline(OpPassManager &pm) {
   pm.addPass(plait::createStripSignedness());
   pm.addPass(plait::createConvertStablehloSortToSCF());
   pm.addPass(plait::createConvertStablehloScatterToSCF());
+  pm.addPass(plait::createConvertStablehloFftToLinalg());
   pm.addPass(plait::createConvertStablehloControlFlowToSCF());
 }
 
@@ -49,8 +51,24 @@ void plait::buildStrandPipeline(OpPassManager &pm) {
 void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(plait::createLinalgConvToImg2col());
+  pm.addPass(plait::createLinalgDemoteVariance());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(plait::createLinalgSimplifyScalars());
+  pm.addPass(plait::createLinalgFoldUnitDims());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
   pm.addPass(plait::createLinalgFoldTransposes());
+  pm.addPass(plait::createLinalgCollapseLoops());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(plait::createLinalgSimplifySoftmax());
+  pm.addPass(plait::createLinalgFuseElementwise());
+  pm.addPass(plait::createLinalgSimplifyScalars());
+  pm.addPass(createCSEPass());
+  pm.addPass(plait::createLinalgFoldBatchNorm());
+  pm.addPass(plait::createLinalgSplitConcats());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(plait::createLinalgFuseElementwise());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -89,6 +107,10 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
                                    const CpuTargetOptions &options) {
   if (options.pack)
     pm.addPass(plait::createLinalgPackWeights());
+  // linalg on tensors --> tasks
+  // No CSE: every tensor.empty is a buffer of its own.
+  pm.addPass(plait::createLinalgTileAndFuse());
+  pm.addPass(createCanonicalizerPass());
   buildBufferizePipeline(pm);
 
   // Before libm functions are declared: they want no wrapper.
@@ -97,13 +119,17 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   // linalg on buffers --> loops
   pm.addPass(plait::createMemRefCopyToLinalg());
   pm.addPass(plait::createLinalgOutlineKernels());
+  pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(plait::createMemRefWidenI1());
   if (options.kernels) {
-    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
     pm.addNestedPass<func::FuncOp>(
         plait::createConvertLinalgContractionsToVector());
+    // What packing for the contractions left.
+    pm.addNestedPass<func::FuncOp>(createLinalgGeneralizeNamedOpsPass());
+    pm.addNestedPass<func::FuncOp>(plait::createConvertLinalgToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
-  pm.addPass(plait::createMemRefWidenI1());
+  pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
   pm.addPass(plait::createConvertSCFForallToTasks());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -113,9 +139,18 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(memref::createExpandOpsPass());
   pm.addPass(createLowerAffinePass());
+  plait::MathExpandToArithOptions math;
+  math.keep = true;
+  pm.addPass(plait::createMathExpandToArith(math));
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  // Not every processor rounds to bf16, and some that do flush subnormals.
+  arith::ArithEmulateUnsupportedFloatsOptions floats;
+  floats.sourceTypeStrs = {"bf16"};
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(floats));
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createConvertMathToLLVMPass());

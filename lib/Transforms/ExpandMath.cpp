@@ -8,10 +8,14 @@
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/TargetParser/Host.h"
 #include <limits>
 
 namespace plait {
@@ -23,17 +27,26 @@ using namespace mlir;
 
 namespace {
 
-/// Short names for f32 arithmetic.
+/// Short names for the arithmetic of f32, or of vectors of f32.
 struct F32 {
   PatternRewriter &b;
   Location loc;
+  Type type;
+  /// Whether vectors have AVX-512's `vscalefps`.
+  bool scales = false;
 
-  Value number(float value) {
-    return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+  /// `element`, or a vector of it where `type` is one.
+  Type like(Type element) {
+    auto vector = dyn_cast<VectorType>(type);
+    return vector ? Type(vector.cloneWith(std::nullopt, element)) : element;
   }
-  Value integer(int32_t value) {
-    return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+  Value constant(TypedAttr value) {
+    if (auto vector = dyn_cast<VectorType>(like(value.getType())))
+      value = DenseElementsAttr::get(vector, Attribute(value));
+    return arith::ConstantOp::create(b, loc, value);
   }
+  Value number(float value) { return constant(b.getF32FloatAttr(value)); }
+  Value integer(int32_t value) { return constant(b.getI32IntegerAttr(value)); }
   Value add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
@@ -57,54 +70,99 @@ struct F32 {
     return result;
   }
 
-  /// `low` to `high`, and NaN as `low`.
+  Value bitcast(Type element, Value x) {
+    return arith::BitcastOp::create(b, loc, like(element), x);
+  }
+
+  /// `low` to `high`; NaN stays. The comparisons are in the order in which
+  /// x86's minimum and maximum instructions are one each.
   Value clamp(Value x, float low, float high) {
-    Value bounded = arith::MaxNumFOp::create(b, loc, x, number(low));
-    return arith::MinNumFOp::create(b, loc, bounded, number(high));
+    Value least = number(low), most = number(high);
+    Value bounded = select(
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, least, x),
+        least, x);
+    return select(
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, most, bounded),
+        most, bounded);
   }
 
   /// 2^n for an integer -126 <= n <= 127.
   Value power(Value n) {
     Value biased = arith::AddIOp::create(b, loc, n, integer(127));
     Value bits = arith::ShLIOp::create(b, loc, biased, integer(23));
-    return arith::BitcastOp::create(b, loc, b.getF32Type(), bits);
+    return bitcast(b.getF32Type(), bits);
   }
 
-  /// exp(r) * 2^n for |r| <= ln(2) / 2 and integral -252 <= n <= 254. The
-  /// coefficients are those of Cephes' expf (S. Moshier).
-  Value expReduced(Value r, Value n) {
-    Value p =
-        polynomial(r, {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
-                       4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f});
-    Value y = add(fma(p, mul(r, r), r), number(1.0f));
+  /// y * 2^n for integral -252 <= n <= 254, rounded once.
+  Value scale(Value y, Value n) {
+    auto vector = dyn_cast<VectorType>(type);
+    if (scales && vector && vector.getRank() == 1 &&
+        vector.getNumElements() == 16) {
+      Value all = arith::ConstantOp::create(
+          b, loc, b.getIntegerAttr(b.getI16Type(), APInt::getAllOnes(16)));
+      Value current = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(4));
+      return LLVM::CallIntrinsicOp::create(
+                 b, loc, type,
+                 b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                 ValueRange{y, n, y, all, current})
+          .getResult(0);
+    }
     // Two factors, as 2^n need not be a normal number.
-    Value power2 = arith::FPToSIOp::create(b, loc, b.getI32Type(), n);
+    Value power2 = arith::FPToSIOp::create(b, loc, like(b.getI32Type()), n);
     Value half = arith::ShRSIOp::create(b, loc, power2, integer(1));
     Value rest = arith::SubIOp::create(b, loc, power2, half);
     return mul(mul(y, power(half)), power(rest));
   }
 
-  Value orNaN(Value x, Value result) {
-    Value nan = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x);
-    return select(nan, x, result);
+  /// exp(r) for |r| <= ln(2) / 2.
+  Value expReduced(Value r) {
+    return polynomial(r, {0x1.6a4f72p-10f, 0x1.12398p-7f, 0x1.5558aep-5f,
+                          0x1.555492p-3f, 0x1.fffffcp-2f, 1.0f, 1.0f});
+  }
+
+  /// The nearest integer to a number of less than 22 bits.
+  Value nearest(Value x, Value factor) {
+    Value shift = number(0x1.8p23f);
+    return sub(fma(x, factor, shift), shift);
   }
 
   Value exp(Value x) {
     // Below is zero and above is infinity, by rounding.
     Value bounded = clamp(x, -104.0f, 89.0f);
-    Value n = round(mul(bounded, number(1.44269504f)));
-    Value r = fma(n, number(-0.693359375f), bounded);
-    r = fma(n, number(2.12194440e-4f), r);
-    return orNaN(x, expReduced(r, n));
+    Value n = nearest(bounded, number(1.44269504f));
+    Value r = fma(n, number(-0x1.62e4p-1f), bounded);
+    r = fma(n, number(-0x1.7f7d1cp-20f), r);
+    return scale(expReduced(r), n);
   }
 
   Value exp2(Value x) {
     Value bounded = clamp(x, -151.0f, 129.0f);
-    Value n = round(bounded);
-    return orNaN(x, expReduced(mul(sub(bounded, n), number(0.693147182f)), n));
+    Value n = nearest(bounded, number(1.0f));
+    return scale(
+        polynomial(sub(bounded, n),
+                   {0x1.4178a4p-13f, 0x1.5f0952p-10f, 0x1.3b2dd4p-7f,
+                    0x1.c6af7ap-5f, 0x1.ebfbdcp-3f, 0x1.62e43p-1f, 1.0f}),
+        n);
   }
 
-  /// Cephes' tanhf.
+  /// exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1).
+  Value expm1(Value x) {
+    Value bounded = clamp(x, -18.0f, 89.0f);
+    Value n = nearest(bounded, number(1.44269504f));
+    Value r = fma(n, number(-0x1.62e4p-1f), bounded);
+    r = fma(n, number(-0x1.7f7d1cp-20f), r);
+    Value p = polynomial(r, {0x1.9e72e6p-13f, 0x1.6d3a3ap-10f, 0x1.1112d8p-7f,
+                             0x1.5554f8p-5f, 0x1.555554p-3f, 0.5f});
+    Value q = fma(mul(p, r), r, r);
+    // 2^128 is no f32: both terms are halved.
+    Value half = scale(number(0.5f), n);
+    Value y = fma(q, half, sub(half, number(0.5f)));
+    y = add(y, y);
+    // Keeps -0.
+    return select(compare(arith::CmpFPredicate::OEQ, x, 0.0f), x, y);
+  }
+
+  /// Cephes' tanhf below 0.625; above, 1 - 2 / (exp(2x) + 1).
   Value tanh(Value x) {
     Value size = math::AbsFOp::create(b, loc, x);
     Value square = mul(x, x);
@@ -115,7 +173,30 @@ struct F32 {
     Value e = exp(add(size, size));
     Value large = sub(number(1.0f), div(number(2.0f), add(e, number(1.0f))));
     Value isSmall = compare(arith::CmpFPredicate::ULT, size, 0.625f);
-    return select(isSmall, small, math::CopySignOp::create(b, loc, large, x));
+    Value y = select(isSmall, small, large);
+    return math::CopySignOp::create(b, loc, y, x);
+  }
+
+  /// Two polynomials that meet at 0.9277: of x, and of log(1 - |erf x|). The
+  /// coefficients are N. Juffa's.
+  Value erf(Value x) {
+    Value size = math::AbsFOp::create(b, loc, x);
+    Value square = mul(x, x);
+    Value r = fma(number(-1.72853470e-5f), size, number(3.83197126e-4f));
+    Value u = fma(number(-3.88396438e-3f), size, number(2.42546219e-2f));
+    r = fma(r, square, u);
+    for (float next : {-1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f})
+      r = fma(r, size, number(next));
+    Value negative = arith::NegFOp::create(b, loc, size);
+    r = fma(r, size, negative);
+    Value large = sub(number(1.0f), exp(r));
+    large = math::CopySignOp::create(b, loc, large, x);
+    Value p =
+        polynomial(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f,
+                            1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f});
+    Value small = fma(p, x, x);
+    Value isSmall = compare(arith::CmpFPredicate::ULT, size, 0.927734375f);
+    return select(isSmall, small, large);
   }
 
   /// Cephes' logf and log2f.
@@ -123,13 +204,13 @@ struct F32 {
     // x = m 2^e with sqrt(1/2) <= m < sqrt(2). A subnormal is scaled first.
     Value isTiny = compare(arith::CmpFPredicate::OLT, x, 0x1p-126f);
     Value normal = select(isTiny, mul(x, number(0x1p23f)), x);
-    Value bits = arith::BitcastOp::create(b, loc, b.getI32Type(), normal);
+    Value bits = bitcast(b.getI32Type(), normal);
     Value root = arith::SubIOp::create(b, loc, bits, integer(0x3f3504f3));
     Value power = arith::ShRSIOp::create(b, loc, root, integer(23));
     Value shift = arith::ShLIOp::create(b, loc, power, integer(23));
-    Value m = arith::BitcastOp::create(
-        b, loc, b.getF32Type(), arith::SubIOp::create(b, loc, bits, shift));
-    Value e = arith::SIToFPOp::create(b, loc, b.getF32Type(), power);
+    Value m =
+        bitcast(b.getF32Type(), arith::SubIOp::create(b, loc, bits, shift));
+    Value e = arith::SIToFPOp::create(b, loc, like(b.getF32Type()), power);
     e = sub(e, select(isTiny, number(23.0f), number(0.0f)));
 
     Value r = sub(m, number(1.0f));
@@ -163,6 +244,82 @@ struct F32 {
   Value log(Value x) { return logarithm(x, /*binary=*/false); }
   Value log2(Value x) { return logarithm(x, /*binary=*/true); }
 
+  /// log(1 + x) = log(u) + (x - (u - 1)) / u with u the rounded sum.
+  Value log1p(Value x) {
+    Value one = number(1.0f);
+    Value u = add(one, x);
+    // What the sum lost: exact, as the larger term is known.
+    Value isLarge = compare(arith::CmpFPredicate::OGT, x, 1.0f);
+    Value lost = select(isLarge, sub(one, sub(u, x)), sub(x, sub(u, one)));
+    Value y = add(log(u), div(lost, u));
+    // Where the sum is 1, 0, infinity or NaN, the second term is not wanted.
+    Value isTiny =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, u, one);
+    Value isPlain = arith::AndIOp::create(
+        b, loc, compare(arith::CmpFPredicate::OGT, u, 0.0f),
+        compare(arith::CmpFPredicate::OLT, u,
+                std::numeric_limits<float>::infinity()));
+    return select(isTiny, x, select(isPlain, y, log(u)));
+  }
+
+  /// sin(x + turns * pi / 2) for |x| < 2^30, by Cephes' polynomials. The
+  /// distance from the nearest multiple of pi / 2 is taken in f64.
+  Value quadrants(Value x, int32_t turns) {
+    auto wide = [&](double value) {
+      return constant(b.getF64FloatAttr(value));
+    };
+    Value exact = arith::ExtFOp::create(b, loc, like(b.getF64Type()), x);
+    Value k = round(mul(exact, wide(0x1.45f306dc9c883p-1)));
+    Value distance = fma(k, wide(-0x1.921fb54442d18p0), exact);
+    distance = fma(k, wide(-0x1.1a62633145c07p-54), distance);
+    Value r = arith::TruncFOp::create(b, loc, type, distance);
+    Value square = mul(r, r);
+    Value sine = polynomial(
+        square, {-1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f});
+    sine = fma(mul(sine, square), r, r);
+    Value cosine =
+        polynomial(square, {2.443315711809948e-5f, -1.388731625493765e-3f,
+                            4.166664568298827e-2f, -0.5f, 1.0f});
+    Value turn = arith::AddIOp::create(
+        b, loc, arith::FPToSIOp::create(b, loc, like(b.getI32Type()), k),
+        integer(turns));
+    auto isSet = [&](int32_t bit) -> Value {
+      Value masked = arith::AndIOp::create(b, loc, turn, integer(bit));
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, masked,
+                                   integer(0));
+    };
+    Value y = select(isSet(1), cosine, sine);
+    return select(isSet(2), arith::NegFOp::create(b, loc, y), y);
+  }
+
+  /// `small(x)` if every |x| < 2^30; else what f64 has, which is libm's.
+  template <typename OpTy, typename Small> Value orWide(Value x, Small small) {
+    Value size = math::AbsFOp::create(b, loc, x);
+    Value isSmall = compare(arith::CmpFPredicate::OLT, size, 0x1p30f);
+    if (isa<VectorType>(type))
+      isSmall = vector::ReductionOp::create(b, loc, vector::CombiningKind::AND,
+                                            isSmall);
+    auto branch = scf::IfOp::create(b, loc, type, isSmall, /*else=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(b, loc, small());
+    b.setInsertionPointToStart(branch.elseBlock());
+    Value wide = arith::ExtFOp::create(b, loc, like(b.getF64Type()), x);
+    wide = OpTy::create(b, loc, wide);
+    Value narrow = arith::TruncFOp::create(b, loc, type, wide);
+    scf::YieldOp::create(b, loc, narrow);
+    return branch.getResult(0);
+  }
+  Value sin(Value x) {
+    return orWide<math::SinOp>(x, [&] {
+      Value isZero = compare(arith::CmpFPredicate::OEQ, x, 0.0f);
+      return select(isZero, x, quadrants(x, 0));
+    });
+  }
+  Value cos(Value x) {
+    return orWide<math::CosOp>(x, [&] { return quadrants(x, 1); });
+  }
+
   Value rsqrt(Value x) {
     return div(number(1.0f), math::SqrtOp::create(b, loc, x));
   }
@@ -170,15 +327,20 @@ struct F32 {
 
 template <typename OpTy, Value (F32::*expand)(Value)>
 struct Expand : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
+  Expand(MLIRContext *context, bool scales)
+      : OpRewritePattern<OpTy>(context), scales(scales) {}
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "not a scalar of f32");
-    F32 build{rewriter, op.getLoc()};
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "not of f32");
+    F32 build{rewriter, op.getLoc(), op.getType(), scales};
+    auto vector = dyn_cast<VectorType>(op.getType());
+    if (vector && (vector.getRank() != 1 || vector.isScalable()))
+      return rewriter.notifyMatchFailure(op, "not a vector of one dimension");
     rewriter.replaceOp(op, (build.*expand)(op.getOperand()));
     return success();
   }
+  bool scales;
 };
 
 struct MathExpandToArith
@@ -187,25 +349,36 @@ struct MathExpandToArith
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns
-        .add<Expand<math::ExpOp, &F32::exp>, Expand<math::Exp2Op, &F32::exp2>,
-             Expand<math::LogOp, &F32::log>, Expand<math::Log2Op, &F32::log2>,
-             Expand<math::TanhOp, &F32::tanh>,
-             Expand<math::RsqrtOp, &F32::rsqrt>>(&getContext());
-    auto isErf = [](StringRef name) {
-      return name == math::ErfOp::getOperationName();
-    };
-    populateMathPolynomialApproximationPatterns(patterns, isErf);
+    bool scales =
+        vectorBits == 512 ||
+        (vectorBits == 0 && llvm::sys::getHostCPUFeatures().lookup("avx512f"));
+    patterns.add<
+        Expand<math::ExpOp, &F32::exp>, Expand<math::Exp2Op, &F32::exp2>,
+        Expand<math::ExpM1Op, &F32::expm1>, Expand<math::LogOp, &F32::log>,
+        Expand<math::Log2Op, &F32::log2>, Expand<math::Log1pOp, &F32::log1p>,
+        Expand<math::TanhOp, &F32::tanh>, Expand<math::ErfOp, &F32::erf>,
+        Expand<math::RsqrtOp, &F32::rsqrt>>(&getContext(), scales);
+    // These need libm for arguments beyond 2^30.
+    if (keep) {
+      patterns
+          .add<Expand<math::SinOp, &F32::sin>, Expand<math::CosOp, &F32::cos>>(
+              &getContext(), scales);
+      populateMathAlgebraicSimplificationPatterns(patterns);
+    }
     populateMathF32ExpansionPatterns(patterns, [&](StringRef name) {
-      return isErf(name) || name == math::ExpOp::getOperationName() ||
-             name == math::Exp2Op::getOperationName() ||
-             name == math::LogOp::getOperationName() ||
-             name == math::Log2Op::getOperationName() ||
-             name == math::TanhOp::getOperationName() ||
-             name == math::RsqrtOp::getOperationName();
+      return llvm::is_contained(
+          {math::ExpOp::getOperationName(), math::Exp2Op::getOperationName(),
+           math::ExpM1Op::getOperationName(), math::LogOp::getOperationName(),
+           math::Log2Op::getOperationName(), math::Log1pOp::getOperationName(),
+           math::TanhOp::getOperationName(), math::ErfOp::getOperationName(),
+           math::RsqrtOp::getOperationName(), math::SinOp::getOperationName(),
+           math::CosOp::getOperationName()},
+          name);
     });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
+    if (keep)
+      return;
     WalkResult left = getOperation()->walk([](Operation *op) {
       bool plain =
           isa<math::FmaOp, math::AbsFOp, math::AbsIOp, math::CopySignOp,

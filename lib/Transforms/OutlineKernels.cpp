@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
@@ -44,12 +45,12 @@ struct LinalgOutlineKernels
   using Base::Base;
 
   /// The function that does what `op` does, from the values that `op` reads.
-  func::FuncOp makeKernel(linalg::LinalgOp op, ValueRange arguments,
+  func::FuncOp makeKernel(Operation *op, ValueRange arguments,
                           ArrayRef<Operation *> constants,
                           ArrayRef<Value> sources) {
     OpBuilder builder(&getContext());
     auto kernel =
-        func::FuncOp::create(op.getLoc(), "kernel",
+        func::FuncOp::create(op->getLoc(), "kernel",
                              builder.getFunctionType(arguments.getTypes(), {}));
     kernel.setPrivate();
     kernel->setAttr("passthrough",
@@ -61,11 +62,11 @@ struct LinalgOutlineKernels
       builder.clone(*constant, mapping);
     mapping.map(sources, body->getArguments());
     builder.clone(*op, mapping);
-    func::ReturnOp::create(builder, op.getLoc());
+    func::ReturnOp::create(builder, op->getLoc());
     return kernel;
   }
 
-  void outline(linalg::LinalgOp op) {
+  void outline(Operation *op) {
     SetVector<Value> used;
     used.insert(op->getOperands().begin(), op->getOperands().end());
     getUsedValuesDefinedAbove(op->getRegions(), used);
@@ -95,7 +96,7 @@ struct LinalgOutlineKernels
       ++numKernels;
     }
     ++numCalls;
-    func::CallOp::create(builder, op.getLoc(), known, arguments);
+    func::CallOp::create(builder, op->getLoc(), known, arguments);
     op->erase();
   }
 
@@ -103,12 +104,16 @@ struct LinalgOutlineKernels
     SymbolTable table(getOperation());
     symbols = &table;
     kernels.clear();
-    SmallVector<linalg::LinalgOp> ops;
-    getOperation().walk([&](linalg::LinalgOp op) {
-      if (op.hasPureBufferSemantics())
-        ops.push_back(op);
+    SmallVector<Operation *> ops;
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
+      auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+      if (!isa<scf::ForallOp>(op) &&
+          !(linalgOp && linalgOp.hasPureBufferSemantics()))
+        return WalkResult::advance();
+      ops.push_back(op);
+      return WalkResult::skip();
     });
-    for (linalg::LinalgOp op : ops)
+    for (Operation *op : ops)
       outline(op);
   }
 

@@ -8,6 +8,7 @@
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Builders.h"
@@ -74,7 +75,34 @@ struct MemRefWidenI1 : plait::impl::MemRefWidenI1Base<MemRefWidenI1> {
         vector ? Type(vector.cloneWith(std::nullopt, i8)) : i8, operand.get()));
   }
 
+  /// The body of a linalg op reads and yields bytes where it has i1 buffers.
+  void widenBody(linalg::GenericOp op) {
+    Block &body = *op.getBody();
+    OpBuilder builder = OpBuilder::atBlockBegin(&body);
+    Type i8 = builder.getI8Type();
+    auto isI1Buffer = [](Value operand) {
+      auto type = dyn_cast<MemRefType>(operand.getType());
+      return type && isI1(type.getElementType());
+    };
+    for (auto [argument, operand] :
+         llvm::zip(body.getArguments(), op->getOperands())) {
+      if (!isI1Buffer(operand))
+        continue;
+      argument.setType(i8);
+      if (argument.use_empty())
+        continue;
+      auto trunc = arith::TruncIOp::create(builder, op.getLoc(),
+                                           builder.getI1Type(), argument);
+      argument.replaceAllUsesExcept(trunc, trunc);
+    }
+    for (auto [operand, init] :
+         llvm::zip(body.getTerminator()->getOpOperands(), op.getDpsInits()))
+      if (isI1Buffer(init))
+        widenOperand(body.getTerminator(), operand);
+  }
+
   void runOnOperation() override {
+    getOperation().walk([&](linalg::GenericOp op) { widenBody(op); });
     getOperation().walk([&](Operation *op) {
       if (isa<memref::LoadOp, vector::LoadOp, vector::TransferReadOp>(op) &&
           isI1(getElementTypeOrSelf(op->getResult(0).getType()))) {

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from plait.cslsim.cli import register
 from plait.errors import FrontendError, PlaitError
 
 app = typer.Typer(
@@ -225,6 +226,9 @@ def cache_clear():
     from plait import cache
 
     print(f"{cache.store().clear()} entries removed")
+
+
+register(app)  # cslc, cs-python, cs-env
 
 
 def main():

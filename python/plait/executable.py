@@ -58,16 +58,20 @@ class Executable:
         outputs = ", ".join(map(str, self.outputs))
         return f"<plait.Executable ({inputs}) -> ({outputs}) for {self.manifest['target']}>"
 
-    def __call__(self, *args):
+    def __call__(self, *args, **kwargs):
         """Runs the code.
 
         Raises:
             ArgumentError: wrong number, dtype or shape of the arguments.
         """
-        if self._input_structure is None:
+        structure = self._input_structure
+        call = structure is not None and structure.kind == "call"
+        if kwargs and not call:
+            raise ArgumentError(f"expects no keyword arguments, got {', '.join(kwargs)}")
+        if structure is None:
             leaves = list(args)
         else:
-            leaves = self._input_structure.flatten(tuple(args), "arguments")
+            leaves = structure.flatten((args, kwargs) if call else args, "arguments")
         numbers = bool | int | float | complex | np.generic
         first = next((leaf for leaf in leaves if not isinstance(leaf, numbers)), None)
         kind = arrays.kind_of(first)

@@ -1,5 +1,7 @@
 """A model as MLIR text, with what the text does not say."""
 
+import sys
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,37 +29,72 @@ class TensorSpec:
         return f"{self.dtype}[{sizes}]"
 
 
+#: The namedtuple classes that this process has met, by :attr:`Structure.name`.
+_NAMED: dict[str, type] = {}
+
+
 @dataclass(frozen=True)
 class Structure:
-    """How flat tensors nest: tuples, lists, dicts, None and leaves.
+    """How flat tensors nest: tuples, lists, dicts, None, constants and leaves.
 
-    ``kind`` is one of ``leaf``, ``none``, ``tuple``, ``list``, ``dict``.
+    Attributes:
+        kind: ``leaf``, ``none``, ``constant`` (its value is the only key),
+            ``tuple``, ``list``, ``dict``, ``namedtuple``, ``call`` (a pair of a
+            tuple of positional and a dict of keyword arguments), or ``key``: a
+            leaf that is a typed key of JAX.
+        keys: of a dict; the fields of a namedtuple.
+        name: of a namedtuple's class, ``module:Class``; a key's implementation.
+            In a process without the class, an equal one is made.
     """
 
     kind: str
     children: tuple["Structure", ...] = ()
-    keys: tuple[str, ...] = ()
+    keys: tuple = ()
+    name: str = ""
 
     @staticmethod
-    def of(value: Any) -> "Structure":
-        """The structure of nested containers; anything else is a leaf."""
+    def of(value: Any, *, constants: bool = False) -> "Structure":
+        """The structure of nested containers; anything else is a leaf.
+
+        ``constants`` tells numbers and strings from leaves.
+        """
         if value is None:
             return Structure("none")
+        if constants and isinstance(value, bool | int | float | str):
+            return Structure("constant", (), (value,))
         if isinstance(value, dict):
-            return Structure("dict", tuple(Structure.of(v) for v in value.values()), tuple(value))
-        if type(value) in (tuple, list):
-            return Structure(type(value).__name__, tuple(map(Structure.of, value)))
+            items = tuple(Structure.of(v, constants=constants) for v in value.values())
+            return Structure("dict", items, tuple(value))
+        if isinstance(value, tuple | list):
+            items = tuple(Structure.of(v, constants=constants) for v in value)
+            if is_namedtuple(value):
+                return Structure.of_namedtuple(value, items)
+            return Structure("list" if isinstance(value, list) else "tuple", items)
         return Structure("leaf")
+
+    @staticmethod
+    def of_namedtuple(value: tuple, children: tuple["Structure", ...]) -> "Structure":
+        """The structure of a namedtuple whose fields have the given structures."""
+        cls = type(value)
+        name = f"{cls.__module__}:{cls.__qualname__}"
+        _NAMED[name] = cls
+        return Structure("namedtuple", children, cls._fields, name)
 
     def flatten(self, value: Any, where: str = "argument") -> list:
         """The leaves of ``value``, which must nest like this."""
         from plait.errors import ArgumentError
 
-        if self.kind == "leaf":
+        if self.kind in ("leaf", "key"):
             return [value]
         if self.kind == "none":
             if value is not None:
                 raise ArgumentError(f"{where}: expects None, got {type(value).__name__}")
+            return []
+        if self.kind == "constant":
+            if type(value) is not type(self.keys[0]) or repr(value) != repr(self.keys[0]):
+                raise ArgumentError(
+                    f"{where}: compiled for the constant {self.keys[0]!r}, got {value!r}"
+                )
             return []
         if self.kind == "dict":
             if not isinstance(value, dict) or set(value) != set(self.keys):
@@ -70,6 +107,8 @@ class Structure:
                     f"{where}: expects a {self.kind} of {len(self.children)}, got {got}"
                 )
             items = [(f"{where}[{i}]", item) for i, item in enumerate(value)]
+            if self.kind == "call":
+                items = [("arguments", value[0]), ("keyword arguments", value[1])]
         leaves = []
         for child, (path, item) in zip(self.children, items, strict=True):
             leaves += child.flatten(item, path)
@@ -80,22 +119,47 @@ class Structure:
         leaves = iter(leaves)
         if self.kind == "leaf":
             return next(leaves)
+        if self.kind == "key":
+            import jax
+
+            return jax.random.wrap_key_data(next(leaves), impl=self.name)
         if self.kind == "none":
             return None
+        if self.kind == "constant":
+            return self.keys[0]
         items = [child.unflatten(leaves) for child in self.children]
         if self.kind == "dict":
             return dict(zip(self.keys, items, strict=True))
-        return tuple(items) if self.kind == "tuple" else items
+        if self.kind == "namedtuple":
+            return self._class()(*items)
+        return items if self.kind == "list" else tuple(items)
+
+    def _class(self) -> type:
+        if self.name not in _NAMED:
+            module, _, path = self.name.partition(":")
+            found = sys.modules.get(module)
+            for part in path.split("."):
+                found = getattr(found, part, None)
+            if getattr(found, "_fields", None) != self.keys:
+                found = namedtuple(path.rpartition(".")[2], self.keys)
+            _NAMED[self.name] = found
+        return _NAMED[self.name]
 
     def to_json(self) -> list:
         """As nested lists, for a package's manifest."""
-        return [self.kind, [child.to_json() for child in self.children], list(self.keys)]
+        children = [child.to_json() for child in self.children]
+        return [self.kind, children, list(self.keys), self.name]
 
     @staticmethod
     def from_json(value: list) -> "Structure":
         """The inverse of :meth:`to_json`."""
-        kind, children, keys = value
-        return Structure(kind, tuple(map(Structure.from_json, children)), tuple(keys))
+        kind, children, keys, *name = value
+        return Structure(kind, tuple(map(Structure.from_json, children)), tuple(keys), *name)
+
+
+def is_namedtuple(value: Any) -> bool:
+    """Whether ``value`` is a tuple with named fields."""
+    return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
 @dataclass(frozen=True)

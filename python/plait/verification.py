@@ -199,7 +199,8 @@ def check_first(executable: Executable, module: Module) -> Executable:
         originals = [arrays.from_numpy(value, module.source) for value in args]
         structure = module.input_structure
         call = tuple(originals) if structure is None else structure.unflatten(originals)
-        expected = module.reference(*call)
+        args, kwargs = call if structure and structure.kind == "call" else (call, {})
+        expected = module.reference(*args, **kwargs)
         if module.output_structure is not None:
             expected = module.output_structure.flatten(expected, "result")
         elif not isinstance(expected, tuple | list):

@@ -252,36 +252,36 @@ module {
       %93 = arith.addf %in, %in_41 : f32
       linalg.yield %93 : f32
     } -> tensor<2x10x64xf32>
+    %collapsed_35 = tensor.collapse_shape %65 [[0, 1], [2]] : tensor<2x10x64xf32> into tensor<20x64xf32>
     %66 = tensor.empty() : tensor<64x128xf32>
-    %transposed_35 = linalg.transpose ins(%arg4 : tensor<128x64xf32>) outs(%66 : tensor<64x128xf32>) permutation = [1, 0] 
-    %collapsed_36 = tensor.collapse_shape %65 [[0, 1], [2]] : tensor<2x10x64xf32> into tensor<20x64xf32>
+    %transposed_36 = linalg.transpose ins(%arg4 : tensor<128x64xf32>) outs(%66 : tensor<64x128xf32>) permutation = [1, 0] 
     %67 = tensor.empty() : tensor<20x128xf32>
     %68 = linalg.fill ins(%cst : f32) outs(%67 : tensor<20x128xf32>) -> tensor<20x128xf32>
-    %69 = linalg.matmul ins(%collapsed_36, %transposed_35 : tensor<20x64xf32>, tensor<64x128xf32>) outs(%68 : tensor<20x128xf32>) -> tensor<20x128xf32>
-    %expanded_37 = tensor.expand_shape %69 [[0, 1], [2]] output_shape [2, 10, 128] : tensor<20x128xf32> into tensor<2x10x128xf32>
-    %70 = tensor.empty() : tensor<2x10x128xf32>
-    %71 = linalg.generic {indexing_maps = [#map1, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%expanded_37, %arg5 : tensor<2x10x128xf32>, tensor<128xf32>) outs(%70 : tensor<2x10x128xf32>) {
+    %69 = linalg.matmul ins(%collapsed_35, %transposed_36 : tensor<20x64xf32>, tensor<64x128xf32>) outs(%68 : tensor<20x128xf32>) -> tensor<20x128xf32>
+    %70 = linalg.generic {indexing_maps = [#map6, #map7, #map6], iterator_types = ["parallel", "parallel"]} ins(%69, %arg5 : tensor<20x128xf32>, tensor<128xf32>) outs(%67 : tensor<20x128xf32>) {
     ^bb0(%in: f32, %in_41: f32, %out: f32):
       %93 = arith.addf %in, %in_41 : f32
       linalg.yield %93 : f32
-    } -> tensor<2x10x128xf32>
-    %72 = linalg.generic {indexing_maps = [#map1, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%71 : tensor<2x10x128xf32>) outs(%70 : tensor<2x10x128xf32>) {
+    } -> tensor<20x128xf32>
+    %expanded_37 = tensor.expand_shape %70 [[0, 1], [2]] output_shape [2, 10, 128] : tensor<20x128xf32> into tensor<2x10x128xf32>
+    %71 = tensor.empty() : tensor<2x10x128xf32>
+    %72 = linalg.generic {indexing_maps = [#map1, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%expanded_37 : tensor<2x10x128xf32>) outs(%71 : tensor<2x10x128xf32>) {
     ^bb0(%in: f32, %out: f32):
       %93 = arith.cmpf ugt, %in, %cst : f32
       %94 = arith.select %93, %in, %cst : f32
       linalg.yield %94 : f32
     } -> tensor<2x10x128xf32>
+    %collapsed_38 = tensor.collapse_shape %72 [[0, 1], [2]] : tensor<2x10x128xf32> into tensor<20x128xf32>
     %73 = tensor.empty() : tensor<128x64xf32>
-    %transposed_38 = linalg.transpose ins(%arg6 : tensor<64x128xf32>) outs(%73 : tensor<128x64xf32>) permutation = [1, 0] 
-    %collapsed_39 = tensor.collapse_shape %72 [[0, 1], [2]] : tensor<2x10x128xf32> into tensor<20x128xf32>
-    %74 = linalg.matmul ins(%collapsed_39, %transposed_38 : tensor<20x128xf32>, tensor<128x64xf32>) outs(%40 : tensor<20x64xf32>) -> tensor<20x64xf32>
-    %expanded_40 = tensor.expand_shape %74 [[0, 1], [2]] output_shape [2, 10, 64] : tensor<20x64xf32> into tensor<2x10x64xf32>
-    %75 = linalg.generic {indexing_maps = [#map1, #map2, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%expanded_40, %arg7 : tensor<2x10x64xf32>, tensor<64xf32>) outs(%43 : tensor<2x10x64xf32>) {
+    %transposed_39 = linalg.transpose ins(%arg6 : tensor<64x128xf32>) outs(%73 : tensor<128x64xf32>) permutation = [1, 0] 
+    %74 = linalg.matmul ins(%collapsed_38, %transposed_39 : tensor<20x128xf32>, tensor<128x64xf32>) outs(%40 : tensor<20x64xf32>) -> tensor<20x64xf32>
+    %75 = linalg.generic {indexing_maps = [#map6, #map7, #map6], iterator_types = ["parallel", "parallel"]} ins(%74, %arg7 : tensor<20x64xf32>, tensor<64xf32>) outs(%39 : tensor<20x64xf32>) {
     ^bb0(%in: f32, %in_41: f32, %out: f32):
       %93 = arith.addf %in, %in_41 : f32
       linalg.yield %93 : f32
-    } -> tensor<2x10x64xf32>
-    %76 = linalg.generic {indexing_maps = [#map1, #map1, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%65, %75 : tensor<2x10x64xf32>, tensor<2x10x64xf32>) outs(%43 : tensor<2x10x64xf32>) {
+    } -> tensor<20x64xf32>
+    %expanded_40 = tensor.expand_shape %75 [[0, 1], [2]] output_shape [2, 10, 64] : tensor<20x64xf32> into tensor<2x10x64xf32>
+    %76 = linalg.generic {indexing_maps = [#map1, #map1, #map1], iterator_types = ["parallel", "parallel", "parallel"]} ins(%65, %expanded_40 : tensor<2x10x64xf32>, tensor<2x10x64xf32>) outs(%43 : tensor<2x10x64xf32>) {
     ^bb0(%in: f32, %in_41: f32, %out: f32):
       %93 = arith.addf %in, %in_41 : f32
       linalg.yield %93 : f32

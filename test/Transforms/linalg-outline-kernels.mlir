@@ -1,4 +1,4 @@
-// RUN: plait-opt --linalg-outline-kernels %s | FileCheck %s
+// RUN: plait-opt --split-input-file --linalg-outline-kernels %s | FileCheck %s
 
 #id = affine_map<(i) -> (i)>
 !slice0 = memref<4xf32, strided<[1], offset: 0>>
@@ -30,6 +30,40 @@ func.func @main(%x: memref<8xf32>) {
   ^bb0(%o: f32):
     %r = arith.mulf %o, %c : f32
     linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// A parallel loop goes as a whole, with what is around its ops.
+// CHECK-LABEL: func.func @tiles
+// CHECK: call @[[TILES:.*]](%{{.*}}) : (memref<64xf32>) -> ()
+// CHECK-NEXT: call @[[TILES]](
+// CHECK-NEXT: return
+// CHECK: func.func private @[[TILES]](
+// CHECK-NEXT: arith.constant
+// CHECK-NEXT: scf.forall
+// CHECK: linalg.generic
+func.func @tiles(%x: memref<64xf32>, %y: memref<64xf32>) {
+  %c = arith.constant 2.0 : f32
+  scf.forall (%i) = (0) to (64) step (8) {
+    %tile = memref.subview %x[%i] [8] [1] : memref<64xf32> to memref<8xf32, strided<[1], offset: ?>>
+    linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%tile : memref<8xf32, strided<[1], offset: ?>>) {
+    ^bb0(%o: f32):
+      %r = arith.mulf %o, %c : f32
+      linalg.yield %r : f32
+    }
+  }
+  scf.forall (%i) = (0) to (64) step (8) {
+    %tile = memref.subview %y[%i] [8] [1] : memref<64xf32> to memref<8xf32, strided<[1], offset: ?>>
+    linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%tile : memref<8xf32, strided<[1], offset: ?>>) {
+    ^bb0(%o: f32):
+      %r = arith.mulf %o, %c : f32
+      linalg.yield %r : f32
+    }
   }
   return
 }

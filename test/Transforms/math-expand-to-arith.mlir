@@ -1,4 +1,5 @@
-// RUN: plait-opt --math-expand-to-arith %s | FileCheck %s
+// RUN: plait-opt --math-expand-to-arith=vector-bits=256 %s | FileCheck %s
+// RUN: plait-opt --math-expand-to-arith=vector-bits=512 %s | FileCheck %s --check-prefixes=CHECK,SCALE
 
 // CHECK-LABEL: func @rsqrt
 // CHECK-SAME: %[[X:.*]]: f32
@@ -12,13 +13,11 @@ func.func @rsqrt(%x: f32) -> f32 {
 
 // CHECK-LABEL: func @exp
 // CHECK-SAME: %[[X:.*]]: f32
-// CHECK: %[[LOW:.*]] = arith.maxnumf %[[X]], %{{.*}} : f32
-// CHECK: %[[BOUNDED:.*]] = arith.minnumf %[[LOW]], %{{.*}} : f32
-// CHECK: math.roundeven
-// CHECK-COUNT-8: math.fma
+// CHECK: %[[ABOVE:.*]] = arith.cmpf ogt, %{{.*}}, %[[X]] : f32
+// CHECK: %[[LOW:.*]] = arith.select %[[ABOVE]], %{{.*}}, %[[X]] : f32
+// CHECK: arith.cmpf olt, %{{.*}}, %[[LOW]] : f32
+// CHECK-COUNT-9: math.fma
 // CHECK: arith.bitcast %{{.*}} : i32 to f32
-// CHECK: %[[NAN:.*]] = arith.cmpf uno, %[[X]], %[[X]] : f32
-// CHECK: arith.select %[[NAN]], %[[X]]
 func.func @exp(%x: f32) -> f32 {
   %0 = math.exp %x : f32
   return %0 : f32
@@ -34,13 +33,25 @@ func.func @half(%x: f16) -> f16 {
 }
 
 // CHECK-LABEL: func @all
-// CHECK-NOT: math.{{(exp2|tanh|erf|log|log2)}}
+// CHECK-NOT: math.{{(exp2|tanh|erf|log|log2|log1p|expm1)}}
 // CHECK: return
-func.func @all(%x: f32) -> (f32, f32, f32, f32, f32) {
+func.func @all(%x: f32) -> (f32, f32, f32, f32, f32, f32, f32) {
   %0 = math.exp2 %x : f32
   %1 = math.tanh %x : f32
   %2 = math.erf %x : f32
   %3 = math.log %x : f32
   %4 = math.log2 %x : f32
-  return %0, %1, %2, %3, %4 : f32, f32, f32, f32, f32
+  %5 = math.log1p %x : f32
+  %6 = math.expm1 %x : f32
+  return %0, %1, %2, %3, %4, %5, %6 : f32, f32, f32, f32, f32, f32, f32
+}
+
+// A vector of AVX-512 is scaled by one instruction.
+// CHECK-LABEL: func @vector
+// CHECK-NOT: math.exp
+// SCALE: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// CHECK: return
+func.func @vector(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.exp %x : vector<16xf32>
+  return %0 : vector<16xf32>
 }

@@ -23,3 +23,23 @@ func.func @select(%p: memref<2xi1>, %v: memref<2xf32>, %i: index) -> memref<2xi1
   memref.store %n, %m[%i] : memref<2xi1>
   return %m : memref<2xi1>
 }
+
+// -----
+
+// CHECK-LABEL: func @body
+func.func @body(%p: memref<4xi1>, %q: memref<4xi1>) {
+  // CHECK: ^bb0(%[[A:.*]]: i8, %{{.*}}: i8):
+  // CHECK: %[[C:.*]] = arith.trunci %[[A]] : i8 to i1
+  // CHECK: %[[N:.*]] = arith.xori %[[C]]
+  // CHECK: %[[W:.*]] = arith.extui %[[N]] : i1 to i8
+  // CHECK: linalg.yield %[[W]] : i8
+  %true = arith.constant true
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
+                  iterator_types = ["parallel"]}
+      ins(%p : memref<4xi1>) outs(%q : memref<4xi1>) {
+  ^bb0(%a: i1, %o: i1):
+    %n = arith.xori %a, %true : i1
+    linalg.yield %n : i1
+  }
+  return
+}

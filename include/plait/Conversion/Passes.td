@@ -15,12 +15,19 @@ def ConvertLinalgContractionsToVector
   let summary = "register-tiled vector loops for contractions on buffers";
   let description = [{
     Turns every `linalg.generic` on buffers that multiplies two operands and
-    sums (matmul in any layout, batched, matrix-vector) into loops over tiles
-    of vector registers. Operands that are both contiguous along the summed
-    dimension give dot products; an operand that is contiguous along a
-    dimension of the result gives outer products; any other layout is first
-    packed into one of these. Sizes may be dynamic and ragged: tails are
-    masked. Sums are reassociated; f16 and bf16 accumulate in f32.
+    sums into loops over tiles of vector registers: matmul in any layout,
+    batched, matrix-vector, convolutions as sums over windows. With enough rows
+    the operand that is vectorised is first packed into panels
+    `[ceil(N / width)][K][width]`; one that is given so, with the map
+    `(m, n, k) -> (n floordiv width, k, n mod width)`, is used as it is. With few
+    rows it is read where it is, once. Packing leaves the loops in which the
+    operand does not change. A fill with zeros just before becomes the start of
+    the sums.
+
+    Sizes may be dynamic and ragged: what is left of the rows goes to smaller
+    tiles, what is left of the columns is masked. Every element is one chain of
+    fused multiply-adds in the order of the sum, so that it does not depend on
+    how rows and columns are split. f16 and bf16 accumulate in f32.
 
     Example: test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector.mlir
   }];
@@ -30,6 +37,46 @@ def ConvertLinalgContractionsToVector
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertLinalgToVector : Pass<"convert-linalg-to-vector"> {
+  let summary = "vector loops for linalg on buffers";
+  let description = [{
+    Turns every `linalg.generic` on buffers whose body is elementwise into
+    loops, one of which is vectors: the one along which most operands are
+    contiguous. Neighbouring loops are one where every operand is contiguous
+    over both. Tails are masked; where the processor cannot mask an element
+    type, they are scalar code. Named ops are generalised first.
+
+    A sum, product, minimum, maximum, and, or, xor along the vectors is
+    partial results in lanes, in an order that depends only on the row's
+    length; f16 and bf16 sums are kept in f32. A product that is summed is a
+    fused multiply-add. Other reductions are vectors along another dimension.
+
+    A transposed copy moves squares of vectors, transposed in registers. A
+    vector of f32 divided by a scalar is multiplied by its inverse and
+    corrected, which is the rounded quotient down to 2^-100 and within one unit
+    in the last place below.
+
+    Ops with control flow, and reductions of no parallel dimension by another
+    combiner, stay for `convert-linalg-to-loops`.
+
+    Example: test/Conversion/LinalgToVector/convert-linalg-to-vector.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let statistics = [
+    Statistic<"numVectorized", "vectorized", "ops that became vector loops">,
+    Statistic<"numLeft", "left", "ops that are left for scalar loops">,
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
@@ -166,6 +213,25 @@ def ConvertStablehloSortToSCF : Pass<"convert-stablehlo-sort-to-scf"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertStablehloFftToLinalg : Pass<"convert-stablehlo-fft-to-linalg"> {
+  let summary = "stablehlo.fft to contractions";
+  let description = [{
+    A transform of length n = r1 r2 ... is done by Cooley and Tukey's method:
+    one stage per factor multiplies by the r x r Fourier matrix, a real
+    contraction over real and imaginary parts side by side, and by the twiddle
+    factors; one transposition at the end puts the frequencies in order.
+    Powers of two go in radix 16. A length with a prime factor over 61 is done
+    by Bluestein's method: a convolution with a chirp, in transforms of a power
+    of two. All constants are rounded once from f64. Only static shapes.
+
+    Example: test/Conversion/StablehloToLinalg/convert-stablehlo-fft-to-linalg.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::complex::ComplexDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

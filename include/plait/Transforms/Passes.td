@@ -38,28 +38,122 @@ def FuncProtectArguments : Pass<"func-protect-arguments", "::mlir::ModuleOp"> {
   ];
 }
 
+def LinalgDemoteVariance : Pass<"linalg-demote-variance"> {
+  let summary = "compute the variance of f32 values in f32";
+  let description = [{
+    torch-mlir computes the variance of a layer, group or batch norm in f64:
+    `extf`, a sum, differences, a sum of squares, `truncf`. A two-pass variance
+    needs no f64: differences from the mean cancel before they are squared, so
+    that the relative error of n values stays below n * 2^-24, and is near
+    sqrt(n) * 2^-24 in practice.
+
+    Only f64 that neither comes in nor goes out as f64, and sums squares of
+    differences, is demoted. Any other f64 was asked for, and stays.
+
+    Example: test/Transforms/linalg-demote-variance.mlir
+  }];
+  let statistics = [
+    Statistic<"numDemoted", "demoted", "variances now in f32">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LinalgCollapseLoops : Pass<"linalg-collapse-loops"> {
+  let summary = "one loop for the rows of a contraction and of what is around it";
+  let description = [{
+    The rows of a linear layer are a batch and a sequence, or all that a user
+    pleases; its kernel wants one loop over rows. A contraction's neighbouring
+    loops that all its operands agree on become one; the reshapes around it
+    move through elementwise ops and row reductions, up from a `collapse_shape`
+    and down from an `expand_shape`, so that no reshape separates a contraction
+    from the ops to fuse with it.
+
+    Example: test/Transforms/linalg-collapse-loops.mlir
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LinalgFoldTransposes : Pass<"linalg-fold-transposes"> {
   let summary = "read through transposes and broadcasts";
   let description = [{
-    Importers hand a weight to a matmul through a `linalg.transpose`, and a
-    bias to an addition through a broadcast. A `linalg.generic` can read the
-    source directly by another indexing map; the copy disappears.
+    Importers hand a weight to a matmul through a `linalg.transpose`, a bias to
+    an addition through a broadcast, the heads of an attention through both. A
+    `linalg.generic` reads the source directly by another indexing map, a
+    contraction writes its result in the order of the transpose that follows.
+
+    For that, a transpose changes places with the slice, concatenation or
+    elementwise op that reads it; a contraction gets back the batch loops that a
+    `collapse_shape` took from it; and where both operands of a contraction are
+    multiplied by a constant (the scaled attention of torch), one is multiplied
+    by the product.
 
     Example: test/Transforms/linalg-fold-transposes.mlir
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LinalgFoldUnitDims : Pass<"linalg-fold-unit-dims"> {
+  let summary = "drop loops of one step";
+  let description = [{
+    A batch of one, kept dimensions of reductions, the repeated dimension of a
+    single group: loops of one step hide that two ops have the same shape.
+    This pass drops them from every `linalg.generic` but convolutions, whose
+    kernels look for a batch and two spatial dimensions.
+
+    Example: test/Transforms/linalg-fold-unit-dims.mlir
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def LinalgFuseElementwise : Pass<"linalg-fuse-elementwise"> {
   let summary = "fuse elementwise ops where nothing is computed twice";
   let description = [{
     Upstream's fusion also moves a producer into a contraction or a broadcast
-    that evaluates it once per use. This pass fuses a producer only into a
-    consumer that reads each of its elements once, unless the producer merely
-    moves data.
+    that evaluates it once per use. This pass fuses
+
+    * a producer that only moves or converts data, or computes a mask from
+      indices and constants, into every reader but a contraction;
+    * a producer with one reader, which reads each of its elements once;
+    * a single operation on one operand that is not broadcast (the addition of
+      a mask) into several such readers.
+
+    What remains is stored once: a residual sum, say, by the epilogue of the
+    contraction before it. A contraction that starts from a bias starts from
+    zero instead, and its epilogue adds the bias.
 
     Example: test/Transforms/linalg-fuse-elementwise.mlir
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LinalgSimplifyScalars : Pass<"linalg-simplify-scalars"> {
+  let summary = "simplify the scalar arithmetic that importers leave";
+  let description = [{
+    In the bodies of linalg ops:
+
+    * a rounded constant is a constant;
+    * a comparison with a constant needs no wider type;
+    * `powf` and `fpowi` with small exponents are products, `sqrt`, `rsqrt`;
+    * `erf(x / c)` is `erf(x * (1 / c))`, one rounding apart;
+    * a loop's index is not negative;
+    * torch-mlir asserts that the divisor of a reciprocal is not zero. The
+      assertion goes: IEEE 754 and torch say what a division by zero gives.
+
+    Example: test/Transforms/linalg-simplify-scalars.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def LinalgPackWeights : Pass<"linalg-pack-weights", "::mlir::ModuleOp"> {
@@ -96,18 +190,19 @@ def LinalgPackWeights : Pass<"linalg-pack-weights", "::mlir::ModuleOp"> {
 }
 
 def LinalgOutlineKernels : Pass<"linalg-outline-kernels", "::mlir::ModuleOp"> {
-  let summary = "one private function per distinct linalg op on buffers";
+  let summary = "one private function per distinct parallel loop or linalg op";
   let description = [{
     A model repeats its layers: thirty transformer blocks are a dozen distinct
-    ops. Each linalg op on buffers becomes a call of a function, and equal ops
-    call the same one, so that code generation pays once for each and never
-    meets a function of a hundred thousand instructions. Offsets of views
-    become arguments, for two layers' slices of one buffer to be equal.
+    loops over tiles. Each `scf.forall` and each linalg op outside of one, on
+    buffers, becomes a call of a function, and equal ones call the same, so
+    that code generation pays once for each and never meets a function of a
+    hundred thousand instructions. Offsets of views become arguments, for two
+    layers' slices of one buffer to be equal.
 
     Example: test/Transforms/linalg-outline-kernels.mlir
   }];
   let statistics = [
-    Statistic<"numCalls", "calls", "linalg ops that became calls">,
+    Statistic<"numCalls", "calls", "loops and ops that became calls">,
     Statistic<"numKernels", "kernels", "functions made">,
   ];
   let dependentDialects = ["::mlir::func::FuncDialect",
@@ -128,16 +223,108 @@ def LinalgConvToImg2col : Pass<"linalg-conv-to-img2col"> {
                            "::mlir::affine::AffineDialect"];
 }
 
+def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
+  let summary = "group linalg ops and run each group tile by tile";
+  let description = [{
+    Forms groups of linalg ops on tensors and turns each into an `scf.forall`
+    over independent tiles, in this order: attention (two contractions over the
+    same rows with a row reduction between them; strips of rows inside of a
+    task, so that no score matrix is ever stored), contractions with
+    what is computed elementwise from their result, reductions of rows with
+    what surrounds them, and elementwise chains. No element is computed twice,
+    and a member writes into the memory of its last reader where it can. Tile
+    sizes follow from the shapes alone. Small groups stay as they are.
+
+    Example: test/Transforms/linalg-tile-and-fuse.mlir
+  }];
+  let statistics = [
+    Statistic<"numGroups", "groups", "groups that became loops over tiles">,
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LinalgSimplifySoftmax : Pass<"linalg-simplify-softmax"> {
+  let summary = "read what a row's maximum tells from it";
+  let description = [{
+    torch's scaled dot product attention asks for every row of scores whether
+    all of it is masked: a tensor of i1 as large as the scores, and a reduction
+    over it. All elements are minus infinity exactly if the maximum is, which
+    the softmax has computed anyway.
+
+    Example: test/Transforms/linalg-simplify-softmax.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect"];
+}
+
+def LinalgSplitConcats : Pass<"linalg-split-concats"> {
+  let summary = "compute the parts of a concatenation in place";
+  let description = [{
+    A rotary embedding multiplies a concatenation of two halves. The reader of
+    a concatenation is split instead: each part is computed straight into its
+    slice of the result, and the concatenation is never stored.
+
+    Example: test/Transforms/linalg-split-concats.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LinalgFoldBatchNorm : Pass<"linalg-fold-batch-norm"> {
+  let summary = "a batch norm in inference is one scale and one shift";
+  let description = [{
+    `(x - mean) * rsqrt(variance) * gamma + beta` with one number per channel
+    becomes `x * scale + shift`; scale and shift are computed once per channel.
+    The bias of the convolution before goes into the shift. As the epilogue of
+    a convolution this costs one fused multiply-add per element, so that
+    multiplying the weights by the scale would gain nothing.
+
+    The result differs from the original by a few roundings of the largest of
+    `|x * scale|` and `|mean * scale|`.
+
+    Example: test/Transforms/linalg-fold-batch-norm.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let summary = "store i1 memrefs as one byte per element";
   let description = [{
     LLVM's lowering aborts on a load from or a store to a memref of i1, and
     NumPy, torch and JAX hold a boolean in a byte. This pass turns every
-    memref of i1 into a memref of i8: loads truncate, stores extend.
+    memref of i1 into a memref of i8: loads truncate, stores extend, and so do
+    the bodies of `linalg.generic`. Other linalg ops are generalised first.
 
     Example: test/Transforms/memref-widen-i1.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def MemRefHoistAllocs : Pass<"memref-hoist-allocs", "::mlir::func::FuncOp"> {
+  let summary = "allocate the buffers of loops once";
+  let description = [{
+    A buffer that every iteration of a loop allocates and frees is allocated
+    before all loops in which its size does not change: on the stack if the
+    size is static and small, on the heap otherwise. Parallel loops, whose
+    iterations need buffers of their own, must be functions or sequential
+    loops by then.
+
+    Example: test/Transforms/memref-hoist-allocs.mlir
+  }];
+  let options = [
+    Option<"stackBytes", "stack-bytes", "int64_t", /*default=*/"262144",
+           "how much of the stack a function may take">,
+  ];
+  let statistics = [
+    Statistic<"numHoisted", "buffers", "allocations moved out of loops">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
 def MemRefCopyToLinalg : Pass<"memref-copy-to-linalg"> {
@@ -194,22 +381,33 @@ def TensorSplitEmpty : Pass<"tensor-split-empty"> {
 def MathExpandToArith : Pass<"math-expand-to-arith"> {
   let summary = "expand exp, log, tanh, erf, rsqrt to IEEE arithmetic";
   let description = [{
-    Expands transcendental functions of scalars to multiplications, additions,
-    fused multiply-adds and conversions, all of them correctly rounded: a
-    processor that keeps IEEE 754 gives the same bits as every other, and what
-    is measured on one holds on all. f16 and bf16 are computed in f32.
+    Expands transcendental functions of scalars and vectors to multiplications,
+    additions, fused multiply-adds and conversions, all of them correctly
+    rounded: a processor that keeps IEEE 754 gives the same bits as every other,
+    and what is measured on one holds on all. f16 and bf16 are computed in f32.
 
     Greatest error of f32 results in units in the last place, measured on every
-    31st bit pattern: log 0.9, exp 1.0, exp2 1.1, log2 1.3, tanh 1.4, rsqrt 1.5,
-    erf 4.7. Subnormal arguments and results count; overflow is infinity, NaN
-    stays.
+    1031st bit pattern: exp2 0.8, exp 0.9, log 0.8, erf 1.0, log2 1.1, tanh 1.4,
+    expm1 1.4, log1p 1.5, rsqrt 1.5. Subnormal arguments and results count;
+    overflow is infinity, NaN and -0 stay. With `keep`, also sin and cos (1.6):
+    below 2^30 by a reduction in f64; lanes with a larger argument take libm's.
 
-    A function of `math` without an expansion, and `arith.remf`, are refused.
+    A function of `math` without an expansion, and `arith.remf`, are refused,
+    unless `keep` leaves them to a later pass.
 
     Example: test/Transforms/math-expand-to-arith.mlir
   }];
+  let options = [
+    Option<"keep", "keep", "bool", /*default=*/"false",
+           "leave functions without an expansion as they are">,
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 512 has vscalefps, which gives "
+           "equal results; 0: as this machine's">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 

@@ -16,7 +16,9 @@ _PIPELINE = (
 
 #: Dialects that the waist knows, and the ops that `convert-stablehlo-*` take.
 _WAIST = {"arith", "builtin", "complex", "func", "linalg", "math", "scf", "tensor"}
-_CONVERTED = {f"stablehlo.{op}" for op in ("while", "case", "if", "scatter", "sort", "return")}
+_CONVERTED = {
+    f"stablehlo.{op}" for op in ("while", "case", "if", "scatter", "sort", "fft", "return")
+}
 
 
 def handle(payload: bytes) -> bytes:

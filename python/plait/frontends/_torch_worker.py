@@ -1,114 +1,92 @@
-"""The process that holds torch-mlir: a graph without weights in, MLIR text out.
+"""The process that holds torch-mlir: a graph of core ops in, MLIR text out.
 
 torch-mlir is built on another LLVM than Plait; only text leaves this process.
 """
 
-import io
-import json
 import os
 import re
 import tempfile
 import warnings
 from contextlib import contextmanager
 
-import torch
-from torch.export.graph_signature import TensorArgument
-from torch.fx.experimental.symbolic_shapes import statically_known_true
+from torch._subclasses import FakeTensorMode
+from torch.fx._graph_pickler import GraphPickler
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from plait.errors import FrontendError
+from plait.frontends._torch import calls, control
+from plait.frontends._torch.views import keep_views, source_line
 
 #: Dialects that the waist knows; see docs/contracts/import.md.
 _WAIST = {"affine", "arith", "builtin", "cf", "complex", "func", "linalg", "math", "scf", "tensor"}
 
-_aten = torch.ops.aten
-_VIEWS = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default)
+#: torch-mlir's own check of its result refuses calls; :func:`check_waist` does not.
+_CONTRACT = ",torch-verify-linalg-on-tensors-backend-contract"
+_STAGES = (
+    "torchdynamo-export-to-torch-backend-pipeline{backend-legal-ops="
+    "aten.flatten.using_ints,aten.unflatten.int}",
+    "torch-backend-to-linalg-on-tensors-backend-pipeline",
+)
 
 
 def handle(payload: bytes) -> bytes:
-    """JSON with the text and signature of a saved ``ExportedProgram``."""
+    """MLIR text for a graph pickled by ``torch.fx``."""
     warnings.filterwarnings("ignore")
-    return json.dumps(lower(torch.export.load(io.BytesIO(payload)))).encode()
+    fake = FakeTensorMode(shape_env=ShapeEnv())
+    return lower(GraphPickler.loads(payload, fake)).encode()
 
 
-def lower(program) -> dict:
-    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
-
-    program = program.run_decompositions(get_decomposition_table())
-    refuse_mutation(program.graph_signature)
-    keep_tensors(program)
-    split_dynamic_views(program.graph_module)
+def lower(graph_module) -> str:
+    """The text of a graph of core ops without weights."""
+    graphs = {"main": graph_module}
+    graphs.update(control.split(graph_module, "main", source_line))
+    for part in graphs.values():
+        keep_views(part)
+        part.graph.eliminate_dead_code()
     with captured_stderr() as log:
         try:
-            module = to_linalg(program)
+            module, declared = to_linalg(graphs)
         except Exception as error:
             log.seek(0)
             text = f"{error}\n{log.read().decode(errors='replace')}"
-            raise FrontendError(explain(program, text)) from error
+            raise FrontendError(explain(graphs, text)) from error
     check_waist(module)
-    specs = program.graph_signature
-    placeholders = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
-    output = next(n for n in program.graph.nodes if n.op == "output")
-    return {
-        "text": module.operation.get_asm(enable_debug_info=True),
-        "weights": [
-            (spec.kind.name, spec.target)
-            for spec in specs.input_specs
-            if spec.kind.name != "USER_INPUT"
-        ],
-        "inputs": [
-            describe(placeholders[spec.arg.name], spec.arg.name)
-            for spec in specs.input_specs
-            if spec.kind.name == "USER_INPUT" and isinstance(spec.arg, TensorArgument)
-        ],
-        "outputs": [describe(node, "") for node in output.args[0]],
-        "ranges": {
-            str(symbol): [int(bounds.lower), int(bounds.upper) if bounds.upper.is_finite else None]
-            for symbol, bounds in program.range_constraints.items()
-        },
-    }
+    text = module.operation.get_asm(enable_debug_info=True)
+    for name in declared:  # Declarations are one line each.
+        text = re.sub(rf"^ *func\.func private @{name}\(.*\n", "", text, flags=re.MULTILINE)
+    end = text.rindex("\n}") + 1
+    return text[:end] + calls.define(module, declared) + text[end:]
 
 
-def refuse_mutation(signature):
-    """Refuses models that write to a buffer or to an argument."""
-    changed = [
-        spec.target
-        for spec in signature.output_specs
-        if spec.kind.name not in ("USER_OUTPUT", "LOSS_OUTPUT")
-    ]
-    if changed:
-        raise FrontendError(
-            f"the model changes {', '.join(map(repr, changed))} in place; "
-            "pass such tensors as arguments and return the new ones"
-        )
+def to_linalg(graphs):
+    """Graphs as functions of linalg on tensors, and the nodes of functions yet to be written."""
+    from torch_mlir import ir
+    from torch_mlir.dialects import torch as torch_d
+    from torch_mlir.extras.fx_importer import FxImporter
+    from torch_mlir.passmanager import PassManager
 
-
-def keep_tensors(program):
-    """Drops arguments and results that are no tensors: the graph never uses them."""
-    for node in list(program.graph.nodes):
-        if node.op == "placeholder" and not isinstance(node.meta["val"], torch.Tensor):
-            program.graph.erase_node(node)
-        elif node.op == "output":
-            node.args = (tuple(value for value in node.args[0] if value is not None),)
-    program.graph_module.recompile()
-
-
-def to_linalg(program):
-    """The program as a torch_mlir module of linalg on tensors."""
-    from torch_mlir import fx, ir
-
-    module = fx.stateless_fx_import(program.graph_module, output_type="raw")
-    with module.context:
-        for op in module.body.operations:
+    context = ir.Context()
+    torch_d.register_dialect(context)
+    importer = FxImporter(context=context)
+    nodes = {}
+    for name, graph_module in graphs.items():
+        importer.import_stateless_graph(graph_module.graph, func_name=name)
+        nodes[name] = [node for node in graph_module.graph.nodes if calls.is_call(node)]
+    module = importer.module
+    declared = {}
+    with context:
+        for op in list(module.body.operations):
             # Sizes of one name are equal: torch.export has checked it.
             op.attributes["torch.assume_strict_symbolic_shapes"] = ir.UnitAttr.get()
-    keep = ["aten.flatten.using_ints", "aten.unflatten.int"]
-    return fx._module_lowering(
-        False,
-        False,
-        fx.OutputType.LINALG_ON_TENSORS,
-        module,
-        fx_import_options=fx.FxImportOptions(backend_legal_ops=keep),
-    )
+            name = ir.StringAttr(op.attributes["sym_name"]).value
+            declared.update(calls.declare(module, op, nodes[name], f"{name}_call"))
+        for stage in _STAGES:
+            passes = str(PassManager.parse(f"builtin.module({stage})"))
+            PassManager.parse(passes.replace(_CONTRACT, "")).run(module.operation)
+        for op in module.body.operations:
+            if ir.StringAttr(op.attributes["sym_name"]).value != "main":
+                op.attributes["sym_visibility"] = ir.StringAttr.get("private")
+    return module, declared
 
 
 @contextmanager
@@ -124,30 +102,14 @@ def captured_stderr():
             os.close(saved)
 
 
-def describe(node, name) -> dict:
-    """The dtype and shape of a node's value; a symbol is a dynamic size."""
-    value = node.meta["val"]
-    shape = [
-        size if isinstance(size, int) else str(size) if size.node.expr.is_symbol else None
-        for size in value.shape
-    ]
-    return {"dtype": str(value.dtype).removeprefix("torch."), "shape": shape, "name": name}
-
-
-def source_line(node) -> str:
-    """Where the user's model calls this node."""
-    lines = (node.meta.get("stack_trace") or "").strip().splitlines()
-    places = [line.strip() for line in lines if line.strip().startswith("File ")]
-    return places[-1] if places else "an unknown line"
-
-
-def explain(program, text) -> str:
+def explain(graphs, text) -> str:
     """The ops that torch-mlir cannot lower, by name and source line."""
     names = set(re.findall(r"'torch\.(aten\.[\w.]+)'", text))
     names |= set(re.findall(r"(?:torch\.operator \"|OpOverload: )torch\.(aten\.[\w.]+)", text))
+    names |= set(re.findall(r'name = "torch\.(aten\.[\w.]+)"', text))
     names |= set(re.findall(r"Higher-order operation '(\w+)'", text))
     found = []
-    for node in program.graph.nodes:
+    for node in (node for module in graphs.values() for node in module.graph.nodes):
         name = str(node.target).removesuffix(".default")
         if node.op == "call_function" and name in names:
             # An effect wraps the op that has it.
@@ -155,6 +117,18 @@ def explain(program, text) -> str:
             found.append(f"  {shown} at {source_line(node)}")
     if found:
         return "torch-mlir cannot lower:\n" + "\n".join(dict.fromkeys(found))
+    # What fails may be a part of an op: name the ops of that line.
+    for file, line in re.findall(r'error: "([^"]+)":(\d+):', text):
+        place = f'File "{file}", line {line},'
+        nodes = (node for module in graphs.values() for node in module.graph.nodes)
+        here = [
+            str(node.target).removesuffix(".default")
+            for node in nodes
+            if node.op == "call_function" and source_line(node).startswith(place)
+        ]
+        if here:
+            found = ", ".join(dict.fromkeys(here))
+            return f"torch-mlir cannot lower:\n  one of {found} at {place[:-1]}"
     return f"torch-mlir failed: {text[:2000]}"
 
 
@@ -174,61 +148,3 @@ def check_waist(module):
     visit(module.operation)
     if left:
         raise FrontendError("no lowering for:\n" + "\n".join(dict.fromkeys(left)))
-
-
-def split_dynamic_views(graph_module):
-    """Rewrites views of dynamic shape as flattens and unflattens.
-
-    torch-mlir lowers a view that merges two dynamic sizes to wrong code
-    (llvm/torch-mlir#4743); flatten and unflatten it lowers right. A view that
-    does not split so is refused.
-    """
-    graph = graph_module.graph
-    for node in list(graph.nodes):
-        if node.op != "call_function" or node.target not in _VIEWS:
-            continue
-        source, target = list(node.args[0].meta["val"].shape), list(node.meta["val"].shape)
-        if all(isinstance(size, int) for size in source + target):
-            continue
-        groups = match_groups(source, target)
-        if groups is None:
-            raise FrontendError(
-                f"no sound lowering for a view of {source} as {target} at {source_line(node)}"
-            )
-        current = node.args[0]
-        with graph.inserting_before(node):
-            for (s0, s1), (t0, t1) in reversed(groups):
-                if s1 - s0 > 1:
-                    value = _aten.flatten.using_ints(current.meta["val"], s0, s1 - 1)
-                    call = (current, s0, s1 - 1)
-                    current = graph.call_function(_aten.flatten.using_ints, call)
-                    current.meta.update(node.meta, val=value)
-                if t1 - t0 > 1:
-                    shape = list(current.meta["val"].shape)
-                    shape[s0 : s0 + 1] = target[t0:t1]
-                    value = current.meta["val"].new_empty(shape)
-                    call = (current, s0, list(node.args[1][t0:t1]))
-                    current = graph.call_function(_aten.unflatten.int, call)
-                    current.meta.update(node.meta, val=value)
-        if current is not node.args[0]:
-            node.replace_all_uses_with(current)
-    graph.eliminate_dead_code()
-    graph_module.recompile()
-
-
-def match_groups(source, target):
-    """Runs of sizes with equal products: [((s0, s1), (t0, t1)), ...], or None."""
-    groups, i, j = [], 0, 0
-    while i < len(source) and j < len(target):
-        i0, j0 = i, j
-        left, right = source[i], target[j]
-        i, j = i + 1, j + 1
-        while not statically_known_true(left == right):
-            if i < len(source) and len(source) - i >= len(target) - j:
-                left, i = left * source[i], i + 1
-            elif j < len(target):
-                right, j = right * target[j], j + 1
-            else:
-                return None
-        groups.append(((i0, i), (j0, j)))
-    return groups if (i, j) == (len(source), len(target)) else None

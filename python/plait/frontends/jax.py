@@ -6,7 +6,7 @@ import numpy as np
 
 from plait import arrays
 from plait.errors import FrontendError
-from plait.module import Module, Structure, TensorSpec
+from plait.module import Module, Structure, TensorSpec, is_namedtuple
 from plait.worker import run_python
 
 #: StableHLO's element types that MLIR's arithmetic does not tell apart.
@@ -23,7 +23,8 @@ def from_jax(function, *args) -> Module:
     Args:
         function: what ``jax.jit`` takes.
         args: example arguments, or ``jax.ShapeDtypeStruct``: arrays, numbers
-            and typed keys in tuples, lists, dicts and None.
+            and typed keys in tuples, namedtuples, lists, dicts and None.
+            Results nest in the same ways.
 
     Raises:
         FrontendError: jax is missing, the function cannot be traced, it
@@ -35,28 +36,26 @@ def from_jax(function, *args) -> Module:
     names = ["args" + jax.tree_util.keystr(path) for path, _ in paths]
     input_structure = _structure(jax, args, "the arguments")
     keys, leaves = _split_keys(jax, [leaf for _, leaf in paths])
+    output_structure = None
 
     def flat(*leaves):
+        nonlocal output_structure
         leaves = [
             leaf if key is None else jax.random.wrap_key_data(leaf, impl=key)
             for key, leaf in zip(keys, leaves, strict=True)
         ]
-        return function(*jax.tree_util.tree_unflatten(tree, leaves))
+        results = function(*jax.tree_util.tree_unflatten(tree, leaves))
+        output_structure = _structure(jax, results, "the results")
+        return _split_keys(jax, jax.tree_util.tree_leaves(results))[1]
 
-    text, weights, results = _lower(jax, flat, leaves)
-    for path, result in jax.tree_util.tree_flatten_with_path(results)[0]:
-        if jax.dtypes.issubdtype(result.dtype, jax.dtypes.prng_key):
-            raise FrontendError(
-                f"result{jax.tree_util.keystr(path)} is a typed key; "
-                "return jax.random.key_data of it"
-            )
+    text, weights = _lower(jax, flat, leaves)
     return _module(
         text,
         source="jax",
         names=names,
         weights=tuple(weights),
         input_structure=input_structure,
-        output_structure=_structure(jax, results, "the results"),
+        output_structure=output_structure,
         reference=function,
     )
 
@@ -121,25 +120,35 @@ def _structure(jax, value, where: str) -> Structure:
     if type(value) in (tuple, list):
         items = [_structure(jax, item, f"{where}[{i}]") for i, item in enumerate(value)]
         return Structure(type(value).__name__, tuple(items))
+    if is_namedtuple(value):
+        items = [_structure(jax, item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return Structure.of_namedtuple(value, tuple(items))
+    if _is_key(jax, value):
+        return Structure("key", name=str(jax.random.key_impl(value)))
     if jax.tree_util.all_leaves([value]):
         return Structure("leaf")
     raise FrontendError(
-        f"{where} hold a {type(value).__name__}; expects arrays in tuples, lists, dicts and None"
+        f"{where} hold a {type(value).__name__}; "
+        "expects arrays in tuples, namedtuples, lists, dicts and None"
     )
+
+
+def _is_key(jax, value) -> bool:
+    return jax.dtypes.issubdtype(getattr(value, "dtype", None), jax.dtypes.prng_key)
 
 
 def _split_keys(jax, leaves):
     """The kind of every typed key, and its memory in its place."""
     kinds, plain = [], []
     for leaf in leaves:
-        is_key = jax.dtypes.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+        is_key = _is_key(jax, leaf)
         kinds.append(jax.random.key_impl(leaf) if is_key else None)
         plain.append(jax.random.key_data(leaf) if is_key else leaf)
     return kinds, plain
 
 
 def _lower(jax, function, leaves):
-    """StableHLO text, the closed-over arrays (its leading arguments), the results.
+    """StableHLO text, and the closed-over arrays: its leading arguments.
 
     JAX puts a closed-over array into the text, as digits, unless these
     settings hoist it; they have no public name yet:
@@ -151,10 +160,12 @@ def _lower(jax, function, leaves):
     with config.use_simplified_jaxpr_constants(True):
         try:
             traced = jax.jit(function, keep_unused=True).trace(*leaves)
+        except FrontendError:
+            raise
         except Exception as error:  # Whatever the user's function raises.
             raise FrontendError(f"jax cannot trace the function: {error}") from error
         lowered = traced.lower(
             lowering_platforms=("cpu",),
             _private_parameters=mlir.LoweringParameters(hoist_constants_as_args=True),
         )
-        return lowered.as_text(debug_info=True), lowered._lowering.const_args, lowered.out_info
+        return lowered.as_text(debug_info=True), lowered._lowering.const_args

@@ -1,10 +1,6 @@
 """torch models, through ``torch.export`` here and torch-mlir in a worker process."""
 
-import copy
-import io
-import json
 import types
-import warnings
 
 import numpy as np
 
@@ -16,7 +12,7 @@ from plait.worker import run_python, start_python
 _WORKER = "plait.frontends._torch_worker"
 
 
-def from_torch(model, args, *, dynamic_shapes=None) -> Module:
+def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
     """Brings in a ``torch.nn.Module``, or a function of tensors.
 
     ``torch.export`` runs here; the graph, without its weights, goes through
@@ -26,6 +22,9 @@ def from_torch(model, args, *, dynamic_shapes=None) -> Module:
     Args:
         model: what to export, in ``eval`` mode if that matters.
         args: a tuple of example arguments: tensors in tuples, lists, dicts.
+            A number, string, bool or None is a constant: calls must pass the
+            same.
+        kwargs: a dict of example keyword arguments.
         dynamic_shapes: as for ``torch.export.export``: which sizes may change.
 
     Raises:
@@ -36,36 +35,35 @@ def from_torch(model, args, *, dynamic_shapes=None) -> Module:
     torch = _import_torch()
     if not isinstance(args, tuple):
         raise FrontendError(f"expects a tuple of arguments, got {type(args).__name__}")
-    _check_leaves(torch, args)
+    _check_leaves(torch, args, kwargs or {})
     start_python(_WORKER)  # It loads torch while the model is traced.
-    program = _export(torch, model, args, dynamic_shapes)
-    answer = json.loads(run_python(_WORKER, _without_weights(program)))
-    weights = []
-    for kind, target in answer["weights"]:
-        source = program.constants if kind == "CONSTANT_TENSOR" else program.state_dict
-        if target not in source:
-            source = program.constants  # A buffer that is not persistent.
-        weights.append(source[target])
-    results = program.graph_signature.output_specs
-    tensor = torch.export.graph_signature.TensorArgument
-    outputs = torch.utils._pytree.tree_unflatten(
-        [result if isinstance(result.arg, tensor) else None for result in results],
-        program.call_spec.out_spec,
-    )
-    structure = Structure.of(outputs)
-    if len(structure.flatten(outputs)) != len(answer["outputs"]):
-        raise FrontendError(
-            f"the model returns {type(outputs).__name__}; "
-            "wrap it to return tensors in tuples, lists or dicts"
-        )
+    program = _export(torch, model, args, kwargs, dynamic_shapes)
+    _refuse_effects(torch, program.graph_module)
+    _refuse_mutation(program.graph_signature)
+    structure, outputs = _results(torch, program)
+    inputs = _placeholders(torch, program)
+    weights = [
+        _weight(program, spec)
+        for spec in program.graph_signature.input_specs
+        if spec.kind.name != "USER_INPUT"
+    ]
+    _keep_tensors(torch, program)
+    text = run_python(_WORKER, _pickled(torch, program.graph_module)).decode()
+    call = Structure.of(args, constants=True)
+    if kwargs:
+        call = Structure("call", (call, Structure.of(kwargs, constants=True)))
     return Module(
-        answer["text"],
+        text,
         weights=tuple(weights),
-        inputs=tuple(_spec(item) for item in answer["inputs"]),
-        outputs=tuple(_spec(item) for item in answer["outputs"]),
-        input_structure=Structure.of(args),
+        inputs=tuple(_spec(node.meta["val"], node.name) for node in inputs),
+        outputs=tuple(_spec(value, "") for value in outputs),
+        input_structure=call,
         output_structure=structure,
-        ranges=answer["ranges"],
+        ranges={
+            str(symbol): (int(bounds.lower), int(bounds.upper) if bounds.upper.is_finite else None)
+            for symbol, bounds in program.range_constraints.items()
+            if bounds.lower.is_finite  # Not of a size that the data decides.
+        },
         source="torch",
         reference=model,
     )
@@ -79,26 +77,30 @@ def _import_torch():
     return torch
 
 
-def _check_leaves(torch, args):
-    for path, leaf in torch.utils._pytree.tree_flatten_with_path(args)[0]:
-        where = "args" + torch.utils._pytree.keystr(path)
-        if leaf is not None and not isinstance(leaf, torch.Tensor):
-            raise FrontendError(
-                f"{where}: expects a tensor, got {type(leaf).__name__}; "
-                "bind constants in the model or with functools.partial"
-            )
+def _check_leaves(torch, args, kwargs):
+    constant = bool | int | float | str | None
+    for name, value in (("args", args), ("kwargs", kwargs)):
+        for path, leaf in torch.utils._pytree.tree_flatten_with_path(value)[0]:
+            if not isinstance(leaf, torch.Tensor | constant):
+                raise FrontendError(
+                    f"{name}{torch.utils._pytree.keystr(path)}: "
+                    f"expects a tensor or a constant, got {type(leaf).__name__}"
+                )
 
 
-def _export(torch, model, args, dynamic_shapes):
+def _export(torch, model, args, kwargs, dynamic_shapes):
     if not isinstance(model, torch.nn.Module):
         function, model = model, torch.nn.Module()
         model.forward = _named_forward(function)
+    from plait.frontends._torch.decompositions import table
+
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with torch.no_grad():
-            program = torch.export.export(model, args, dynamic_shapes=dynamic_shapes)
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+            program = program.run_decompositions(table())
     except Exception as error:  # torch.export raises dozens of kinds.
         raise FrontendError(f"torch.export cannot trace the model: {error}") from error
     finally:
@@ -110,39 +112,118 @@ def _named_forward(function):
     """``function`` under the one name whose source lines torch.export records."""
     if not isinstance(function, types.FunctionType):
         return function
-    return types.FunctionType(
+    forward = types.FunctionType(
         function.__code__.replace(co_name="forward"),
         function.__globals__,
         "forward",
         function.__defaults__,
         function.__closure__,
     )
+    forward.__kwdefaults__ = function.__kwdefaults__
+    return forward
 
 
-def _without_weights(program) -> bytes:
-    """The exported program with every weight shrunk to one broadcast zero."""
-    import torch
-
-    def shrink(value):
-        if not isinstance(value, torch.Tensor):
-            return value
-        zero = torch.zeros((), dtype=value.dtype).expand(value.shape)
-        if isinstance(value, torch.nn.Parameter):
-            return torch.nn.Parameter(zero, requires_grad=value.requires_grad)
-        return zero
-
-    program = copy.copy(program)
-    program._state_dict = {k: shrink(v) for k, v in program.state_dict.items()}
-    program._constants = {k: shrink(v) for k, v in program.constants.items()}
-    program._example_inputs = None
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.export.save(program, buffer)
-    return buffer.getvalue()
+def _refuse_mutation(signature):
+    """Refuses models that write to a buffer or to an argument."""
+    changed = [
+        spec.target
+        for spec in signature.output_specs
+        if spec.kind.name not in ("USER_OUTPUT", "LOSS_OUTPUT")
+    ]
+    if changed:
+        raise FrontendError(
+            f"the model changes {', '.join(map(repr, changed))} in place; "
+            "pass such tensors as arguments and return the new ones"
+        )
 
 
-def _spec(item: dict) -> TensorSpec:
-    name = item["dtype"]
-    dtype = arrays.DTYPES["bf16"] if name == "bfloat16" else np.dtype(name)
-    return TensorSpec(dtype, tuple(item["shape"]), item["name"])
+def _refuse_effects(torch, graph_module):
+    """Refuses ops that report errors or draw from torch's global random state."""
+    from plait.frontends._torch.views import source_line
+
+    for module in graph_module.modules():
+        for node in getattr(module, "graph", graph_module.graph).nodes:
+            op, hint = node.target, ""
+            if op is torch.ops.higher_order.with_effects:
+                op = node.args[1]
+            elif torch.Tag.nondeterministic_seeded in getattr(op, "tags", ()):
+                hint = "\npass random tensors as arguments, or draw with plait.sampling"
+            else:
+                continue
+            name = str(op).removesuffix(".default")
+            raise FrontendError(f"no lowering for:\n  {name} at {source_line(node)}{hint}")
+
+
+def _weight(program, spec):
+    """The tensor of a lifted argument."""
+    # A buffer that is not persistent is among the constants.
+    constant = spec.kind.name == "CONSTANT_TENSOR" or spec.target not in program.state_dict
+    return (program.constants if constant else program.state_dict)[spec.target]
+
+
+def _placeholders(torch, program) -> list:
+    """The nodes of the caller's tensors."""
+    signature = torch.export.graph_signature
+    tensor, constant = signature.TensorArgument, signature.ConstantArgument
+    specs = [s for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
+    for spec in specs:
+        if not isinstance(spec.arg, tensor | constant):
+            raise FrontendError(f"'{spec.arg.name}': a number that may change must be a tensor")
+    names = {spec.arg.name for spec in specs if isinstance(spec.arg, tensor)}
+    return [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+
+
+def _results(torch, program):
+    """How the results nest, and their fake tensors."""
+    signature = torch.export.graph_signature
+    tensor, constant = signature.TensorArgument, signature.ConstantArgument
+    results = program.graph_signature.output_specs
+    for result in results:
+        if not isinstance(result.arg, tensor | constant):
+            raise FrontendError(
+                f"the model returns a number, '{result.arg.name}'; make it a tensor"
+            )
+    outputs = torch.utils._pytree.tree_unflatten(
+        [r.arg.value if isinstance(r.arg, constant) else r.arg for r in results],
+        program.call_spec.out_spec,
+    )
+    structure = Structure.of(outputs, constants=True)
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    fakes = [values[r.arg.name] for r in results if isinstance(r.arg, tensor)]
+    if len(structure.flatten(outputs)) != len(fakes):
+        raise FrontendError(
+            f"the model returns {type(outputs).__name__}; "
+            "wrap it to return tensors in tuples, lists or dicts"
+        )
+    return structure, fakes
+
+
+def _keep_tensors(torch, program):
+    """Drops arguments and results that are no tensors: the graph never uses them."""
+    for node in list(program.graph.nodes):
+        if node.op == "placeholder" and not isinstance(node.meta["val"], torch.Tensor):
+            program.graph.erase_node(node)
+        elif node.op == "output":
+            node.args = (tuple(v for v in node.args[0] if isinstance(v, torch.fx.Node)),)
+
+
+def _pickled(torch, graph_module) -> bytes:
+    """A graph with its inner graphs, without weights."""
+    from torch.fx._graph_pickler import GraphPickler, Options
+
+    keep = {"val", "stack_trace"}
+    options = Options(ops_filter=None, node_metadata_key_filter=keep.__contains__)
+    inner = {name: child for name, child in graph_module.named_children()}
+    return GraphPickler.dumps(torch.fx.GraphModule(inner, graph_module.graph), options)
+
+
+def _spec(value, name) -> TensorSpec:
+    """The dtype and shape of a fake tensor; a symbol is a dynamic size."""
+    dtype = str(value.dtype).removeprefix("torch.")
+    shape = tuple(
+        size if isinstance(size, int) else str(size) if size.node.expr.is_symbol else None
+        for size in value.shape
+    )
+    return TensorSpec(
+        arrays.DTYPES["bf16"] if dtype == "bfloat16" else np.dtype(dtype), shape, name
+    )

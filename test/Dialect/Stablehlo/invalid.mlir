@@ -324,3 +324,27 @@ func.func @f(%x0: tensor<4xf32>, %p: tensor<i1>) {
   }) : (tensor<4xf32>) -> (tensor<4xf32>)
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<16xcomplex<f32>>) {
+  // expected-error @below {{expects 'fft_length' of 1 to 3 of the 1 dimensions, got 2}}
+  %0 = "stablehlo.fft"(%x) <{fft_type = #stablehlo<fft_type FFT>, fft_length = array<i64: 16, 16>}> : (tensor<16xcomplex<f32>>) -> tensor<16xcomplex<f32>>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<16xf32>) {
+  // expected-error @below {{expects f32 or f64 numbers, complex to complex, got 'f32' to 'complex<f32>'}}
+  %0 = "stablehlo.fft"(%x) <{fft_type = #stablehlo<fft_type FFT>, fft_length = array<i64: 16>}> : (tensor<16xf32>) -> tensor<16xcomplex<f32>>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<16xf32>) {
+  // expected-error @below {{expects shapes that fit a positive 'fft_length' of [16], got 'tensor<16xf32>' to 'tensor<16xcomplex<f32>>'}}
+  %0 = "stablehlo.fft"(%x) <{fft_type = #stablehlo<fft_type RFFT>, fft_length = array<i64: 16>}> : (tensor<16xf32>) -> tensor<16xcomplex<f32>>
+  return
+}

@@ -59,3 +59,10 @@ func.func @sort(%x: tensor<8x16xf32>, %y: tensor<8x16xi32>, %p: tensor<i1>) -> t
   }) : (tensor<8x16xf32>, tensor<8x16xi32>) -> (tensor<8x16xf32>, tensor<8x16xi32>)
   return %0#1 : tensor<8x16xi32>
 }
+
+// CHECK-LABEL: func @fft
+func.func @fft(%x: tensor<4x16xf32>) -> tensor<4x9xcomplex<f32>> {
+  // CHECK: "stablehlo.fft"(%{{.*}}) <{fft_length = array<i64: 16>, fft_type = #stablehlo<fft_type RFFT>}>
+  %0 = "stablehlo.fft"(%x) <{fft_type = #stablehlo<fft_type RFFT>, fft_length = array<i64: 16>}> : (tensor<4x16xf32>) -> tensor<4x9xcomplex<f32>>
+  return %0 : tensor<4x9xcomplex<f32>>
+}

@@ -142,14 +142,14 @@ def test_dynamic_batch_and_length():
 
 
 def test_a_worker_that_dies_is_an_exception():
-    """torch-mlir dies of this one; the next model gets a new worker."""
-    dim = torch.export.Dim
-    with pytest.raises(plait.FrontendError, match=r"_torch_worker died \(SIG"):
-        plait.from_torch(
-            lambda x: x.view(x.shape[1], x.shape[0]) + 1,
-            (torch.randn(4, 6),),
-            dynamic_shapes=({0: dim("a"), 1: dim("b")},),
-        )
+    """The next model gets a new worker."""
+    from plait.frontends import torch as front
+    from plait.worker import start_python
+
+    start_python(front._WORKER).process.kill()
+    with pytest.raises(plait.FrontendError, match=r"_torch_worker died \(SIGKILL"):
+        while True:  # Until the process is gone a request may still be written.
+            start_python(front._WORKER).ask(b"")
     assert plait.from_torch(lambda x: x + 1, (torch.ones(2),)).text
 
 
@@ -192,17 +192,36 @@ def test_empty_tensor():
 @pytest.mark.parametrize(
     "model, args, message",
     [
-        (lambda x: x.sort()[0], (torch.randn(4),), r"tm_tensor.sort at .*test_torch.py.:\d+"),
-        (lambda x: x.erfinv(), (torch.randn(4),), r"aten.erfinv at .*test_torch.py.*line \d+"),
-        (lambda x: x + 1, (3,), r"args\[0\]: expects a tensor, got int"),
+        (lambda x: torch.linalg.inv(x), (torch.eye(4),), "_linalg_check_errors at .*line"),
+        (lambda x: torch.rand(3) + x, (torch.ones(3),), r"aten.rand at .*test_torch.py.*line \d+"),
+        (lambda x: x + 1, (object(),), r"args\[0\]: expects a tensor or a constant, got object"),
         (lambda x: x + 1, torch.ones(3), "expects a tuple of arguments, got Tensor"),
         (lambda x: x if x.sum() > 0 else -x, (torch.randn(3),), "torch.export cannot trace"),
+        (lambda x: (x, x.shape[0]), (torch.ones(3),), "returns a number"),
     ],
-    ids=["tm_tensor", "unsupported", "scalar", "no tuple", "control flow"],
+    ids=["linear algebra", "random", "object", "no tuple", "control flow", "size"],
 )  # fmt: skip
 def test_refused(model, args, message):
+    shapes = ({0: torch.export.Dim("n")},) if "number" in message else None
     with pytest.raises(plait.FrontendError, match=message):
-        plait.from_torch(model, args)
+        plait.from_torch(model, args, dynamic_shapes=shapes)
+
+
+def test_constants_and_keywords():
+    def model(x, scale, /, offset, *, negate=False, bias=None):
+        y = x * scale + offset
+        y = -y if negate else y
+        return y if bias is None else y + bias, 7
+
+    x, y = torch.randn(3), torch.randn(3)
+    exe = plait.compile(plait.from_torch(model, (x, 2.5), {"negate": True, "offset": y}))
+    torch.testing.assert_close(exe(x, 2.5, offset=y, negate=True), (-(x * 2.5 + y), 7))
+    with pytest.raises(plait.ArgumentError, match=r"arguments\[1\]: compiled for the constant 2.5"):
+        exe(x, 3.5, offset=y, negate=True)
+    with pytest.raises(plait.ArgumentError, match=r"negate.*: compiled for the constant True"):
+        exe(x, 2.5, offset=y, negate=1)
+    with pytest.raises(plait.ArgumentError, match="expects no keyword arguments, got x"):
+        plait.compile(plait.from_torch(lambda x: x + 1, (x,)))(x=x)
 
 
 def test_mutated_buffer_is_refused():

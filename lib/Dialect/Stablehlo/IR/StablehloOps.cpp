@@ -207,5 +207,45 @@ LogicalResult SortOp::verifyRegions() {
                       conditionType(*this));
 }
 
+//===----------------------------------------------------------------------===//
+// FftOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult FftOp::verify() {
+  auto operand = cast<RankedTensorType>(getOperand().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  ArrayRef<int64_t> length = getFftLength();
+  int64_t count = length.size(), first = operand.getRank() - count;
+  if (count < 1 || count > 3 || first < 0)
+    return emitOpError("expects 'fft_length' of 1 to 3 of the ")
+           << operand.getRank() << " dimensions, got " << count;
+  bool realIn = getFftType() == FftType::RFFT;
+  bool realOut = getFftType() == FftType::IRFFT;
+  auto isReal = [](Type type) { return type.isF32() || type.isF64(); };
+  Type in = operand.getElementType(), out = result.getElementType();
+  auto complexIn = dyn_cast<ComplexType>(in);
+  auto complexOut = dyn_cast<ComplexType>(out);
+  Type real = realIn ? in : complexIn ? complexIn.getElementType() : Type();
+  Type realOfOut = realOut      ? out
+                   : complexOut ? complexOut.getElementType()
+                                : Type();
+  if (!real || !isReal(real) || real != realOfOut)
+    return emitOpError("expects f32 or f64 numbers, ")
+           << (realIn ? "real" : "complex") << " to "
+           << (realOut ? "real" : "complex") << ", got " << in << " to " << out;
+
+  // Both shapes follow from the signal's and 'fft_length'.
+  SmallVector<int64_t> signal(operand.getShape().take_front(first));
+  llvm::append_range(signal, length);
+  SmallVector<int64_t> half(signal);
+  half.back() = half.back() / 2 + 1;
+  if (llvm::is_contained(length, 0) ||
+      operand.getShape() != ArrayRef<int64_t>(realOut ? half : signal) ||
+      result.getShape() != ArrayRef<int64_t>(realIn ? half : signal))
+    return emitOpError("expects shapes that fit a positive 'fft_length' of [")
+           << length << "], got " << operand << " to " << result;
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "plait/Dialect/Stablehlo/IR/StablehloOps.cpp.inc"

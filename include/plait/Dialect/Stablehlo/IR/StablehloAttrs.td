@@ -40,4 +40,23 @@ def Stablehlo_ScatterDimensionNumbersAttr
   let hasCustomAssemblyFormat = 1;
 }
 
+def Stablehlo_FftType : I32EnumAttr<"FftType", "the kind of a Fourier transform", [
+      I32EnumAttrCase<"FFT", 0>, I32EnumAttrCase<"IFFT", 1>,
+      I32EnumAttrCase<"RFFT", 2>, I32EnumAttrCase<"IRFFT", 3>]> {
+  let cppNamespace = "::plait::stablehlo";
+  let genSpecializedAttr = 0;
+}
+
+def Stablehlo_FftTypeAttr
+    : EnumAttr<Stablehlo_Dialect, Stablehlo_FftType, "fft_type"> {
+  let description = [{
+    `FFT` and `IFFT` take and give complex numbers; `RFFT` takes real ones and
+    gives the first `n / 2 + 1` of its `n` frequencies, `IRFFT` the reverse.
+
+    ```mlir
+    #stablehlo<fft_type RFFT>
+    ```
+  }];
+}
+
 #endif // PLAIT_DIALECT_STABLEHLO_IR_STABLEHLOATTRS_TD

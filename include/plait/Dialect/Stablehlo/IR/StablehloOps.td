@@ -155,4 +155,25 @@ def Stablehlo_SortOp : Stablehlo_RegionOp<"sort"> {
   let hasVerifier = 1;
 }
 
+def Stablehlo_FftOp : Stablehlo_Op<"fft", [Pure]> {
+  let summary = "Fourier transform along the last dimensions";
+  let description = [{
+    Transforms the last dimensions of `operand`, as many as `fft_length` has.
+    The inverse transforms divide by the number of elements. `fft_length` is
+    the size of the real or complex signal: the last dimension of the result
+    of an `RFFT`, and of the operand of an `IRFFT`, is half of it plus one.
+
+    ```mlir
+    %0 = "stablehlo.fft"(%x) <{fft_type = #stablehlo<fft_type RFFT>,
+                               fft_length = array<i64: 16>}>
+        : (tensor<4x16xf32>) -> tensor<4x9xcomplex<f32>>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$operand,
+                       Stablehlo_FftTypeAttr:$fft_type,
+                       DenseI64ArrayAttr:$fft_length);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
 #endif // PLAIT_DIALECT_STABLEHLO_IR_STABLEHLOOPS_TD

@@ -1,0 +1,329 @@
+//===- CApi.cpp - what Python calls -----------------------------*- C++ -*-===//
+//
+// Part of the Plait Project, under the Apache License v2.0 with LLVM Exceptions.
+// See the LICENSE file for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Sim.h"
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+
+using namespace plait::csl;
+
+std::string Sim::report() const {
+  std::string text;
+  int lines = 0;
+  auto line = [&](const std::string &s) {
+    if (++lines <= 40)
+      text += "  " + s + "\n";
+  };
+  for (const PE &p : pes) {
+    if (!p.prog)
+      continue;
+    std::string name =
+        "PE (" + std::to_string(p.x) + ", " + std::to_string(p.y) + ")";
+    if (p.commandOpen)
+      line(name + " has not unblocked the command stream");
+    for (int k = 0; k < Runs; ++k) {
+      const Run &r = p.run[k];
+      if (!r.live || r.endless)
+        continue;
+      std::string what;
+      for (int a = 0; a < r.n; ++a) {
+        const Operand &o = r.arg[a];
+        if (o.kind == DFabIn && p.in[o.queue].empty())
+          what += " for wavelets on color " +
+                  std::to_string(p.prog->inColor[o.queue]) + " (queue " +
+                  std::to_string(o.queue) + ")";
+        if (o.kind == DFabOut &&
+            int(p.out[o.queue].size()) >= machine.outDepth[o.queue])
+          what += " for room to send on color " + std::to_string(o.color);
+        if (o.kind == DFifo)
+          what += " for its FIFO";
+      }
+      line(name + ": the operation @" + std::to_string(r.pc) + "@ waits" +
+           what + ", " + std::to_string(r.i) + " of " +
+           std::to_string(r.length) + " elements done");
+    }
+    uint64_t stuck = p.active & p.blocked;
+    for (int t = 0; t < 64; ++t)
+      if (stuck >> t & 1)
+        line(name + ": task " + std::to_string(t) + " is active but blocked");
+    for (int q = 0; q < 8; ++q)
+      if (!p.in[q].empty())
+        line(name + ": " + std::to_string(p.in[q].size()) +
+             " wavelets wait in input queue " + std::to_string(q) + " (color " +
+             std::to_string(p.prog->inColor[q]) + ")" +
+             (p.blocked >> (machine.arch == 2 ? p.prog->inColor[q] : q) & 1
+                  ? ", which is blocked"
+                  : ""));
+  }
+  static const char *names[] = {"RAMP", "NORTH", "SOUTH", "EAST", "WEST"};
+  for (const Route &r : routes)
+    for (int d = 0; d < 5; ++d)
+      if (!r.in[d].empty())
+        line("PE (" + std::to_string(pes[r.pe].x) + ", " +
+             std::to_string(pes[r.pe].y) +
+             "): " + std::to_string(r.in[d].size()) + " wavelets on color " +
+             std::to_string(r.color) + " from " + names[d] +
+             " are stuck in the router" +
+             (r.closed ? " (torn down)"
+              : !(r.rx[r.current] >> d & 1)
+                  ? " (its route takes nothing from there)"
+              : (r.tx[r.current] & 1) && pes[r.pe].colorQueue[r.color] < 0
+                  ? " (no input queue of the PE takes the color)"
+                  : ""));
+  if (lines > 40)
+    text += "  and " + std::to_string(lines - 40) + " more\n";
+  return text;
+}
+
+namespace {
+struct Handle {
+  Sim sim;
+  std::vector<std::unique_ptr<Program>> programs;
+  std::string text;
+  Handle(int w, int h, const Machine &m) : sim(w, h, m) {}
+};
+} // namespace
+
+extern "C" {
+
+const char *plait_csl_ops() {
+  static const std::string text = [] {
+    std::string s;
+#define X(name) s += #name " ";
+    PLAIT_CSL_OPS(X)
+    s += "| ";
+    PLAIT_CSL_VECTOR_OPS(X)
+#undef X
+    return s;
+  }();
+  return text.c_str();
+}
+
+/// machine: arch, hop, ramp, taskStart, vecSetup, routerDepth, 8 input depths,
+/// 8 output depths.
+void *plait_csl_new(int width, int height, const int32_t *machine,
+                    const int32_t *streamIn, int nIn, const int32_t *streamOut,
+                    int nOut, uint64_t seed, int checkUndefined,
+                    uint64_t limit) {
+  Machine m;
+  m.arch = machine[0];
+  m.hop = machine[1];
+  m.ramp = machine[2];
+  m.taskStart = machine[3];
+  m.vecSetup = machine[4];
+  m.routerDepth = machine[5];
+  std::copy(machine + 6, machine + 14, m.inDepth);
+  std::copy(machine + 14, machine + 22, m.outDepth);
+  auto *h = new Handle(width, height, m);
+  Sim &s = h->sim;
+  s.seed = seed;
+  s.limit = limit;
+  s.checkUndefined = checkUndefined;
+  std::fill(s.streamIn, s.streamIn + 24, -1);
+  std::fill(s.streamOut, s.streamOut + 24, -1);
+  s.nIn = nIn;
+  s.nOut = nOut;
+  for (int i = 0; i < nIn; ++i)
+    s.streamIn[streamIn[i]] = i;
+  for (int i = 0; i < nOut; ++i)
+    s.streamOut[streamOut[i]] = i;
+  s.feed.resize(size_t(width) * height * nIn);
+  s.host.resize(size_t(width) * height * nOut);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      PE &p = s.pes[y * width + x];
+      p.x = x;
+      p.y = y;
+      std::fill(p.route, p.route + 24, -1);
+    }
+  return h;
+}
+
+void plait_csl_delete(void *handle) { delete static_cast<Handle *>(handle); }
+
+/// Arrays in the order of Program; `counts` holds their lengths.
+int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
+                      const int64_t *slots, const uint8_t *memory,
+                      const uint8_t *defined, const int32_t *dsds,
+                      const int32_t *vecs, const int32_t *args,
+                      const int32_t *fns, const int32_t *objects,
+                      const int32_t *fifos, const int32_t *exports,
+                      const int32_t *bindings, const int32_t *queues,
+                      const uint64_t *masks) {
+  auto *h = static_cast<Handle *>(handle);
+  auto p = std::make_unique<Program>();
+  p->code.resize(counts[0]);
+  std::memcpy(p->code.data(), code, counts[0] * sizeof(Ins));
+  p->slots.assign(slots, slots + counts[1]);
+  p->memory.assign(memory, memory + counts[2]);
+  p->defined.assign(defined, defined + counts[2]);
+  p->dsds.resize(counts[3]);
+  std::memcpy(p->dsds.data(), dsds, counts[3] * sizeof(Dsd));
+  p->vecs.resize(counts[4]);
+  std::memcpy(p->vecs.data(), vecs, counts[4] * sizeof(VecOp));
+  p->args.resize(counts[5]);
+  std::memcpy(p->args.data(), args, counts[5] * sizeof(VecArg));
+  p->fns.resize(counts[6]);
+  std::memcpy(p->fns.data(), fns, counts[6] * sizeof(Fn));
+  p->objects.resize(counts[7]);
+  std::memcpy(p->objects.data(), objects, counts[7] * sizeof(Object));
+  p->fifos.resize(counts[8]);
+  std::memcpy(p->fifos.data(), fifos, counts[8] * sizeof(FifoInfo));
+  p->exports.assign(exports, exports + counts[9]);
+  std::fill(p->local, p->local + 64, -1);
+  std::fill(p->data, p->data + 64, -1);
+  std::fill(p->control, p->control + 64, -1);
+  for (int i = 0; i < counts[10]; ++i) {
+    const int32_t *b = bindings + 3 * i;
+    (b[0] == 0 ? p->local : b[0] == 1 ? p->data : p->control)[b[1]] = b[2];
+  }
+  std::copy(queues, queues + 8, p->inColor);
+  std::copy(queues + 8, queues + 16, p->outColor);
+  p->active = masks[0];
+  p->blocked = masks[1];
+  h->sim.programs.push_back(p.get());
+  h->programs.push_back(std::move(p));
+  return h->programs.size() - 1;
+}
+
+void plait_csl_pe(void *handle, int x, int y, int program) {
+  auto *h = static_cast<Handle *>(handle);
+  h->sim.pes[y * h->sim.width + x].prog = h->programs[program].get();
+}
+
+/// config: npos, current, ring, pop, closed, filter kind, f0, f1, f2, then rx
+/// and tx of each position.
+void plait_csl_route(void *handle, int x, int y, int color,
+                     const int32_t *config) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  Route r;
+  r.pe = y * s.width + x;
+  r.color = color;
+  r.npos = config[0];
+  r.current = config[1];
+  r.ring = config[2];
+  r.pop = config[3];
+  r.closed = config[4];
+  r.filter = config[5];
+  r.f0 = config[6];
+  r.f1 = config[7];
+  r.f2 = config[8];
+  for (int i = 0; i < r.npos; ++i) {
+    r.rx[i] = config[9 + 2 * i];
+    r.tx[i] = config[10 + 2 * i];
+  }
+  s.pes[r.pe].route[color] = s.routes.size();
+  s.routes.push_back(r);
+}
+
+void plait_csl_start(void *handle) {
+  static_cast<Handle *>(handle)->sim.start();
+}
+
+void plait_csl_launch(void *handle, int x, int y, int w, int h, int exported,
+                      const int64_t *args) {
+  static_cast<Handle *>(handle)->sim.launch(x, y, w, h, exported, args);
+}
+
+/// 1 if all went well; else ask plait_csl_error.
+int plait_csl_finish_command(void *handle) {
+  return static_cast<Handle *>(handle)->sim.runUntilUnblocked();
+}
+
+int plait_csl_settle(void *handle, uint64_t cycles) {
+  return static_cast<Handle *>(handle)->sim.runUntilIdle(cycles);
+}
+
+int plait_csl_memory(void *handle, int x, int y, int addr, int bytes, int write,
+                     uint8_t *buffer) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  PE &p = s.pes[y * s.width + x];
+  if (addr < 0 || addr + bytes > int(p.mem.size()))
+    return 0;
+  if (write) {
+    std::memcpy(p.mem.data() + addr, buffer, bytes);
+    std::fill_n(p.init.begin() + addr, bytes, 1);
+  } else {
+    std::memcpy(buffer, p.mem.data() + addr, bytes);
+  }
+  return 1;
+}
+
+void plait_csl_send(void *handle, int x, int y, int color,
+                    const uint32_t *words, int n) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  int pe = y * s.width + x;
+  Queue &q = s.feed[pe * s.nIn + s.streamIn[color]];
+  bool idle = q.empty();
+  for (int i = 0; i < n; ++i) {
+    Wavelet w{};
+    w.data = words[i];
+    w.color = color;
+    q.push_back(w);
+  }
+  if (idle)
+    s.feedStream(pe, color, s.now);
+}
+
+int plait_csl_await(void *handle, int x, int y, int w, int h, int color,
+                    uint64_t n) {
+  return static_cast<Handle *>(handle)->sim.runUntilReceived(x, y, w, h, color,
+                                                             n);
+}
+
+void plait_csl_receive(void *handle, int x, int y, int color, uint32_t *words,
+                       int n) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  Queue &q = s.host[(y * s.width + x) * s.nOut + s.streamOut[color]];
+  for (int i = 0; i < n; ++i) {
+    words[i] = q.front().data;
+    q.pop_front();
+  }
+}
+
+/// The error's text; where[0..2] are the PE's x and y and the instruction.
+const char *plait_csl_error(void *handle, int32_t *where) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  where[0] = s.errorPe < 0 ? -1 : s.pes[s.errorPe].x;
+  where[1] = s.errorPe < 0 ? -1 : s.pes[s.errorPe].y;
+  where[2] = s.errorPc;
+  return s.error.c_str();
+}
+
+/// What is left over: live operations, wavelets in queues and routers.
+const char *plait_csl_report(void *handle) {
+  auto *h = static_cast<Handle *>(handle);
+  h->text = h->sim.report();
+  return h->text.c_str();
+}
+
+/// The first read of memory without a value: the PE's x and y and the
+/// instruction; 0 if there was none.
+int plait_csl_undefined(void *handle, int32_t *where) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  if (s.undefinedPe < 0)
+    return 0;
+  where[0] = s.pes[s.undefinedPe].x;
+  where[1] = s.pes[s.undefinedPe].y;
+  where[2] = s.undefinedPc;
+  return 1;
+}
+
+/// cycle, instructions, elements, hops, tasks, events
+void plait_csl_stats(void *handle, uint64_t *out) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  out[0] = s.now;
+  out[1] = s.stats.instructions;
+  out[2] = s.stats.elements;
+  out[3] = s.stats.hops;
+  out[4] = s.stats.tasks;
+  out[5] = s.stats.events;
+}
+}

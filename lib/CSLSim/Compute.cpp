@@ -1,0 +1,390 @@
+//===- Compute.cpp - tasks and scalar code of a PE --------------*- C++ -*-===//
+//
+// Part of the Plait Project, under the Apache License v2.0 with LLVM Exceptions.
+// See the LICENSE file for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Numbers.h"
+
+using namespace plait::csl;
+
+void Sim::computeEngine(int id) {
+  PE &p = pes[id];
+  if (p.busy)
+    return;
+  if (now < p.time) {
+    wake(id, p.time);
+    return;
+  }
+  if (p.pendingCall >= 0) {
+    int fn = p.pendingCall;
+    p.pendingCall = -1;
+    beginTask(p, fn, now + machine.taskStart);
+    finish(id);
+    return;
+  }
+  // Local tasks, then the heads of the input queues. Under a seed, any order.
+  uint64_t ready = p.active & ~p.blocked;
+  int first = seed ? random() % 2 : 0;
+  for (int round = 0; round < 2; ++round) {
+    if ((round == 0) == (first == 0)) {
+      if (!ready)
+        continue;
+      int task = __builtin_ctzll(ready);
+      if (seed) {
+        int skip = random() % __builtin_popcountll(ready);
+        uint64_t rest = ready;
+        while (skip--)
+          rest &= rest - 1;
+        task = __builtin_ctzll(rest);
+      }
+      p.active &= ~(1ull << task);
+      if (p.prog->local[task] < 0) {
+        fail(id, -1,
+             "task id " + std::to_string(task) +
+                 " was activated, but no task is bound to it");
+        return;
+      }
+      beginTask(p, p.prog->local[task], now + machine.taskStart);
+      finish(id);
+      return;
+    }
+    int offset = seed ? random() % 8 : 0;
+    for (int i = 0; i < 8; ++i) {
+      int q = (i + offset) % 8;
+      if (p.in[q].empty())
+        continue;
+      if (p.in[q].front().ready > now) {
+        wake(id, p.in[q].front().ready);
+        continue;
+      }
+      int task = machine.arch == 2 ? p.prog->inColor[q] : q;
+      if (p.blocked >> task & 1)
+        continue;
+      bool taken = false;
+      for (Run &r : p.run)
+        if (r.live)
+          for (int k = 0; k < r.n; ++k)
+            taken |= r.arg[k].kind == DFabIn && r.arg[k].queue == q;
+      if (taken)
+        continue;
+      Wavelet w = p.in[q].front();
+      int fn;
+      if (w.control) {
+        int entry = w.data >> 16 & 63;
+        fn = w.data >> 30 & 1 ? p.prog->control[entry] : -1;
+        if (fn < 0) {
+          fail(id, -1,
+               "a control wavelet arrived on color " + std::to_string(w.color) +
+                   " for entry point " + std::to_string(entry) +
+                   ", to which no task is bound");
+          return;
+        }
+      } else {
+        fn = p.prog->data[task];
+        if (fn < 0) {
+          fail(id, -1,
+               "a wavelet arrived on color " + std::to_string(w.color) +
+                   ", whose queue is unblocked, but no data task is "
+                   "bound to it");
+          return;
+        }
+      }
+      p.in[q].pop_front();
+      queueTaken(id, q);
+      const Fn &f = p.prog->fns[fn];
+      if (w.control) {
+        if (f.nparams)
+          p.s[f.slot[0]] = wrap(f.ty[0], w.data & 0xffff);
+      } else if (f.nparams == 1) {
+        p.s[f.slot[0]] = wrap(f.ty[0], w.data);
+      } else if (f.nparams >= 2) {
+        p.s[f.slot[0]] = wrap(f.ty[0], w.data & 0xffff);
+        p.s[f.slot[1]] = wrap(f.ty[1], w.data >> 16);
+      }
+      beginTask(p, fn, now + machine.taskStart);
+      finish(id);
+      return;
+    }
+  }
+}
+
+void Sim::beginTask(PE &p, int fn, uint64_t t) {
+  ++stats.tasks;
+  p.time = t;
+  p.busy = true;
+  p.stack.clear();
+  p.pc = p.prog->fns[fn].pc;
+}
+
+/// Runs the current task on; at its end the next may start.
+void Sim::finish(int id) {
+  PE &p = pes[id];
+  if (execute(id, 0)) {
+    p.busy = false;
+    wake(id, p.time);
+  }
+}
+
+bool Sim::callNested(int id, int fn) {
+  PE &p = pes[id];
+  int pc = p.pc;
+  size_t depth = p.stack.size();
+  p.stack.push_back(-1);
+  p.pc = p.prog->fns[fn].pc;
+  bool done = execute(id, depth + 1);
+  if (!done && error.empty())
+    fail(id, p.pc, "a function under @map cannot wait for the fabric");
+  p.stack.resize(depth);
+  p.pc = pc;
+  return done;
+}
+
+void Sim::setTask(PE &p, int id, bool block, bool value, uint64_t t) {
+  uint64_t bit = 1ull << (id & 63);
+  uint64_t &word = block ? p.blocked : p.active;
+  word = value ? word | bit : word & ~bit;
+  wake(&p - pes.data(), t);
+}
+
+bool Sim::execute(int id, size_t depth) {
+  PE &p = pes[id];
+  int64_t *s = p.s.data();
+  uint8_t *mem = p.mem.data();
+  const int64_t size = p.mem.size();
+  const Ins *code = p.prog->code.data();
+  int pc = p.pc;
+  uint64_t count = 0;
+  auto stop = [&](const std::string &message) {
+    p.pc = pc;
+    fail(id, pc - 1, message);
+    return false;
+  };
+  auto inside = [&](int64_t addr, int bytes) {
+    return addr >= 0 && addr + bytes <= size;
+  };
+  auto defined = [&](int64_t addr, int bytes) {
+    if (!checkUndefined)
+      return true;
+    for (int i = 0; i < bytes; ++i)
+      if (!p.init[addr + i])
+        return false;
+    return true;
+  };
+  for (;;) {
+    const Ins &in = code[pc++];
+    int op = in.op >> 4, ty = in.op & 15;
+    ++p.time;
+    if (++count > 2000000000ull)
+      return stop("this task has run two billion instructions");
+    switch (op) {
+    case MOV:
+      s[in.a] = s[in.b];
+      break;
+    case CAST:
+      s[in.a] = convert(ty, in.c, s[in.b]);
+      break;
+    case BITS:
+      s[in.a] = wrap(ty, s[in.b]);
+      break;
+    case ADD:
+      if (ty != TF16 && ty != TF32) {
+        s[in.a] = wrap(ty, s[in.b] + s[in.c]);
+        break;
+      }
+      [[fallthrough]];
+    case SUB:
+    case MUL:
+    case AND:
+    case OR:
+    case XOR:
+    case SHL:
+    case SHR:
+    case EQ:
+    case NE:
+    case LT:
+    case LE:
+      s[in.a] = arithmetic(op, ty, s[in.b], s[in.c]);
+      break;
+    case DIV:
+    case MOD:
+      if (ty < TF16 && s[in.c] == 0)
+        return stop("division by zero");
+      s[in.a] = arithmetic(op, ty, s[in.b], s[in.c]);
+      break;
+    case NEG:
+      s[in.a] = ty == TF32   ? s[in.b] ^ 0x80000000ll
+                : ty == TF16 ? s[in.b] ^ 0x8000
+                             : wrap(ty, -s[in.b]);
+      break;
+    case INV:
+      s[in.a] = wrap(ty, ~s[in.b]);
+      break;
+    case NOT:
+      s[in.a] = !s[in.b];
+      break;
+    case MULI:
+      s[in.a] = s[in.b] * in.c;
+      break;
+    case ADDI:
+      s[in.a] = s[in.b] + in.c;
+      break;
+    case LOAD:
+    case LOADG:
+    case LOADX: {
+      int64_t addr = op == LOADG   ? in.b
+                     : op == LOADX ? s[in.b] * tySize[ty] + in.c
+                                   : s[in.b] + in.c;
+      if (!inside(addr, tySize[ty]))
+        return stop("read outside of memory");
+      if (!defined(addr, tySize[ty]) && !undefinedRead(id, pc - 1))
+        return stop("");
+      s[in.a] = load(mem + addr, ty);
+      break;
+    }
+    case STORE:
+    case STOREG:
+    case STOREX: {
+      int64_t addr = op == STOREG   ? in.b
+                     : op == STOREX ? s[in.b] * tySize[ty] + in.c
+                                    : s[in.b] + in.c;
+      if (!inside(addr, tySize[ty]))
+        return stop("write outside of memory");
+      store(mem + addr, ty, s[in.a]);
+      std::memset(p.init.data() + addr, 1, tySize[ty]);
+      break;
+    }
+    case COPY:
+      if (!inside(s[in.a], in.c) || !inside(s[in.b], in.c))
+        return stop("copy outside of memory");
+      std::memmove(mem + s[in.a], mem + s[in.b], in.c);
+      std::memmove(p.init.data() + s[in.a], p.init.data() + s[in.b], in.c);
+      break;
+    case BCHK:
+      --p.time; // the hardware does not check
+      if (s[in.a] < 0 || s[in.a] >= in.b)
+        return stop("index " + std::to_string(s[in.a]) +
+                    " is out of range: " + std::to_string(in.b) + " elements");
+      break;
+    case JMP:
+      pc = in.a;
+      break;
+    case JZ:
+      if (!s[in.a])
+        pc = in.b;
+      break;
+    case JNZ:
+      if (s[in.a])
+        pc = in.b;
+      break;
+    case CALL:
+      p.stack.push_back(pc);
+      pc = p.prog->fns[in.a].pc;
+      break;
+    case RET:
+      if (p.stack.size() <= depth) {
+        if (depth == 0 || p.stack.empty()) {
+          stats.instructions += count;
+          p.pc = pc;
+          return true;
+        }
+      }
+      pc = p.stack.back();
+      if (pc < 0 && p.stack.size() == depth) {
+        stats.instructions += count;
+        return true;
+      }
+      p.stack.pop_back();
+      break;
+    case TRAP:
+      return stop("the function ended without returning a value");
+    case ASSERT:
+      if (!s[in.a])
+        return stop("assertion failed");
+      break;
+    case DSDCPY:
+      p.dsds[in.a] = p.dsds[in.b];
+      break;
+    case DSDOFF:
+      p.dsds[in.a].base += int32_t(s[in.b]) * in.c;
+      break;
+    case DSDBASE:
+      p.dsds[in.a].base = p.dsds[in.a].origin = s[in.b];
+      p.dsds[in.a].esize = in.c;
+      break;
+    case DSDLEN:
+      p.dsds[in.a].extent = uint16_t(s[in.b]);
+      break;
+    case DSDSTRIDE:
+      p.dsds[in.a].stride = int8_t(s[in.b]);
+      break;
+    case VEC:
+      p.pc = pc;
+      if (!startVector(id, in.a)) {
+        stats.instructions += count;
+        return false;
+      }
+      break;
+    case ACTIVATE:
+      setTask(p, s[in.a], false, true, p.time);
+      break;
+    case BLOCK:
+      setTask(p, s[in.a], true, true, p.time);
+      break;
+    case UNBLOCK:
+      setTask(p, s[in.a], true, false, p.time);
+      break;
+    case CMDDONE:
+      if (!p.commandOpen)
+        return stop("the command stream is unblocked, but no command is open");
+      p.commandOpen = false;
+      --openCommands;
+      break;
+    case COORD:
+      s[in.a] = in.b == 0 ? p.x : p.y;
+      break;
+    case TSC:
+      s[in.a] = p.time;
+      break;
+    case MATH: {
+      int fn = in.c >> 20;
+      s[in.a] = mathFunction(fn, ty, s[in.b], s[in.c & 0xfffff]);
+      p.time += fn <= 5 || fn >= 9 ? 40 : 2;
+      break;
+    }
+    case POPCNT:
+      s[in.a] =
+          __builtin_popcountll(s[in.b] & ((2ull << (8 * tySize[ty] - 1)) - 1));
+      break;
+    case CLZ: {
+      uint64_t v = s[in.b] & ((2ull << (8 * tySize[ty] - 1)) - 1);
+      s[in.a] = v ? __builtin_clzll(v) - (64 - 8 * tySize[ty]) : 8 * tySize[ty];
+      break;
+    }
+    case CTZ: {
+      uint64_t v = s[in.b] & ((2ull << (8 * tySize[ty] - 1)) - 1);
+      s[in.a] = v ? __builtin_ctzll(v) : 8 * tySize[ty];
+      break;
+    }
+    case SETROUTE: {
+      int route = p.route[s[in.a] & 31];
+      if (route < 0)
+        return stop("this PE has no route for the color");
+      if (routes[route].nextCount)
+        return stop("two changes of a route are pending");
+      routes[route].nextMask = s[in.b];
+      routes[route].nextCount = s[in.c];
+      wakeRoute(route, p.time);
+      break;
+    }
+    case RANDOM:
+      p.rng = p.rng * 1664525u + 1013904223u;
+      s[in.a] = p.rng;
+      break;
+    default:
+      return stop("unknown instruction");
+    }
+  }
+}

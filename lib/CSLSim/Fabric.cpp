@@ -1,0 +1,492 @@
+//===- Fabric.cpp - clock, routers and queues -------------------*- C++ -*-===//
+//
+// Part of the Plait Project, under the Apache License v2.0 with LLVM Exceptions.
+// See the LICENSE file for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Sim.h"
+#include <algorithm>
+
+using namespace plait::csl;
+
+void Sim::at(uint64_t t, Kind kind, uint32_t id) {
+  if (t < now)
+    t = now;
+  if (t - now < Ring) {
+    buckets[t % Ring].push_back({kind, id});
+    ++near;
+  } else {
+    far.push({t, {kind, id}});
+  }
+}
+
+void Sim::fail(int pe, int pc, const std::string &message) {
+  if (!error.empty())
+    return;
+  error = message;
+  errorPe = pe;
+  errorPc = pc;
+}
+
+/// One event. False when nothing is left (or not before `until`).
+bool Sim::step(uint64_t until) {
+  std::vector<Event> *bucket = &buckets[now % Ring];
+  while (cursor == bucket->size()) {
+    near -= bucket->size();
+    bucket->clear();
+    cursor = 0;
+    if (near == 0) {
+      if (far.empty() || far.top().t > until)
+        return false;
+      now = far.top().t;
+    } else {
+      if (now >= until)
+        return false;
+      ++now;
+    }
+    while (!far.empty() && far.top().t - now < Ring) {
+      buckets[far.top().t % Ring].push_back(far.top().e);
+      ++near;
+      far.pop();
+    }
+    bucket = &buckets[now % Ring];
+    if (seed && bucket->size() > 1)
+      std::shuffle(bucket->begin(), bucket->end(), random);
+  }
+  Event e = (*bucket)[cursor++];
+  ++stats.events;
+  dispatch(e);
+  return true;
+}
+
+void Sim::dispatch(Event e) {
+  switch (e.kind) {
+  case CE:
+    if (pes[e.id].ceAt == now)
+      pes[e.id].ceAt = ~0ull;
+    computeEngine(e.id);
+    return;
+  case OP: {
+    Run &r = pes[e.id / Runs].run[e.id % Runs];
+    if (r.live && r.scheduled == int64_t(now)) {
+      r.scheduled = -1;
+      advance(e.id / Runs, e.id % Runs);
+    }
+    return;
+  }
+  case OQ: {
+    PE &p = pes[e.id / 8];
+    if (p.outAt[e.id % 8] == now) {
+      p.outAt[e.id % 8] = ~0ull;
+      sendOut(e.id / 8, e.id % 8);
+    }
+    return;
+  }
+  case RT:
+    if (routes[e.id].at == now) {
+      routes[e.id].at = ~0ull;
+      routeStep(e.id);
+    }
+    return;
+  case FD:
+    feedStream(e.id / 24, e.id % 24, now);
+    return;
+  }
+}
+
+void Sim::start() {
+  random.seed(seed);
+  for (size_t i = 0; i < pes.size(); ++i) {
+    PE &p = pes[i];
+    if (!p.prog)
+      continue;
+    for (auto &t : p.outAt)
+      t = ~0ull;
+    p.s = p.prog->slots;
+    p.mem = p.prog->memory;
+    p.init = p.prog->defined;
+    p.dsds = p.prog->dsds;
+    p.fifos.resize(p.prog->fifos.size());
+    p.active = p.prog->active;
+    p.blocked = p.prog->blocked;
+    p.rng = 12345;
+    std::fill(p.colorQueue, p.colorQueue + 24, -1);
+    for (int q = 0; q < 8; ++q)
+      if (p.prog->inColor[q] >= 0)
+        p.colorQueue[p.prog->inColor[q]] = q;
+    for (Dsd &d : p.dsr)
+      d.kind = DNone;
+    wake(i, 0);
+  }
+}
+
+bool Sim::runUntilIdle(uint64_t cycles) {
+  uint64_t until = now + cycles;
+  while (error.empty() && step(until))
+    ;
+  return error.empty();
+}
+
+bool Sim::runUntilUnblocked() {
+  while (openCommands > 0) {
+    {
+      if (!error.empty())
+        return false;
+      if (limit && now > limit) {
+        error = "the cycle limit was reached\n" + report();
+        return false;
+      }
+      if (!step(~0ull)) {
+        if (!error.empty())
+          return false;
+        error = "deadlock: nothing can move, and some PE has not unblocked the "
+                "command stream\n" +
+                report();
+        return false;
+      }
+    }
+  }
+  return error.empty();
+}
+
+bool Sim::runUntilReceived(int x, int y, int w, int h, int color, uint64_t n) {
+  auto missing = [&] {
+    for (int j = y; j < y + h; ++j)
+      for (int i = x; i < x + w; ++i)
+        if (host[(j * width + i) * nOut + streamOut[color]].size() < n)
+          return true;
+    return false;
+  };
+  while (missing()) {
+    for (int i = 0; i < 64; ++i) {
+      if (!error.empty())
+        return false;
+      if (limit && now > limit) {
+        error = "the cycle limit was reached\n" + report();
+        return false;
+      }
+      if (!step(~0ull)) {
+        if (!error.empty())
+          return false;
+        if (!missing())
+          return true;
+        error = "deadlock: the host waits for wavelets that no PE will send\n" +
+                report();
+        return false;
+      }
+    }
+  }
+  return error.empty();
+}
+
+void Sim::launch(int x, int y, int w, int h, int exported,
+                 const int64_t *args) {
+  for (int j = y; j < y + h; ++j)
+    for (int i = x; i < x + w; ++i) {
+      int id = j * width + i;
+      PE &p = pes[id];
+      int fn = p.prog->exports[exported];
+      if (fn < 0) {
+        fail(id, -1, "this PE does not export the launched function");
+        return;
+      }
+      const Fn &f = p.prog->fns[fn];
+      for (int k = 0; k < f.nparams; ++k)
+        p.s[f.slot[k]] = args[k];
+      p.pendingCall = fn;
+      openCommands += !p.commandOpen;
+      p.commandOpen = true;
+      wake(id, now);
+    }
+}
+
+void Sim::wake(int pe, uint64_t t) {
+  PE &p = pes[pe];
+  if (p.busy)
+    return;
+  t = std::max({t, p.time, now});
+  if (p.ceAt <= t)
+    return;
+  p.ceAt = t;
+  at(t, CE, pe);
+}
+
+void Sim::wakeRun(int pe, int run, uint64_t t) {
+  Run &r = pes[pe].run[run];
+  t = std::max(t, now);
+  if (!r.live || (r.scheduled >= 0 && r.scheduled <= int64_t(t)))
+    return;
+  r.scheduled = t;
+  at(t, OP, pe * Runs + run);
+}
+
+void Sim::wakeRoute(int route, uint64_t t) {
+  Route &r = routes[route];
+  t = std::max(t, now);
+  if (r.at <= t)
+    return;
+  r.at = t;
+  at(t, RT, route);
+}
+
+int Sim::neighbour(int pe, int direction) const {
+  int x = pes[pe].x, y = pes[pe].y;
+  switch (direction) {
+  case North:
+    --y;
+    break;
+  case South:
+    ++y;
+    break;
+  case East:
+    ++x;
+    break;
+  case West:
+    --x;
+    break;
+  }
+  if (x < 0 || y < 0 || x >= width || y >= height)
+    return -1;
+  return y * width + x;
+}
+
+static int opposite(int direction) {
+  static const int table[] = {Ramp, South, North, West, East};
+  return table[direction];
+}
+
+/// Host words for a colour enter the PE's queue, one a cycle.
+void Sim::feedStream(int pe, int color, uint64_t t) {
+  PE &p = pes[pe];
+  Queue &q = feed[pe * nIn + streamIn[color]];
+  int queue = p.colorQueue[color];
+  if (q.empty())
+    return;
+  if (queue < 0) {
+    fail(pe, -1,
+         "host data for color " + std::to_string(color) +
+             ", which no input queue of this PE takes");
+    return;
+  }
+  if (int(p.in[queue].size()) >= machine.inDepth[queue])
+    return; // queueTaken asks again
+  Wavelet w = q.front();
+  q.pop_front();
+  deliver(pe, queue, w, t);
+  if (!q.empty())
+    at(t + 1, FD, pe * 24 + color);
+}
+
+void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
+  PE &p = pes[pe];
+  w.ready = t + machine.ramp;
+  p.in[queue].push_back(w);
+  for (int r = 0; r < Runs; ++r)
+    if (p.run[r].live && p.run[r].waiting) {
+      for (int k = 0; k < p.run[r].n; ++k)
+        if (p.run[r].arg[k].kind == DFabIn && p.run[r].arg[k].queue == queue)
+          wakeRun(pe, r, w.ready);
+    }
+  wake(pe, w.ready);
+}
+
+/// A wavelet left an input queue: whoever waits for the room goes on.
+void Sim::queueTaken(int pe, int queue) {
+  PE &p = pes[pe];
+  int color = p.prog->inColor[queue];
+  if (color < 0)
+    return;
+  if (streamIn[color] >= 0) {
+    if (!feed[pe * nIn + streamIn[color]].empty())
+      at(now + 1, FD, pe * 24 + color);
+  } else if (p.route[color] >= 0) {
+    wakeRoute(p.route[color], now + 1);
+  }
+}
+
+/// An output queue hands its first wavelet to the router.
+void Sim::sendOut(int pe, int queue) {
+  PE &p = pes[pe];
+  Queue &q = p.out[queue];
+  if (q.empty())
+    return;
+  Wavelet w = q.front();
+  uint64_t t = std::max(w.ready, p.rampFree);
+  if (t > now) {
+    if (p.outAt[queue] > t) {
+      p.outAt[queue] = t;
+      at(t, OQ, pe * 8 + queue);
+    }
+    return;
+  }
+  if (streamOut[w.color] >= 0) {
+    host[pe * nOut + streamOut[w.color]].push_back(w);
+  } else {
+    int route = p.route[w.color];
+    if (route < 0) {
+      fail(pe, -1,
+           "a wavelet was sent on color " + std::to_string(w.color) +
+               ", which has no route on this PE");
+      return;
+    }
+    Route &r = routes[route];
+    if (int(r.in[Ramp].size()) >= machine.routerDepth)
+      return; // routeStep asks again
+    w.ready = now + machine.ramp;
+    r.in[Ramp].push_back(w);
+    wakeRoute(route, w.ready);
+  }
+  p.rampFree = now + 1;
+  q.pop_front();
+  for (int i = 0; i < Runs; ++i)
+    if (p.run[i].live && p.run[i].waiting)
+      wakeRun(pe, i, now);
+  if (!q.empty() && p.outAt[queue] > now + 1) {
+    p.outAt[queue] = now + 1;
+    at(now + 1, OQ, pe * 8 + queue);
+  }
+}
+
+/// Whether the compute engine ignores a control wavelet (see applyControl).
+static bool ignored(const Wavelet &w) {
+  if (w.data >> 31)
+    return w.popped < 8 && (w.data >> (3 * w.popped + 2) & 1);
+  return w.data >> 24 & 1;
+}
+
+/// Moves what can move through one router on one colour.
+void Sim::routeStep(int id) {
+  Route &r = routes[id];
+  PE &p = pes[r.pe];
+  if (r.nextCount && r.left <= 0) {
+    r.rx[0] = r.nextMask & 31;
+    r.tx[0] = r.nextMask >> 8;
+    r.left = r.nextCount;
+    r.nextCount = 0;
+  }
+  for (int d = 0; d < 5; ++d) {
+    Queue &q = r.in[d];
+    if (q.empty() || !(r.rx[r.current] >> d & 1) || r.closed)
+      continue;
+    if (q.front().ready > now) {
+      wakeRoute(id, q.front().ready);
+      continue;
+    }
+    uint8_t tx = r.tx[r.current];
+    Wavelet w = q.front();
+    // All exits or none.
+    bool room = true, pass = true;
+    int queue = -1;
+    uint64_t later = now;
+    if (tx >> Ramp & 1) {
+      if (r.filter == 1 && !w.control) {
+        int index = w.data >> 16;
+        pass = index >= r.f0 && index <= r.f1;
+      } else if (r.filter == 2 && !w.control) {
+        pass = r.f2 <= r.f0;
+      }
+      if (w.control && ignored(w))
+        pass = false;
+      if (pass) {
+        queue = p.colorQueue[r.color];
+        if (queue < 0)
+          room = false; // stays, and is named in the report
+        else if (int(p.in[queue].size()) >= machine.inDepth[queue])
+          room = false;
+      }
+    }
+    for (int o = North; o <= West && room; ++o) {
+      if (!(tx >> o & 1))
+        continue;
+      int next = neighbour(r.pe, o);
+      if (next < 0 || pes[next].route[r.color] < 0) {
+        fail(r.pe, -1,
+             "a wavelet on color " + std::to_string(r.color) +
+                 " leaves towards a PE that has no route for it");
+        return;
+      }
+      Route &n = routes[pes[next].route[r.color]];
+      if (int(n.in[opposite(o)].size()) >= machine.routerDepth)
+        room = false;
+      later = std::max(later, linkFree[r.pe * 5 + o]);
+    }
+    if (!room)
+      continue;
+    if (later > now) {
+      wakeRoute(id, later);
+      continue;
+    }
+    bool control = w.control;
+    Wavelet after = w;
+    if (r.filter == 2 && !w.control && (tx >> Ramp & 1)) {
+      if (++r.f2 > r.f1)
+        r.f2 = 0;
+    }
+    q.pop_front();
+    if (r.left > 0 && --r.left == 0)
+      r.rx[0] = 0;
+    if (control)
+      applyControl(r, after);
+    for (int o = North; o <= West; ++o) {
+      if (!(tx >> o & 1))
+        continue;
+      int route = pes[neighbour(r.pe, o)].route[r.color];
+      Wavelet copy = after;
+      copy.ready = now + machine.hop;
+      if (seed)
+        copy.ready += random() % 3;
+      Route &n = routes[route];
+      Queue &to = n.in[opposite(o)];
+      if (seed && !to.empty()) // jitter, but a link keeps its order
+        copy.ready = std::max(copy.ready, to.back().ready);
+      to.push_back(copy);
+      linkFree[r.pe * 5 + o] = now + 1;
+      ++stats.hops;
+      wakeRoute(route, copy.ready);
+    }
+    if ((tx >> Ramp & 1) && pass)
+      deliver(r.pe, queue, w, now);
+    // The room just made is someone's chance.
+    if (d == Ramp) {
+      for (int o = 0; o < 8; ++o)
+        if (!p.out[o].empty() && p.outAt[o] > now + 1) {
+          p.outAt[o] = now + 1;
+          at(now + 1, OQ, r.pe * 8 + o);
+        }
+    } else {
+      int from = neighbour(r.pe, d);
+      if (from >= 0 && pes[from].route[r.color] >= 0)
+        wakeRoute(pes[from].route[r.color], now + 1);
+    }
+    if (!q.empty() || control || r.nextCount)
+      wakeRoute(id, now + 1);
+  }
+}
+
+/// Executes the first command left in a control wavelet.
+void Sim::applyControl(Route &r, Wavelet &w) {
+  // One command: bits 22-23 opcode, 24 ignored by the compute engine, 16-21
+  // entry point, 30 entry point valid. Up to eight: bit 31 set, three bits each.
+  int command;
+  if (w.data >> 31)
+    command = w.popped < 8 ? (w.data >> (3 * w.popped)) & 3 : 0;
+  else
+    command = w.popped ? 0 : (w.data >> 22) & 3;
+  bool moved = false;
+  if (command == 1) {
+    int next = r.current + 1;
+    if (next >= r.npos)
+      next = r.ring ? 0 : r.current;
+    moved = next != r.current;
+    r.current = next;
+  } else if (command == 2) {
+    moved = r.current != 0;
+    r.current = 0;
+  } else if (command == 3) {
+    r.closed = true;
+  }
+  if (r.pop == 1 || (r.pop == 2 && moved))
+    ++w.popped;
+}

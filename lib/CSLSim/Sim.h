@@ -1,0 +1,323 @@
+//===- Sim.h - a wafer of PEs and routers, event by event -------*- C++ -*-===//
+//
+// Part of the Plait Project, under the Apache License v2.0 with LLVM Exceptions.
+// See the LICENSE file for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The execution core of the CSL simulator. The Python front (plait.cslsim)
+// compiles each distinct PE program to the bytecode below; this core runs all
+// PEs and the fabric between them on one clock. No MLIR in here.
+//
+// Time. Every event carries a cycle. A task runs from its start to its end (or
+// to the first synchronous operation on the fabric) in one go, its cycles added
+// to the PE's own clock; tasks never pre-empt each other, so nothing can see the
+// difference, except memory that a concurrent asynchronous operation writes.
+// Operations on the fabric advance a wavelet at a time, so backpressure is real.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_LIB_CSLSIM_SIM_H
+#define PLAIT_LIB_CSLSIM_SIM_H
+
+#include <cstdint>
+#include <queue>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace plait::csl {
+
+// Typed instructions carry the type in the low four bits of the opcode.
+#define PLAIT_CSL_OPS(X)                                                       \
+  X(MOV)                                                                       \
+  X(CAST)                                                                      \
+  X(BITS)                                                                      \
+  X(ADD)                                                                       \
+  X(SUB) X(MUL) X(DIV) X(MOD) X(AND) X(OR) X(XOR) X(SHL) X(SHR) X(NEG) X(INV)  \
+      X(NOT) X(EQ) X(NE) X(LT) X(LE) X(MULI) X(ADDI) X(LOAD) X(STORE) X(LOADG) \
+          X(STOREG) X(LOADX) X(STOREX) X(COPY) X(BCHK) X(JMP) X(JZ) X(JNZ)     \
+              X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) X(DSDOFF) X(DSDBASE)  \
+                  X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK)           \
+                      X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT)  \
+                          X(CLZ) X(CTZ) X(SETROUTE) X(RANDOM)
+
+#define PLAIT_CSL_VECTOR_OPS(X)                                                \
+  X(loaddsr)                                                                   \
+  X(map)                                                                       \
+  X(fadds)                                                                     \
+  X(fsubs)                                                                     \
+  X(fmuls) X(fmaxs) X(faddh) X(fsubh) X(fmulh) X(fmaxh) X(faddhs) X(add16)     \
+      X(addc16) X(and16) X(or16) X(xor16) X(sll16) X(slr16) X(sar16) X(sub16)  \
+          X(fmacs) X(fmach) X(fmachs) X(fmovs) X(fmovh) X(mov16) X(mov32)      \
+              X(fnegs) X(fabss) X(fnegh) X(fabsh) X(fs2h) X(fh2s) X(fs2xp16)   \
+                  X(xp162fs)
+
+enum Op : int32_t {
+#define X(name) name,
+  PLAIT_CSL_OPS(X)
+#undef X
+};
+enum VectorOp : int32_t {
+#define X(name) V_##name,
+  PLAIT_CSL_VECTOR_OPS(X)
+#undef X
+};
+enum Ty : int32_t {
+  TBool,
+  TI8,
+  TU8,
+  TI16,
+  TU16,
+  TI32,
+  TU32,
+  TI64,
+  TU64,
+  TF16,
+  TF32
+};
+enum DsdKind : int32_t { DNone, DMem1, DMem4, DFabIn, DFabOut, DFifo };
+enum OperandKind : int32_t { KDsd = 1, KDsr, KScalar, KPointer, KParam };
+enum Direction : int32_t { Ramp, North, South, East, West };
+
+struct Ins {
+  int32_t op, a, b, c;
+};
+struct Dsd {
+  int32_t kind, flags, queue, color, base, extent, stride, esize, origin, rank;
+  int32_t dims[4], strides[4];
+};
+struct VecOp {
+  int32_t op, flags, ut, activate, unblock, fn, nargs, args, index;
+};
+struct VecArg {
+  int32_t kind, index, ty;
+};
+struct Object {
+  int32_t addr, size;
+};
+struct Fn {
+  int32_t pc, nparams, slot[16], ty[16];
+};
+struct Binding {
+  int32_t kind, id, fn; // kind: 0 local, 1 data, 2 control
+};
+struct FifoInfo {
+  int32_t base, count, esize, push, pop;
+};
+
+struct Program {
+  std::vector<Ins> code;
+  std::vector<int64_t> slots;
+  std::vector<uint8_t> memory, defined;
+  std::vector<Dsd> dsds;
+  std::vector<VecOp> vecs;
+  std::vector<VecArg> args;
+  std::vector<Fn> fns;
+  std::vector<Object> objects;
+  std::vector<FifoInfo> fifos;
+  std::vector<int32_t> exports; // by exported name: function or -1
+  int32_t local[64], data[64], control[64];
+  int32_t inColor[8], outColor[8]; // -1: not initialised
+  uint64_t active, blocked;
+};
+
+struct Wavelet {
+  uint32_t data;
+  uint8_t control, popped;
+  int16_t color;
+  uint64_t ready;
+};
+
+/// A first-in first-out buffer that allocates nothing until it is used.
+class Queue {
+public:
+  bool empty() const { return n == 0; }
+  size_t size() const { return n; }
+  Wavelet &front() { return data[head]; }
+  const Wavelet &front() const { return data[head]; }
+  Wavelet &back() { return data[(head + n - 1) & (data.size() - 1)]; }
+  void push_back(const Wavelet &w) {
+    if (n == data.size())
+      grow();
+    data[(head + n++) & (data.size() - 1)] = w;
+  }
+  void pop_front() {
+    head = (head + 1) & (data.size() - 1);
+    --n;
+  }
+
+private:
+  std::vector<Wavelet> data;
+  size_t head = 0, n = 0;
+  void grow() {
+    std::vector<Wavelet> bigger(data.empty() ? 4 : 2 * data.size());
+    for (size_t i = 0; i < n; ++i)
+      bigger[i] = data[(head + i) & (data.size() - 1)];
+    data.swap(bigger);
+    head = 0;
+  }
+};
+
+/// What one machine is like: every number with its source in docs/cslsim.md.
+struct Machine {
+  int arch = 3;
+  int hop = 1, ramp = 2, taskStart = 3, vecSetup = 1, routerDepth = 3;
+  int inDepth[8], outDepth[8];
+};
+
+struct Operand {
+  int32_t kind = DNone; // DsdKind, or -1 scalar, -2 pointer
+  int32_t ty = 0, size = 0, queue = 0, color = -1, flags = 0, param = -1,
+          dsr = -1;
+  int64_t bits = 0, addr = 0, step = 0;
+  Dsd dsd;
+};
+
+/// A vector operation in flight.
+struct Run {
+  bool live = false, waiting = false, sync = false, endless = false;
+  int vec = -1, n = 0, pc = 0;
+  int activate = -1, unblock = -1;
+  int64_t i = 0, length = 0, scheduled = -1;
+  Operand arg[8];
+};
+
+struct Fifo {
+  int head = 0, n = 0;
+};
+
+/// Microthreads 0-7; 8 is the synchronous operation of the running task; 9-15
+/// hold asynchronous operations on memory alone.
+constexpr int Main = 8, Runs = 16;
+
+struct PE {
+  const Program *prog = nullptr;
+  int x, y;
+  std::vector<int64_t> s;
+  std::vector<uint8_t> mem, init;
+  std::vector<Dsd> dsds;
+  std::vector<Fifo> fifos;
+  Dsd dsr[48];
+  int32_t dsrFlags[48], dsrActivate[48], dsrUnblock[48], dsrUt[48];
+  Run run[Runs];
+  Queue in[8], out[8];
+  int8_t colorQueue[24];
+  int32_t route[24];
+  uint64_t active = 0, blocked = 0;
+  std::vector<int32_t> stack;
+  int32_t pc = -1;
+  bool busy = false, commandOpen = false;
+  uint64_t time = 0, ceAt = ~0ull, rampFree = 0;
+  uint64_t outAt[8];
+  int pendingCall = -1;
+  uint32_t rng = 0;
+};
+
+/// The router of one PE for one colour.
+struct Route {
+  int pe, color, npos, current;
+  bool ring = false, closed = false;
+  int pop = 0;
+  // Set by SETROUTE: open for so many wavelets, then closed; and what comes next.
+  int64_t left = -1;
+  int nextMask = 0, nextCount = 0;
+  uint8_t rx[4], tx[4];
+  int filter = 0, f0 = 0, f1 = 0, f2 = 0;
+  Queue in[5];
+  uint64_t at = ~0ull;
+};
+
+struct Stats {
+  uint64_t instructions = 0, elements = 0, hops = 0, tasks = 0, events = 0;
+};
+
+class Sim {
+public:
+  Sim(int width, int height, const Machine &machine)
+      : width(width), height(height), machine(machine), pes(width * height),
+        linkFree(width * height * 5, 0), buckets(Ring) {}
+
+  int width, height;
+  Machine machine;
+  std::vector<Program *> programs;
+  std::vector<PE> pes;
+  std::vector<Route> routes;
+  std::vector<uint64_t> linkFree;
+  std::vector<Queue> host; // per PE and d2h colour
+  std::vector<Queue> feed; // per PE and h2d colour
+  int streamIn[24], streamOut[24], nIn = 0, nOut = 0;
+  uint64_t now = 0, limit = 0;
+  int openCommands = 0;
+  int checkUndefined = 1; // 0 reads zero, 1 notes the first, 2 stops
+  int undefinedPe = -1, undefinedPc = -1;
+  uint64_t seed = 0;
+  std::string error;
+  int errorPe = -1, errorPc = -1;
+  Stats stats;
+
+  void start();
+  /// Each runs the events it needs; false with `error` set if it cannot.
+  bool runUntilIdle(uint64_t cycles);
+  bool runUntilUnblocked();
+  bool runUntilReceived(int x, int y, int w, int h, int color, uint64_t n);
+  void launch(int x, int y, int w, int h, int exported, const int64_t *args);
+  void wake(int pe, uint64_t t);
+  void feedStream(int pe, int color, uint64_t t);
+  std::string report() const;
+
+private:
+  static constexpr int Ring = 4096;
+  enum Kind : uint32_t { CE, OP, OQ, RT, FD };
+  struct Event {
+    uint32_t kind, id;
+  };
+  struct Far {
+    uint64_t t;
+    Event e;
+    bool operator<(const Far &o) const { return t > o.t; }
+  };
+  std::vector<std::vector<Event>> buckets;
+  std::priority_queue<Far> far;
+  uint64_t near = 0;
+  size_t cursor = 0;
+  std::mt19937_64 random;
+
+  void at(uint64_t t, Kind kind, uint32_t id);
+  void dispatch(Event e);
+  bool step(uint64_t until);
+
+  void fail(int pe, int pc, const std::string &message);
+  void computeEngine(int pe);
+  void beginTask(PE &p, int fn, uint64_t t);
+  /// Runs from p.pc until the stack empties (true), or a synchronous operation
+  /// has to wait for the fabric (false).
+  bool execute(int pe, size_t depth);
+  bool callNested(int pe, int fn);
+  void finish(int pe);
+
+  void setTask(PE &p, int id, bool block, bool value, uint64_t t);
+  bool startVector(int pe, int vec);
+  bool resolve(int pe, const VecArg &a, Operand &o);
+  void advance(int pe, int run);
+  bool element(int pe, Run &r);
+  void complete(int pe, int run, uint64_t t);
+  bool bulk(int pe, Run &r);
+  int64_t fetch(PE &p, Operand &o, int64_t i, int pc);
+  bool undefinedRead(int pe, int pc);
+  bool check(int pe, Run &r);
+
+  void sendOut(int pe, int queue);
+  void routeStep(int route);
+  void applyControl(Route &r, Wavelet &w);
+  void deliver(int pe, int queue, Wavelet w, uint64_t t);
+  void wakeRoute(int route, uint64_t t);
+  void wakeRun(int pe, int run, uint64_t t);
+  void queueTaken(int pe, int queue);
+  int neighbour(int pe, int direction) const;
+};
+
+} // namespace plait::csl
+
+#endif // PLAIT_LIB_CSLSIM_SIM_H

@@ -1,0 +1,811 @@
+//===- VectorLoops.cpp - linalg on buffers to vector loops -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One loop of each op becomes vectors. Along a parallel loop, lanes are
+// neighbours of the result, and sums stay in registers over the reduction
+// loops inside. Along a reduction loop, lanes are partial results that are
+// combined at the end of the row.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LaneBody.h"
+#include "LoopNest.h"
+
+#include "plait/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/TargetParser/Host.h"
+
+namespace plait {
+#define GEN_PASS_DEF_CONVERTLINALGTOVECTOR
+#include "plait/Conversion/Passes.h.inc"
+} // namespace plait
+
+using namespace mlir;
+using namespace plait;
+
+namespace {
+
+/// How a result of a reduction is combined: `op` of its old value and another.
+struct Combiner {
+  Operation *op;
+  vector::CombiningKind kind;
+  /// The combined value.
+  Value candidate;
+};
+
+std::optional<vector::CombiningKind> kindOf(Operation *op) {
+  using Kind = vector::CombiningKind;
+  return llvm::TypeSwitch<Operation *, std::optional<Kind>>(op)
+      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return Kind::ADD; })
+      .Case<arith::MulFOp, arith::MulIOp>([](auto) { return Kind::MUL; })
+      .Case([](arith::MaximumFOp) { return Kind::MAXIMUMF; })
+      .Case([](arith::MinimumFOp) { return Kind::MINIMUMF; })
+      .Case([](arith::MaxNumFOp) { return Kind::MAXNUMF; })
+      .Case([](arith::MinNumFOp) { return Kind::MINNUMF; })
+      .Case([](arith::MaxSIOp) { return Kind::MAXSI; })
+      .Case([](arith::MinSIOp) { return Kind::MINSI; })
+      .Case([](arith::MaxUIOp) { return Kind::MAXUI; })
+      .Case([](arith::MinUIOp) { return Kind::MINUI; })
+      .Case([](arith::AndIOp) { return Kind::AND; })
+      .Case([](arith::OrIOp) { return Kind::OR; })
+      .Case([](arith::XOrIOp) { return Kind::XOR; })
+      .Default(std::nullopt);
+}
+
+/// The value that changes nothing when it is combined.
+TypedAttr neutral(OpBuilder &b, vector::CombiningKind kind, Type type) {
+  using Kind = vector::CombiningKind;
+  if (auto number = dyn_cast<FloatType>(type)) {
+    const llvm::fltSemantics &semantics = number.getFloatSemantics();
+    switch (kind) {
+    case Kind::ADD:
+      return b.getFloatAttr(type, APFloat::getZero(semantics, true));
+    case Kind::MUL:
+      return b.getFloatAttr(type, 1.0);
+    case Kind::MAXIMUMF:
+    case Kind::MINIMUMF:
+      return b.getFloatAttr(type,
+                            APFloat::getInf(semantics, kind == Kind::MAXIMUMF));
+    default:
+      return b.getFloatAttr(type, APFloat::getQNaN(semantics));
+    }
+  }
+  unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
+  switch (kind) {
+  case Kind::MUL:
+    return b.getIntegerAttr(type, APInt(width, 1));
+  case Kind::MAXSI:
+    return b.getIntegerAttr(type, APInt::getSignedMinValue(width));
+  case Kind::MINSI:
+    return b.getIntegerAttr(type, APInt::getSignedMaxValue(width));
+  case Kind::MINUI:
+  case Kind::AND:
+    return b.getIntegerAttr(type, APInt::getAllOnes(width));
+  default:
+    return b.getIntegerAttr(type, APInt::getZero(width));
+  }
+}
+
+class VectorLoops {
+public:
+  VectorLoops(linalg::GenericOp op, int64_t vectorBits)
+      : op(op), loc(op.getLoc()), bits(vectorBits), body(op) {}
+
+  /// Replaces the op, or says why it stays.
+  LogicalResult lower();
+
+private:
+  using Emit = function_ref<void(OpBuilder &)>;
+  using Values = SmallVector<Value>;
+  /// Emits one step for the loop's variable in `ivs`.
+  using Step = function_ref<Values(OpBuilder &, LaneShape, Values)>;
+
+  bool matchCombiners();
+  bool choose();
+  double cost(unsigned loop);
+  int64_t lanesFor(unsigned loop);
+
+  Value value(OpBuilder &b, OpFoldResult number) {
+    return getValueOrCreateConstantIndexOp(b, loc, number);
+  }
+  void forLoops(OpBuilder &b, ArrayRef<unsigned> loops, Emit emit);
+  Values carry(OpBuilder &b, ArrayRef<unsigned> loops, Values sums,
+               function_ref<Values(OpBuilder &, Values)> emit);
+  Value position(OpBuilder &b, unsigned operand, int64_t lane = 0);
+  Lanes load(OpBuilder &b, LaneShape shape, unsigned operand, int64_t lane);
+  bool movesWith(unsigned operand, ArrayRef<unsigned> loops) const;
+  void hoist(OpBuilder &b, ArrayRef<unsigned> inside);
+
+  SmallVector<Lanes> step(OpBuilder &b, LaneShape shape, int64_t lane,
+                          ArrayRef<Value> sums);
+  Value combine(OpBuilder &b, unsigned result, LaneShape shape, Value sum,
+                Value candidate);
+  Value widen(OpBuilder &b, unsigned result, Value stored);
+  Value narrow(OpBuilder &b, unsigned result, Value sum);
+
+  std::optional<unsigned> transposedLoop();
+  void transpose(OpBuilder &b, unsigned across);
+  void alongParallel(OpBuilder &b);
+  void parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles);
+  void alongReduction(OpBuilder &b);
+
+  unsigned inputs() { return op.getNumDpsInputs(); }
+  bool isReduction() { return op.getNumReductionLoops() > 0; }
+
+  linalg::GenericOp op;
+  Location loc;
+  int64_t bits;
+  LaneBody body;
+  std::optional<LoopNest> nest;
+  /// One per result of a reduction whose combiner is known.
+  SmallVector<Combiner> combiners;
+  SmallVector<Type> sumTypes;
+  llvm::SmallPtrSet<Operation *, 4> skip;
+  unsigned vectorLoop = 0;
+  int64_t lanes = 1, unroll = 1;
+  bool scalarTail = false;
+  SmallVector<unsigned> outer, inner;
+  SmallVector<Value> ivs;
+  /// Inputs that are the same all along the vector loop.
+  DenseMap<unsigned, Value> hoisted;
+};
+
+//===----------------------------------------------------------------------===//
+// Analysis
+//===----------------------------------------------------------------------===//
+
+/// Fills `combiners` if every result is a known combination of its old value
+/// with one that does not depend on any old value.
+bool VectorLoops::matchCombiners() {
+  Operation *yield = op.getBody()->getTerminator();
+  SmallVector<Combiner> found;
+  for (auto [yielded, old] :
+       llvm::zip(yield->getOperands(), op.getRegionOutputArgs())) {
+    Operation *combined = yielded.getDefiningOp();
+    auto kind = combined ? kindOf(combined) : std::nullopt;
+    if (!kind || combined->getBlock() != op.getBody() || !old.hasOneUse() ||
+        *old.user_begin() != combined || !combined->hasOneUse())
+      return false;
+    Value candidate = combined->getOperand(combined->getOperand(0) == old);
+    found.push_back({combined, *kind, candidate});
+  }
+  combiners = found;
+  return true;
+}
+
+/// The vector's length along `loop`.
+int64_t VectorLoops::lanesFor(unsigned loop) {
+  int64_t widest = 8;
+  auto see = [&](Type type) {
+    type = getElementTypeOrSelf(type);
+    widest = std::max<int64_t>(
+        widest, type.isIndex() ? 64 : type.getIntOrFloatBitWidth());
+  };
+  for (auto [index, access] : llvm::enumerate(nest->accesses))
+    if (access && !isConstantIntValue(access->strides[loop], 0))
+      see(access->buffer.element());
+  op.getBody()->walk([&](Operation *inner) {
+    for (Type type : inner->getResultTypes())
+      if (isa<FloatType>(type))
+        see(type);
+  });
+  int64_t lanes = bits / widest;
+  if (auto size = getConstantIntValue(nest->loops[loop].size))
+    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(*size));
+  return lanes;
+}
+
+/// An estimate of the time per element if `loop` is vectors.
+double VectorLoops::cost(unsigned loop) {
+  bool reduces = nest->loops[loop].reduction;
+  double work = 1;
+  for (unsigned operand = 0; operand < nest->accesses.size(); ++operand) {
+    const std::optional<Access> &access = nest->accesses[operand];
+    if (!access)
+      continue;
+    auto stride = getConstantIntValue(access->strides[loop]);
+    bool written = operand >= inputs();
+    if (stride && *stride == 0)
+      work += written ? 0.5 : 0.1;
+    else if (stride && *stride == 1)
+      work += 1;
+    else
+      work += written ? 30 : 15;
+  }
+  auto size = getConstantIntValue(nest->loops[loop].size);
+  int64_t lanes = lanesFor(loop);
+  // A partly filled vector costs as much as a full one.
+  double filled =
+      size ? double(*size) / llvm::alignTo(std::max<int64_t>(*size, 1), lanes)
+           : 1.0;
+  double total = work / lanes / std::max(filled, 0.01);
+  if (reduces && size)
+    total += 10.0 / *size;
+  return total;
+}
+
+/// Decides which loop is vectors. Fails if none can be.
+bool VectorLoops::choose() {
+  std::optional<double> best;
+  for (unsigned loop = 0; loop < nest->loops.size(); ++loop) {
+    if (nest->loops[loop].reduction && combiners.empty())
+      continue;
+    bool possible = true;
+    for (unsigned operand = 0; operand < nest->accesses.size(); ++operand)
+      possible &= nest->isRegular(operand, loop);
+    // A parallel loop that does not move a result writes it again and again.
+    if (!nest->loops[loop].reduction)
+      for (unsigned result = inputs(); result < nest->accesses.size(); ++result)
+        possible &=
+            !isConstantIntValue(nest->accesses[result]->strides[loop], 0);
+    double here = cost(loop);
+    if (possible && (!best || here <= *best)) {
+      best = here;
+      vectorLoop = loop;
+    }
+  }
+  if (!best)
+    return false;
+  lanes = lanesFor(vectorLoop);
+  if (lanes < 2)
+    return false;
+
+  int64_t work = 0;
+  bool divides = false, narrow = false;
+  op.getBody()->walk([&](Operation *inner) {
+    bool costly = isa<math::MathDialect>(inner->getDialect()) &&
+                  !isa<math::AbsFOp, math::SqrtOp, math::FmaOp>(inner);
+    work += costly ? 12 : isa<arith::DivFOp>(inner) ? 4 : 1;
+    // What masked lanes hold may trap.
+    divides |=
+        isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
+            arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(inner);
+  });
+  for (std::optional<Access> &access : nest->accesses)
+    if (access)
+      narrow |= access->buffer.element().isIntOrFloat() &&
+                access->buffer.element().getIntOrFloatBitWidth() < 32;
+  // AVX-512 masks every element; AVX2 masks 32 and 64 bits.
+  scalarTail = divides || bits < 256 || (bits < 512 && narrow);
+  unroll = work > 16 ? 1 : work > 8 ? 2 : 4;
+  if (nest->loops[vectorLoop].reduction)
+    unroll = work > 16 ? 2 : 4;
+  if (auto size = getConstantIntValue(nest->loops[vectorLoop].size))
+    unroll = std::clamp<int64_t>(*size / lanes, 1, unroll);
+
+  for (unsigned loop = 0; loop < nest->loops.size(); ++loop)
+    if (loop != vectorLoop)
+      (nest->loops[loop].reduction ? inner : outer).push_back(loop);
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Loops and elements
+//===----------------------------------------------------------------------===//
+
+void VectorLoops::forLoops(OpBuilder &b, ArrayRef<unsigned> loops, Emit emit) {
+  if (loops.empty())
+    return emit(b);
+  auto loop = scf::ForOp::create(b, loc, value(b, b.getIndexAttr(0)),
+                                 value(b, nest->loops[loops.front()].size),
+                                 value(b, b.getIndexAttr(1)));
+  OpBuilder inside = OpBuilder::atBlockTerminator(loop.getBody());
+  ivs[loops.front()] = loop.getInductionVar();
+  forLoops(inside, loops.drop_front(), emit);
+}
+
+SmallVector<Value>
+VectorLoops::carry(OpBuilder &b, ArrayRef<unsigned> loops, Values sums,
+                   function_ref<Values(OpBuilder &, Values)> emit) {
+  if (loops.empty())
+    return emit(b, sums);
+  auto loop = scf::ForOp::create(b, loc, value(b, b.getIndexAttr(0)),
+                                 value(b, nest->loops[loops.front()].size),
+                                 value(b, b.getIndexAttr(1)), sums);
+  OpBuilder inside = OpBuilder::atBlockEnd(loop.getBody());
+  ivs[loops.front()] = loop.getInductionVar();
+  Values next =
+      carry(inside, loops.drop_front(),
+            llvm::to_vector_of<Value>(loop.getRegionIterArgs()), emit);
+  scf::YieldOp::create(inside, loc, next);
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+/// Where `operand` is, `lane` elements along the vector loop.
+Value VectorLoops::position(OpBuilder &b, unsigned operand, int64_t lane) {
+  const Access &access = *nest->accesses[operand];
+  OpFoldResult at = access.offset;
+  for (unsigned loop = 0; loop < nest->loops.size(); ++loop)
+    if (!isConstantIntValue(access.strides[loop], 0))
+      at = plait::add(b, loc, at,
+                      multiply(b, loc, ivs[loop], access.strides[loop]));
+  if (lane != 0)
+    at = plait::add(
+        b, loc, at,
+        multiply(b, loc, b.getIndexAttr(lane), access.strides[vectorLoop]));
+  if (!access.irregular.empty()) {
+    SmallVector<Value> dims(op.getNumLoops(), value(b, b.getIndexAttr(0)));
+    for (auto [loop, iv] : llvm::zip(nest->loops, ivs))
+      if (loop.dim)
+        dims[*loop.dim] = iv;
+    for (auto &[expr, stride] : access.irregular) {
+      Value part = affine::expandAffineExpr(b, loc, expr, dims, {});
+      at = plait::add(b, loc, at, multiply(b, loc, part, stride));
+    }
+  }
+  return value(b, at);
+}
+
+bool VectorLoops::movesWith(unsigned operand, ArrayRef<unsigned> loops) const {
+  return llvm::any_of(loops, [&](unsigned loop) {
+    return !isConstantIntValue(nest->accesses[operand]->strides[loop], 0) ||
+           !nest->isRegular(operand, loop);
+  });
+}
+
+/// Loads the inputs that are the same in all of the loops `inside`: LLVM
+/// cannot know that nothing stored there changes them.
+void VectorLoops::hoist(OpBuilder &b, ArrayRef<unsigned> inside) {
+  hoisted.clear();
+  for (unsigned operand = 0; operand < inputs(); ++operand)
+    if (nest->accesses[operand] && !movesWith(operand, inside) &&
+        !op.getBody()->getArgument(operand).use_empty())
+      hoisted[operand] = memref::LoadOp::create(
+          b, loc, nest->accesses[operand]->buffer.memref, position(b, operand));
+}
+
+Lanes VectorLoops::load(OpBuilder &b, LaneShape shape, unsigned operand,
+                        int64_t lane) {
+  if (!nest->accesses[operand])
+    return {op->getOperand(operand)};
+  if (auto known = hoisted.find(operand); known != hoisted.end())
+    return {known->second};
+  const Access &access = *nest->accesses[operand];
+  return LaneBody::load(b, loc, shape, access.buffer.memref,
+                        position(b, operand, lane), access.strides[vectorLoop]);
+}
+
+/// `stored`, a scalar or vector of a result's elements, as its sum's type.
+Value VectorLoops::widen(OpBuilder &b, unsigned result, Value stored) {
+  Type type = sumTypes[result];
+  if (getElementTypeOrSelf(stored.getType()) == type)
+    return stored;
+  if (auto vector = dyn_cast<VectorType>(stored.getType()))
+    type = vector.cloneWith(std::nullopt, type);
+  return arith::ExtFOp::create(b, loc, type, stored);
+}
+
+Value VectorLoops::narrow(OpBuilder &b, unsigned result, Value sum) {
+  Type type = nest->accesses[inputs() + result]->buffer.element();
+  if (getElementTypeOrSelf(sum.getType()) == type)
+    return sum;
+  if (auto vector = dyn_cast<VectorType>(sum.getType()))
+    type = vector.cloneWith(std::nullopt, type);
+  return arith::TruncFOp::create(b, loc, type, sum);
+}
+
+/// Combines `sum` with what is stored for the same result.
+Value VectorLoops::combine(OpBuilder &b, unsigned result, LaneShape shape,
+                           Value sum, Value candidate) {
+  const Combiner &combiner = combiners[result];
+  if (shape.mask) {
+    auto type = cast<VectorType>(candidate.getType());
+    auto none = DenseElementsAttr::get(
+        type, Attribute(neutral(b, combiner.kind, type.getElementType())));
+    candidate =
+        arith::SelectOp::create(b, loc, shape.mask, candidate,
+                                arith::ConstantOp::create(b, loc, type, none));
+  }
+  using Kind = vector::CombiningKind;
+  if (combiner.kind == Kind::MAXIMUMF || combiner.kind == Kind::MINIMUMF) {
+    // Which zero is the larger does not matter, and costs.
+    if (combiner.kind == Kind::MAXIMUMF)
+      return arith::MaximumFOp::create(b, loc, sum, candidate,
+                                       arith::FastMathFlags::nsz);
+    return arith::MinimumFOp::create(b, loc, sum, candidate,
+                                     arith::FastMathFlags::nsz);
+  }
+  return vector::makeArithReduction(b, loc, combiner.kind, sum, candidate);
+}
+
+/// Emits the body once. Gives the results, or the next sums of a reduction.
+SmallVector<Lanes> VectorLoops::step(OpBuilder &b, LaneShape shape,
+                                     int64_t lane, ArrayRef<Value> sums) {
+  DenseMap<Value, Lanes> values;
+  for (BlockArgument argument : op.getBody()->getArguments()) {
+    unsigned operand = argument.getArgNumber();
+    if (argument.use_empty() || (operand >= inputs() && !combiners.empty()))
+      continue;
+    values[argument] = operand >= inputs() && !sums.empty()
+                           ? Lanes{sums[operand - inputs()]}
+                           : load(b, shape, operand, lane);
+  }
+  auto indexOf = [&](unsigned dim) -> Lanes {
+    for (auto [loop, iv] : llvm::zip(llvm::enumerate(nest->loops), ivs)) {
+      if (loop.value().dim != dim)
+        continue;
+      if (loop.index() != vectorLoop)
+        return {iv};
+      return {value(b, plait::add(b, loc, iv, b.getIndexAttr(lane))), 1};
+    }
+    llvm_unreachable("a loop that the body names is kept");
+  };
+  values = body.emit(b, shape, std::move(values), indexOf, skip);
+  auto get = [&](Value value) {
+    auto known = values.find(value);
+    return known == values.end() ? Lanes{value} : known->second;
+  };
+  SmallVector<Lanes> results;
+  if (combiners.empty()) {
+    for (Value yielded : op.getBody()->getTerminator()->getOperands())
+      results.push_back(get(yielded));
+    return results;
+  }
+  for (auto [result, combiner] : llvm::enumerate(combiners)) {
+    // A sum of products is fused multiply-adds, like a contraction's.
+    auto product = combiner.candidate.getDefiningOp<arith::MulFOp>();
+    if (combiner.kind == vector::CombiningKind::ADD && product &&
+        product.getType() == sumTypes[result] && !shape.mask) {
+      Value x = LaneBody::toVector(b, loc, shape, get(product.getLhs()));
+      Value y = LaneBody::toVector(b, loc, shape, get(product.getRhs()));
+      results.push_back({math::FmaOp::create(b, loc, x, y, sums[result])});
+      continue;
+    }
+    Value candidate =
+        LaneBody::toVector(b, loc, shape, get(combiner.candidate));
+    results.push_back(
+        {combine(b, result, shape, sums[result], widen(b, result, candidate))});
+  }
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Along a parallel loop
+//===----------------------------------------------------------------------===//
+
+/// Computes `tiles` vectors of the results from the vector loop's variable on.
+void VectorLoops::parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles) {
+  unsigned results = op.getNumDpsInits();
+  auto store = [&](OpBuilder &b, unsigned result, int64_t tile, Lanes lanes) {
+    unsigned operand = inputs() + result;
+    const Access &access = *nest->accesses[operand];
+    LaneBody::store(b, loc, shape, lanes, access.buffer.memref,
+                    position(b, operand, tile * shape.lanes),
+                    access.strides[vectorLoop]);
+  };
+  if (!isReduction()) {
+    for (int64_t tile = 0; tile < tiles; ++tile)
+      for (auto [result, lanes] :
+           llvm::enumerate(step(b, shape, tile * shape.lanes, {})))
+        store(b, result, tile, lanes);
+    return;
+  }
+  // The results' places do not depend on the reduction loops' variables.
+  Values sums;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    for (unsigned result = 0; result < results; ++result) {
+      Lanes old = load(b, shape, inputs() + result, tile * shape.lanes);
+      sums.push_back(widen(b, result, old.value));
+    }
+  sums = carry(b, inner, sums, [&](OpBuilder &b, Values sums) {
+    Values next;
+    for (int64_t tile = 0; tile < tiles; ++tile)
+      for (Lanes lanes : step(b, shape, tile * shape.lanes,
+                              ArrayRef(sums).slice(tile * results, results)))
+        next.push_back(LaneBody::toVector(b, loc, shape, lanes));
+    return next;
+  });
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    for (unsigned result = 0; result < results; ++result)
+      store(b, result, tile,
+            {narrow(b, result, sums[tile * results + result])});
+}
+
+/// The loop along which the only input is contiguous, if that is not the
+/// vector loop and both have room for a square of vectors.
+std::optional<unsigned> VectorLoops::transposedLoop() {
+  // Squares overlap at the end of a row: computing an element twice must be
+  // allowed.
+  if (isReduction() || inputs() != 1 || op.getNumDpsInits() != 1 ||
+      !nest->accesses[0] || !nest->accesses[0]->irregular.empty() ||
+      !op.getRegionOutputArgs()[0].use_empty() ||
+      !isConstantIntValue(nest->accesses[1]->strides[vectorLoop], 1))
+    return std::nullopt;
+  auto fits = [&](unsigned loop) {
+    auto size = getConstantIntValue(nest->loops[loop].size);
+    return size && *size >= std::min<int64_t>(lanes, 16);
+  };
+  for (unsigned loop : outer)
+    if (isConstantIntValue(nest->accesses[0]->strides[loop], 1) && fits(loop) &&
+        fits(vectorLoop) && lanes >= 4)
+      return loop;
+  return std::nullopt;
+}
+
+/// Moves squares: reads vectors along `across`, transposes them in registers,
+/// and writes vectors along the vector loop.
+void VectorLoops::transpose(OpBuilder &b, unsigned across) {
+  LaneShape shape = {lanes, Value()};
+  auto squares = [&](OpBuilder &b, unsigned loop, Emit emit) {
+    int64_t size = *getConstantIntValue(nest->loops[loop].size);
+    auto op = scf::ForOp::create(b, loc, value(b, b.getIndexAttr(0)),
+                                 value(b, b.getIndexAttr(size)),
+                                 value(b, b.getIndexAttr(lanes)));
+    OpBuilder inside = OpBuilder::atBlockTerminator(op.getBody());
+    // The last square ends where the row does.
+    ivs[loop] = op.getInductionVar();
+    if (size % lanes != 0)
+      ivs[loop] =
+          arith::MinSIOp::create(inside, loc, op.getInductionVar(),
+                                 value(inside, b.getIndexAttr(size - lanes)));
+    emit(inside);
+  };
+  squares(b, across, [&](OpBuilder &b) {
+    squares(b, vectorLoop, [&](OpBuilder &b) {
+      const Access &from = *nest->accesses[0], &to = *nest->accesses[1];
+      SmallVector<Value> rows;
+      for (int64_t i = 0; i < lanes; ++i)
+        rows.push_back(LaneBody::load(b, loc, shape, from.buffer.memref,
+                                      position(b, 0, i), b.getIndexAttr(1))
+                           .value);
+      // Exchanges the off-diagonal quarters of squares of 2, 4, 8, ...
+      for (int64_t half = 1; half < lanes; half *= 2)
+        for (int64_t i = 0; i < lanes; ++i) {
+          if (i & half)
+            continue;
+          SmallVector<int64_t> low, high;
+          for (int64_t k = 0; k < lanes; ++k) {
+            low.push_back(k & half ? lanes + k - half : k);
+            high.push_back(k & half ? lanes + k : k + half);
+          }
+          Value x = rows[i], y = rows[i + half];
+          rows[i] = vector::ShuffleOp::create(b, loc, x, y, low);
+          rows[i + half] = vector::ShuffleOp::create(b, loc, x, y, high);
+        }
+      Value first = ivs[across];
+      for (int64_t i = 0; i < lanes; ++i) {
+        ivs[across] = value(b, plait::add(b, loc, first, b.getIndexAttr(i)));
+        hoisted[0] = rows[i];
+        Lanes result = step(b, shape, 0, {}).front();
+        LaneBody::store(b, loc, shape, result, to.buffer.memref, position(b, 1),
+                        b.getIndexAttr(1));
+      }
+    });
+  });
+}
+
+void VectorLoops::alongParallel(OpBuilder &b) {
+  SmallVector<unsigned> inside = {vectorLoop};
+  inside.append(inner);
+  Value zero = value(b, b.getIndexAttr(0));
+  ivs[vectorLoop] = zero;
+  hoist(b, inside);
+  OpFoldResult size = nest->loops[vectorLoop].size;
+  Value end = value(b, size);
+  auto loop = [&](Value from, Value to, int64_t by, LaneShape shape,
+                  bool masked) {
+    auto op = scf::ForOp::create(b, loc, from, to,
+                                 value(b, b.getIndexAttr(by * shape.lanes)));
+    OpBuilder inside = OpBuilder::atBlockTerminator(op.getBody());
+    ivs[vectorLoop] = op.getInductionVar();
+    if (masked)
+      shape.mask = vector::CreateMaskOp::create(
+          inside, loc, shape.vectorOf(b.getI1Type()),
+          ValueRange{
+              arith::SubIOp::create(inside, loc, end, op.getInductionVar())});
+    parallelTile(inside, shape, by);
+  };
+  // What is left of a loop by `step`.
+  auto whole = [&](int64_t step) -> Value {
+    if (auto constant = getConstantIntValue(size))
+      return value(b, b.getIndexAttr(*constant - *constant % step));
+    Value rest =
+        arith::RemUIOp::create(b, loc, end, value(b, b.getIndexAttr(step)));
+    return arith::SubIOp::create(b, loc, end, rest);
+  };
+  LaneShape shape = {lanes, Value()};
+  Value done = whole(unroll * lanes);
+  loop(zero, done, unroll, shape, false);
+  auto isDone = [&] {
+    auto to = getConstantIntValue(done), from = getConstantIntValue(size);
+    return to && from && *to == *from;
+  };
+  if (isDone())
+    return;
+  if (!scalarTail)
+    return loop(done, end, 1, shape, true);
+  if (unroll > 1) {
+    Value next = whole(lanes);
+    loop(done, next, 1, shape, false);
+    done = next;
+  }
+  if (!isDone())
+    loop(done, end, 1, {1, Value()}, false);
+}
+
+//===----------------------------------------------------------------------===//
+// Along a reduction loop
+//===----------------------------------------------------------------------===//
+
+void VectorLoops::alongReduction(OpBuilder &b) {
+  unsigned results = op.getNumDpsInits();
+  LaneShape shape = {lanes, Value()};
+  Value zero = value(b, b.getIndexAttr(0));
+  OpFoldResult size = nest->loops[vectorLoop].size;
+  Value end = value(b, size);
+  auto whole = [&](int64_t step) -> Value {
+    if (auto constant = getConstantIntValue(size))
+      return value(b, b.getIndexAttr(*constant - *constant % step));
+    Value rest =
+        arith::RemUIOp::create(b, loc, end, value(b, b.getIndexAttr(step)));
+    return arith::SubIOp::create(b, loc, end, rest);
+  };
+  auto isDone = [&](Value done) {
+    auto to = getConstantIntValue(done), from = getConstantIntValue(size);
+    return to && from && *to == *from;
+  };
+  // Partial results: `unroll` vectors per result, then scalars for a tail that
+  // cannot be masked.
+  Values sums;
+  for (int64_t part = 0; part < unroll + scalarTail; ++part)
+    for (unsigned result = 0; result < results; ++result) {
+      TypedAttr none = neutral(b, combiners[result].kind, sumTypes[result]);
+      if (part < unroll) {
+        VectorType type = shape.vectorOf(sumTypes[result]);
+        none = DenseElementsAttr::get(type, Attribute(none));
+      }
+      sums.push_back(arith::ConstantOp::create(b, loc, none));
+    }
+  auto loop = [&](OpBuilder &b, Value from, Value to, int64_t parts,
+                  unsigned first, LaneShape shape, bool masked, Values &sums) {
+    auto some = MutableArrayRef(sums).slice(first * results, parts * results);
+    auto op = scf::ForOp::create(b, loc, from, to,
+                                 value(b, b.getIndexAttr(parts * shape.lanes)),
+                                 ValueRange(ArrayRef<Value>(some)));
+    OpBuilder inside = OpBuilder::atBlockEnd(op.getBody());
+    ivs[vectorLoop] = op.getInductionVar();
+    if (masked)
+      shape.mask = vector::CreateMaskOp::create(
+          inside, loc, shape.vectorOf(b.getI1Type()),
+          ValueRange{
+              arith::SubIOp::create(inside, loc, end, op.getInductionVar())});
+    Values carried = llvm::to_vector_of<Value>(op.getRegionIterArgs()), next;
+    for (int64_t part = 0; part < parts; ++part)
+      for (Lanes lanes : step(inside, shape, part * shape.lanes,
+                              ArrayRef(carried).slice(part * results, results)))
+        next.push_back(lanes.value);
+    scf::YieldOp::create(inside, loc, next);
+    llvm::copy(op.getResults(), some.begin());
+  };
+  SmallVector<unsigned> inside(inner);
+  inside.push_back(vectorLoop);
+  ivs[vectorLoop] = zero;
+  for (unsigned reduction : inner)
+    ivs[reduction] = zero;
+  hoist(b, inside);
+  Value full = whole(unroll * lanes), vectors = whole(lanes);
+  sums = carry(b, inner, sums, [&](OpBuilder &b, Values sums) {
+    loop(b, zero, full, unroll, 0, shape, false, sums);
+    if (isDone(full))
+      return sums;
+    if (!scalarTail) {
+      loop(b, full, end, 1, 0, shape, true, sums);
+      return sums;
+    }
+    if (unroll > 1)
+      loop(b, full, vectors, 1, 0, shape, false, sums);
+    if (!isDone(vectors))
+      loop(b, vectors, end, 1, unroll, {1, Value()}, false, sums);
+    return sums;
+  });
+  for (unsigned result = 0; result < results; ++result) {
+    auto part = [&](int64_t number) { return sums[number * results + result]; };
+    Value total = part(0);
+    for (int64_t number = 1; number < unroll; ++number)
+      total = combine(b, result, {lanes, Value()}, total, part(number));
+    total = vector::ReductionOp::create(b, loc, combiners[result].kind, total,
+                                        arith::FastMathFlags::reassoc);
+    if (scalarTail)
+      total = combine(b, result, {1, Value()}, total, part(unroll));
+    unsigned operand = inputs() + result;
+    Value buffer = nest->accesses[operand]->buffer.memref;
+    Value at = position(b, operand);
+    Value old = widen(b, result, memref::LoadOp::create(b, loc, buffer, at));
+    total = combine(b, result, {1, Value()}, old, total);
+    memref::StoreOp::create(b, loc, narrow(b, result, total), buffer, at);
+  }
+}
+
+LogicalResult VectorLoops::lower() {
+  if (!op.hasPureBufferSemantics() || !LaneBody::isVectorizable(op))
+    return failure();
+  for (Value operand : op->getOperands()) {
+    auto type = dyn_cast<MemRefType>(operand.getType());
+    if (type && (!type.isStrided() || type.getMemorySpace() ||
+                 type.getElementType().isInteger(1)))
+      return failure();
+  }
+  if (llvm::any_of(op.getDpsInits(),
+                   [](Value init) { return !isa<MemRefType>(init.getType()); }))
+    return failure();
+  OpBuilder b(op);
+  Operation *before = op->getPrevNode();
+  nest.emplace(b, op);
+  auto abandon = [&] {
+    // What the views took.
+    while (op->getPrevNode() != before)
+      op->getPrevNode()->erase();
+    return failure();
+  };
+  if (isReduction() && matchCombiners())
+    for (Combiner &combiner : combiners)
+      skip.insert(combiner.op);
+  for (Value init : op.getDpsInits()) {
+    Type type = getElementTypeOrSelf(init.getType());
+    bool isNarrow = !combiners.empty() && (type.isF16() || type.isBF16());
+    sumTypes.push_back(isNarrow ? b.getF32Type() : type);
+  }
+  if (!choose())
+    return abandon();
+  body.prepare(b);
+  ivs.assign(nest->loops.size(), value(b, b.getIndexAttr(0)));
+  std::optional<unsigned> across = transposedLoop();
+  if (across) {
+    llvm::erase(outer, *across);
+    lanes = std::min<int64_t>(lanes, 16);
+  }
+  forLoops(b, outer, [&](OpBuilder &b) {
+    if (across)
+      transpose(b, *across);
+    else if (nest->loops[vectorLoop].reduction)
+      alongReduction(b);
+    else
+      alongParallel(b);
+  });
+  op.erase();
+  return success();
+}
+
+struct ConvertLinalgToVector
+    : plait::impl::ConvertLinalgToVectorBase<ConvertLinalgToVector> {
+  using Base::Base;
+
+  static int64_t hostVectorBits() {
+    llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+    return features.lookup("avx512f") ? 512
+           : features.lookup("avx2")  ? 256
+                                      : 128;
+  }
+
+  void runOnOperation() override {
+    int64_t bits = vectorBits == 0 ? hostVectorBits() : vectorBits.getValue();
+    if (bits != 128 && bits != 256 && bits != 512) {
+      getOperation()->emitError(
+          "expects 'vector-bits' of 128, 256 or 512, got ")
+          << bits;
+      return signalPassFailure();
+    }
+    SmallVector<linalg::GenericOp> ops;
+    getOperation()->walk([&](linalg::GenericOp op) { ops.push_back(op); });
+    for (linalg::GenericOp op : ops) {
+      if (succeeded(VectorLoops(op, bits).lower()))
+        ++numVectorized;
+      else
+        ++numLeft;
+    }
+  }
+};
+
+} // namespace

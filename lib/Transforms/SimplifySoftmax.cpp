@@ -1,0 +1,134 @@
+//===- SimplifySoftmax.cpp - what a row's maximum tells -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "LinalgShapes.h"
+#include "plait/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace plait {
+#define GEN_PASS_DEF_LINALGSIMPLIFYSOFTMAX
+#include "plait/Transforms/Passes.h.inc"
+} // namespace plait
+
+using namespace mlir;
+using namespace plait;
+
+namespace {
+
+/// If `value` holds, for every element of a tensor, whether it is minus
+/// infinity: that tensor.
+Value matchIsMinusInfinity(Value value) {
+  auto op = value.getDefiningOp<linalg::GenericOp>();
+  if (!op || !isElementwise(op) || op.getNumDpsInputs() != 1 ||
+      !op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isIdentity())
+    return {};
+  auto compare = op.getBody()
+                     ->getTerminator()
+                     ->getOperand(0)
+                     .getDefiningOp<arith::CmpFOp>();
+  if (!compare || compare.getPredicate() != arith::CmpFPredicate::OEQ ||
+      compare.getLhs() != op.getBody()->getArgument(0) ||
+      !matchPattern(compare.getRhs(), m_NegInfFloat()))
+    return {};
+  return op.getInputs()[0];
+}
+
+/// The result of `op` that is the maximum of `of` where `like` reduces its own
+/// input.
+Value matchMaximum(linalg::GenericOp op, Value of, linalg::GenericOp like) {
+  if (op.getNumDpsInputs() != 1 || op.getInputs()[0] != of ||
+      op.getIteratorTypesArray() != like.getIteratorTypesArray() ||
+      op.getIndexingMapsArray()[0] != like.getIndexingMapsArray()[0])
+    return {};
+  for (unsigned result = 0; result < op->getNumResults(); ++result) {
+    auto maximum = op.getBody()
+                       ->getTerminator()
+                       ->getOperand(result)
+                       .getDefiningOp<arith::MaximumFOp>();
+    BlockArgument in = op.getBody()->getArgument(0);
+    BlockArgument out = op.getBody()->getArgument(1 + result);
+    Value start = filledWith(op.getDpsInitOperand(result)->get());
+    if (maximum && llvm::is_contained(maximum->getOperands(), in) &&
+        llvm::is_contained(maximum->getOperands(), out) && start &&
+        matchPattern(start, m_NegInfFloat()) &&
+        op.getIndexingMapsArray()[1 + result] == like.getIndexingMapsArray()[1])
+      return op.getResult(result);
+  }
+  return {};
+}
+
+/// all(x == -inf) --> max(x) == -inf
+struct AllMinusInfinity : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getNumDpsInputs() != 1 || op->getNumResults() != 1 ||
+        op.getNumReductionLoops() == 0)
+      return rewriter.notifyMatchFailure(op, "not a reduction");
+    auto conjunction = op.getBody()
+                           ->getTerminator()
+                           ->getOperand(0)
+                           .getDefiningOp<arith::AndIOp>();
+    Value start = filledWith(op.getDpsInitOperand(0)->get());
+    if (!conjunction || !start || !matchPattern(start, m_One()) ||
+        !llvm::is_contained(conjunction->getOperands(),
+                            op.getBody()->getArgument(0)) ||
+        !llvm::is_contained(conjunction->getOperands(),
+                            op.getBody()->getArgument(1)))
+      return rewriter.notifyMatchFailure(op, "not whether all hold");
+    Value scores = matchIsMinusInfinity(op.getInputs()[0]);
+    if (!scores)
+      return rewriter.notifyMatchFailure(op, "not of minus infinity");
+    Value maximum;
+    for (Operation *user : scores.getUsers())
+      if (auto other = dyn_cast<linalg::GenericOp>(user);
+          other && !maximum && other->getBlock() == op->getBlock() &&
+          other->isBeforeInBlock(op))
+        maximum = matchMaximum(other, scores, op);
+    if (!maximum)
+      return rewriter.notifyMatchFailure(op, "the maximum is not known");
+    unsigned rank = cast<ShapedType>(maximum.getType()).getRank();
+    SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(rank));
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+    TypedAttr infinity =
+        rewriter.getFloatAttr(getElementTypeOrSelf(maximum.getType()),
+                              -std::numeric_limits<double>::infinity());
+    Value memory = tensor::EmptyOp::create(
+        rewriter, op.getLoc(),
+        tensor::getMixedSizes(rewriter, op.getLoc(), maximum),
+        rewriter.getI1Type());
+    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+        op, op.getResultTypes(), maximum, memory, maps, loops,
+        [&](OpBuilder &b, Location loc, ValueRange args) {
+          Value least = arith::ConstantOp::create(b, loc, infinity);
+          Value is = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ,
+                                           args[0], least);
+          linalg::YieldOp::create(b, loc, is);
+        });
+    return success();
+  }
+};
+
+struct LinalgSimplifySoftmax
+    : plait::impl::LinalgSimplifySoftmaxBase<LinalgSimplifySoftmax> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<AllMinusInfinity>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,84 @@
+"""``plait cslc``, ``plait cs-python`` and ``plait cs-env``."""
+
+import os
+import runpy
+import stat
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SHIM = Path(__file__).parent / "shim"
+Pair = Annotated[str, typer.Option(help="W,H")]
+
+
+def cslc(
+    layout: Annotated[Path, typer.Argument(help="the layout file", exists=True, dir_okay=False)],
+    output: Annotated[str, typer.Option("-o", help="output folder")] = "out",
+    arch: Annotated[str, typer.Option(help="wse2 or wse3")] = "wse3",
+    fabric_dims: Annotated[str, typer.Option(help="W,H")] = "",
+    fabric_offsets: Annotated[str, typer.Option(help="X,Y")] = "0,0",
+    params: Annotated[list[str], typer.Option(help="name:value,...")] = [],  # noqa: B006
+    import_path: Annotated[list[Path], typer.Option(help="folder of modules")] = [],  # noqa: B006
+    colors: Annotated[list[str], typer.Option(help="name:number,...")] = [],  # noqa: B006
+    memcpy: Annotated[bool, typer.Option("--memcpy", help="host input and output")] = False,
+    channels: Annotated[int, typer.Option(help="host channels")] = 0,
+    width_west_buf: Annotated[int, typer.Option(help="buffer columns")] = 0,
+    width_east_buf: Annotated[int, typer.Option(help="buffer columns")] = 0,
+    max_inlined_iterations: Annotated[int, typer.Option(help="accepted")] = 0,
+    verbose: Annotated[bool, typer.Option(help="accepted")] = False,
+):
+    """Check and compile a CSL program for Plait's model of CSL."""
+    from plait.cslsim.errors import CslError
+    from plait.cslsim.layout import Options, compile_layout, parse_params, save
+
+    if arch not in ("wse2", "wse3"):
+        raise CslError(None, f"unknown architecture '{arch}': expected wse2 or wse3")
+    options = Options(
+        arch,
+        layout.parent,
+        parse_params(",".join(params)),
+        [Path(p) for p in import_path],
+        tuple(map(int, fabric_dims.split(","))) if fabric_dims else None,
+        tuple(map(int, fabric_offsets.split(","))),
+        memcpy,
+        channels,
+    )
+    options.colors = parse_params(",".join(colors))
+    built, programs = compile_layout(layout, options)
+    save(output.removeprefix("="), built, programs, options)
+
+
+def cs_python(
+    program: Annotated[Path, typer.Argument(help="the host program", exists=True)],
+    arguments: Annotated[list[str], typer.Argument(help="its arguments")] = [],  # noqa: B006
+):
+    """Run a host program (run.py) with the simulator behind its SdkRuntime."""
+    sys.path[:0] = [str(program.parent), str(SHIM)]
+    sys.argv = [str(program), *arguments]
+    runpy.run_path(str(program), run_name="__main__")
+
+
+def cs_env(
+    folder: Annotated[Path, typer.Argument(help="where to put the two commands")],
+):
+    """Write commands named cslc and cs_python; put the folder on PATH to use them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, command in (("cslc", "cslc"), ("cs_python", "cs-python")):
+        path = folder / name
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m plait.cslsim {command} "$@"\n')
+        path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    typer.echo(f'export PATH="{folder.resolve()}{os.pathsep}$PATH"')
+
+
+def register(app):
+    """Add the three commands to the ``plait`` command."""
+    passing = {
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    }
+    app.command()(cslc)
+    app.command("cs-python", context_settings=passing)(cs_python)
+    app.command("cs-env")(cs_env)

@@ -1,0 +1,288 @@
+"""``SdkRuntime``: the host interface that official ``run.py`` programs use.
+
+Host tensors are [h][w][elements] (ROW_MAJOR) or [elements][w][h] reordered
+(COL_MAJOR: [w][h] order of PEs is as documented: the array is A[elements][w][h]).
+16-bit elements travel in the low halves of 32-bit words.
+"""
+
+import enum
+import os
+import sys
+
+import numpy as np
+
+from plait.cslsim.errors import SimulationError
+from plait.cslsim.simulator import Simulator
+
+
+class MemcpyDataType(enum.Enum):
+    """Width of an element on the device."""
+
+    MEMCPY_16BIT = 16
+    MEMCPY_32BIT = 32
+
+
+class MemcpyOrder(enum.Enum):
+    """How a host array lies over the PEs."""
+
+    ROW_MAJOR = 0
+    COL_MAJOR = 1
+
+
+class Task:
+    """What a non-blocking call returns: already done."""
+
+    def done(self):
+        """Always."""
+        return True
+
+
+class SdkRuntime:
+    """The wafer as the host program drives it.
+
+    ``PLAIT_CSL_SEED`` and ``PLAIT_CSL_DEPTH`` turn on the adversarial modes.
+    """
+
+    def __init__(
+        self,
+        bindir,
+        cmaddr=None,
+        suppress_simfab_trace=False,
+        simfab_numthreads=None,
+        msg_level=None,
+        memcpy_required=True,
+        **unknown,
+    ):
+        if unknown:
+            raise SimulationError(f"SdkRuntime does not know {', '.join(unknown)}")
+        if cmaddr:
+            raise SimulationError("'cmaddr' names a machine; this runtime only simulates")
+        depth = os.environ.get("PLAIT_CSL_DEPTH")
+        self.sim = Simulator(
+            bindir,
+            seed=int(os.environ.get("PLAIT_CSL_SEED", "0")),
+            depth=int(depth) if depth else None,
+            undefined=os.environ.get("PLAIT_CSL_UNDEFINED", "note"),
+        )
+        self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
+        self.open = False
+
+    # A symbol's id is above every colour, so that one argument can be either.
+    def get_id(self, name):
+        """The handle of an exported variable."""
+        if name not in self.symbols:
+            raise SimulationError(f"no exported variable '{name}'")
+        return 1000 + self.symbols.index(name)
+
+    def load(self):
+        """Put the program on the wafer."""
+
+    def run(self):
+        """Start it."""
+        self.sim.start()
+
+    def stop(self):
+        """Finish the open command and report what is left over."""
+        self._finish()
+        self.sim.settle()
+        if place := self.sim.undefined_read():
+            print(f"{place}: warning: reads memory that was never written", file=sys.stderr)
+        if os.environ.get("PLAIT_CSL_STATS"):
+            print(self.sim.stats())
+
+    def _finish(self):
+        if self.open:
+            self.sim.finish()
+            self.open = False
+
+    def launch(self, name, *args, nonblock=True):
+        """Run an exported function on every PE."""
+        self._finish()
+        self.sim.launch(name, args)
+        self.open = True
+        if not nonblock:
+            self._finish()
+        return Task()
+
+    def call(self, name, args, nonblock=True):
+        """``launch`` with its arguments in a list."""
+        return self.launch(name, *args, nonblock=nonblock)
+
+    def is_task_done(self, task):
+        """Non-blocking calls are done when they return."""
+        return True
+
+    def task_wait(self, task):
+        """Nothing to wait for."""
+
+    def _symbol(self, number):
+        return self.symbols[number - 1000]
+
+    def memcpy_h2d(
+        self,
+        dest,
+        src,
+        x,
+        y,
+        w,
+        h,
+        elem_per_pe,
+        streaming=False,
+        order=MemcpyOrder.ROW_MAJOR,
+        data_type=MemcpyDataType.MEMCPY_32BIT,
+        nonblock=True,
+        **unknown,
+    ):
+        """Copy a host array to a variable, or into a colour, of each PE of a region."""
+        _refuse("memcpy_h2d", unknown)
+        src = np.asarray(src)
+        self._region(x, y, w, h)
+        _expect_size("memcpy_h2d", src, w * h * elem_per_pe)
+        words = _words(src, data_type)
+        grid = _grid(words, w, h, elem_per_pe, order)
+        if streaming:
+            self.sim.settle()  # host streams follow each other
+            for j in range(h):
+                for i in range(w):
+                    self.sim.send(x + i, y + j, self._color(dest), grid[j, i])
+            return Task()
+        self._quiet()
+        name = self._symbol(dest)
+        if not self.sim.meta["exports"][name]["writable"]:
+            raise SimulationError(f"'{name}' is not writable by the host")
+        kind = np.uint16 if data_type == MemcpyDataType.MEMCPY_16BIT else np.uint32
+        for j in range(h):
+            for i in range(w):
+                at = self.sim.address(name, x + i, y + j)
+                self.sim.write(x + i, y + j, at, grid[j, i].astype(kind))
+        return Task()
+
+    def memcpy_d2h(
+        self,
+        dest,
+        src,
+        x,
+        y,
+        w,
+        h,
+        elem_per_pe,
+        streaming=False,
+        order=MemcpyOrder.ROW_MAJOR,
+        data_type=MemcpyDataType.MEMCPY_32BIT,
+        nonblock=False,
+        **unknown,
+    ):
+        """Copy a variable, or what a colour brings, from each PE of a region to the host."""
+        _refuse("memcpy_d2h", unknown)
+        self._region(x, y, w, h)
+        _expect_size("memcpy_d2h", dest, w * h * elem_per_pe)
+        wide = data_type == MemcpyDataType.MEMCPY_32BIT
+        if streaming:
+            grid = self.sim.receive(x, y, w, h, self._color(src), elem_per_pe)
+        else:
+            self._quiet()
+            kind = np.uint32 if wide else np.uint16
+            grid = np.zeros((h, w, elem_per_pe), np.uint32)
+            name = self._symbol(src)
+            for j in range(h):
+                for i in range(w):
+                    at = self.sim.address(name, x + i, y + j)
+                    raw = self.sim.read(x + i, y + j, at, elem_per_pe * kind().itemsize)
+                    grid[j, i] = raw.view(kind)
+        if not wide:
+            grid &= 0xFFFF
+        if order == MemcpyOrder.COL_MAJOR:
+            grid = grid.transpose(2, 1, 0)
+        flat = np.ascontiguousarray(grid).ravel()
+        if dest.dtype.itemsize == 4:
+            dest.reshape(-1)[:] = flat.view(dest.dtype)
+        else:
+            raise SimulationError(
+                f"memcpy_d2h needs a host array of 32-bit elements, got {dest.dtype}"
+            )
+        return Task()
+
+    def memcpy_h2d_rowbcast(self, dest, src, x, y, w, h, elem_per_pe, **options):
+        """One column of data (h x elements), copied along each row."""
+        grid = np.asarray(src).reshape(h, 1, elem_per_pe)
+        return self.memcpy_h2d(
+            dest, np.repeat(grid, w, axis=1).ravel(), x, y, w, h, elem_per_pe, **options
+        )
+
+    def memcpy_h2d_colbcast(self, dest, src, x, y, w, h, elem_per_pe, **options):
+        """One row of data (w x elements), copied down each column."""
+        grid = np.asarray(src).reshape(1, w, elem_per_pe)
+        return self.memcpy_h2d(
+            dest, np.repeat(grid, h, axis=0).ravel(), x, y, w, h, elem_per_pe, **options
+        )
+
+    def _quiet(self):
+        """Copies follow the open command, and take long: the fabric comes to rest."""
+        self._finish()
+        self.sim.settle()
+
+    def _color(self, number):
+        if number >= 1000:
+            raise SimulationError("streaming needs a color, got a variable")
+        return int(number)
+
+    def _region(self, x, y, w, h):
+        if x < 0 or y < 0 or x + w > self.sim.width or y + h > self.sim.height:
+            raise SimulationError(
+                f"the region {w} by {h} at ({x}, {y}) leaves the {self.sim.width} by "
+                f"{self.sim.height} rectangle"
+            )
+
+
+def _refuse(name, unknown):
+    if unknown:
+        raise SimulationError(f"{name} does not know {', '.join(unknown)}")
+
+
+def _expect_size(name, array, count):
+    if np.asarray(array).size != count:
+        raise SimulationError(
+            f"{name} moves {count} elements, the host array has {np.asarray(array).size}"
+        )
+
+
+def _words(array, data_type):
+    """Host elements as 32-bit words."""
+    array = np.ascontiguousarray(array)
+    if array.dtype.itemsize == 4:
+        return array.view(np.uint32).ravel()
+    raise SimulationError(f"memcpy needs host arrays of 32-bit elements, got {array.dtype}")
+
+
+def _grid(words, w, h, count, order):
+    if order == MemcpyOrder.ROW_MAJOR:
+        return words.reshape(h, w, count)
+    return words.reshape(count, w, h).transpose(2, 1, 0)
+
+
+def input_array_to_u32(np_arr, sentinel, fast_dim_sz):
+    """16-bit elements as wavelets: the element below, and above it its index along the fast
+    dimension (zero if ``sentinel`` is 0 or None)."""
+    array = np.ascontiguousarray(np_arr)
+    if array.dtype.itemsize == 4:
+        return array.view(np.uint32).ravel()
+    if array.dtype.itemsize != 2:
+        raise SimulationError(f"expected 16- or 32-bit elements, got {array.dtype}")
+    words = array.view(np.uint16).ravel().astype(np.uint32)
+    if sentinel:
+        words |= (np.arange(words.size, dtype=np.uint32) % max(fast_dim_sz, 1)) << 16
+    return words
+
+
+def memcpy_view(arr_32, datatype):
+    """The low parts of 32-bit words as another type, without a copy."""
+    datatype = np.dtype(datatype)
+    step = arr_32.dtype.itemsize // datatype.itemsize
+    return arr_32.reshape(-1).view(datatype)[::step].reshape(arr_32.shape)
+
+
+def calculate_cycles(timestamp_buf):
+    """Cycles between two 48-bit stamps packed in three f32 words."""
+    words = np.ascontiguousarray(timestamp_buf, np.float32).view(np.uint16).reshape(-1)
+    start, end = (int(words[i]) | int(words[i + 1]) << 16 | int(words[i + 2]) << 32 for i in (0, 3))
+    return end - start

@@ -1,0 +1,1 @@
+"""Stand-ins for the vendor package, for use with plait cs-python only."""

@@ -1,0 +1,229 @@
+"""A compiled program on the simulated wafer, as the host sees it."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from plait.cslsim import core
+from plait.cslsim.errors import SimulationError
+from plait.cslsim.machine import record
+
+SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
+INFINITE = 2**63
+
+
+class Simulator:
+    """Loads an artifact and runs it.
+
+    Args:
+        folder: what ``cslc -o`` wrote.
+        seed: 0 for the fixed order of events; else tasks and equal-time events
+            come in a random order and hops take up to two cycles longer.
+        depth: depth of every queue, to look for programs that need more than one.
+        undefined: reads of memory that was never written give zero; "note" keeps the first
+            one for ``undefined_read``, "stop" stops there.
+        limit: stop after this many cycles.
+    """
+
+    def __init__(self, folder, seed=0, depth=None, undefined="note", limit=0):
+        path = Path(folder) / "plait.npz"
+        if not path.is_file():
+            raise SimulationError(f"no compiled program in '{folder}'")
+        self.arrays = dict(np.load(path, allow_pickle=False))
+        self.meta = json.loads(bytes(self.arrays["meta"]))
+        self.width, self.height = self.meta["width"], self.meta["height"]
+        self.lib = core.library()
+        streams = self.meta["streams"]
+        ins, outs = core.array(streams["in"]), core.array(streams["out"])
+        machine = core.array(record(self.meta["arch"], depth))
+        self.handle = self.lib.plait_csl_new(
+            self.width,
+            self.height,
+            core.pointer(machine),
+            core.pointer(ins),
+            len(streams["in"]),
+            core.pointer(outs),
+            len(streams["out"]),
+            seed,
+            ("ignore", "note", "stop").index(undefined),
+            limit,
+        )
+        self.names = list(self.meta["exports"])
+        self._load()
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            self.lib.plait_csl_delete(self.handle)
+            self.handle = None
+
+    def _load(self):
+        order = (
+            "code",
+            "slots",
+            "memory",
+            "defined",
+            "dsds",
+            "vecs",
+            "args",
+            "fns",
+            "objects",
+            "fifos",
+            "exports",
+            "bindings",
+            "queues",
+            "masks",
+        )
+        for number in range(len(self.meta["programs"])):
+            parts = [self.arrays[f"{number}.{name}"] for name in ("counts", *order)]
+            self.lib.plait_csl_program(self.handle, *map(core.pointer, parts))
+        self.tiles = self.arrays["tiles"]
+        for y in range(self.height):
+            for x in range(self.width):
+                self.lib.plait_csl_pe(self.handle, x, y, int(self.tiles[y * self.width + x]))
+        for route in self.arrays["routes"][: self.meta["routes"]]:
+            config = np.ascontiguousarray(route[3:])
+            self.lib.plait_csl_route(self.handle, *map(int, route[:3]), core.pointer(config))
+
+    def start(self):
+        """Begin: initial memory, initially active tasks."""
+        self.lib.plait_csl_start(self.handle)
+
+    def program_at(self, x, y):
+        """The number of a PE's program."""
+        return int(self.tiles[y * self.width + x])
+
+    def _place(self, program, instruction):
+        where = self.arrays[f"{program}.where"]
+        if not 0 <= instruction < len(where) or where[instruction][0] < 0:
+            return ""
+        file, line, column = where[instruction]
+        return f"{self.meta['programs'][program]['files'][file]}:{line}:{column}"
+
+    def _name_places(self, text):
+        """Replace the core's @instruction@ marks by source positions."""
+        lines = []
+        for line in text.splitlines():
+            pe = re.search(r"PE \((\d+), (\d+)\)", line)
+            if pe:
+                program = self.program_at(int(pe[1]), int(pe[2]))
+                line = re.sub(r"@(-?\d+)@", lambda m, p=program: self._place(p, int(m[1])), line)
+            lines.append(line)
+        return "\n".join(lines)
+
+    def check(self, ok=False):
+        """Raise what the core has to complain about."""
+        if ok:
+            return
+        where = core.array([0, 0, 0])
+        text = self.lib.plait_csl_error(self.handle, core.pointer(where)).decode()
+        if not text:
+            return
+        x, y, instruction = map(int, where)
+        text = self._name_places(text)
+        if x >= 0:
+            place = self._place(self.program_at(x, y), instruction)
+            text = f"{place + ': ' if place else ''}{text} (PE ({x}, {y}))"
+        raise SimulationError(text)
+
+    def finish(self):
+        """Run until every launched PE has unblocked its command stream."""
+        self.check(self.lib.plait_csl_finish_command(self.handle))
+
+    def settle(self):
+        """Let the fabric run until nothing moves, or for a while."""
+        self.check(self.lib.plait_csl_settle(self.handle, SETTLE))
+
+    def launch(self, name, args):
+        """Start an exported function on every PE."""
+        export = self.meta["exports"].get(name)
+        if export is None or export["kind"] != "function":
+            raise SimulationError(f"no exported function '{name}'")
+        if len(args) != len(export["params"]):
+            raise SimulationError(
+                f"'{name}' takes {len(export['params'])} arguments, got {len(args)}"
+            )
+        bits = core.array(
+            [_argument(a, t) for a, t in zip(args, export["params"], strict=True)], np.int64
+        )
+        self.lib.plait_csl_launch(
+            self.handle, 0, 0, self.width, self.height, self.names.index(name), core.pointer(bits)
+        )
+        self.check()
+
+    def address(self, symbol, x, y):
+        """Where a PE keeps an exported variable."""
+        found = self.meta["programs"][self.program_at(x, y)]["symbols"].get(symbol)
+        if found is None:
+            raise SimulationError(f"PE ({x}, {y}) does not export '{symbol}'")
+        kind, at = found
+        if kind == "pointer":
+            raw = self.read(x, y, at, 2)
+            return int(raw.view(np.uint16)[0])
+        return at
+
+    def read(self, x, y, addr, size):
+        """Bytes of a PE's memory."""
+        data = np.zeros(max(size, 1), np.uint8)
+        if not self.lib.plait_csl_memory(self.handle, x, y, addr, size, 0, core.pointer(data)):
+            raise SimulationError(
+                f"a copy of {size} bytes at {addr} leaves the memory of PE ({x}, {y})"
+            )
+        return data[:size]
+
+    def write(self, x, y, addr, data):
+        """Set bytes of a PE's memory."""
+        data = np.ascontiguousarray(data).view(np.uint8)
+        if not self.lib.plait_csl_memory(self.handle, x, y, addr, data.size, 1, core.pointer(data)):
+            raise SimulationError(
+                f"a copy of {data.size} bytes at {addr} leaves the memory of PE ({x}, {y})"
+            )
+
+    def send(self, x, y, color, words):
+        """Queue host words for a streaming colour of a PE."""
+        words = np.ascontiguousarray(words, np.uint32)
+        self.lib.plait_csl_send(self.handle, x, y, color, core.pointer(words), words.size)
+        self.check()
+
+    def receive(self, x, y, w, h, color, count):
+        """Wait for ``count`` words from each PE of a region; an array [h][w][count]."""
+        self.check(self.lib.plait_csl_await(self.handle, x, y, w, h, color, count))
+        out = np.zeros((h, w, count), np.uint32)
+        for j in range(h):
+            for i in range(w):
+                row = np.zeros(max(count, 1), np.uint32)
+                self.lib.plait_csl_receive(
+                    self.handle, x + i, y + j, color, core.pointer(row), count
+                )
+                out[j, i] = row[:count]
+        return out
+
+    def report(self):
+        """What is left over: unfinished operations and wavelets, as text; empty if nothing."""
+        return self._name_places(self.lib.plait_csl_report(self.handle).decode())
+
+    def undefined_read(self):
+        """The place of the first read of memory without a value, or None."""
+        where = core.array([0, 0, 0])
+        if not self.lib.plait_csl_undefined(self.handle, core.pointer(where)):
+            return None
+        x, y, instruction = map(int, where)
+        return f"{self._place(self.program_at(x, y), instruction)} (PE ({x}, {y}))"
+
+    def stats(self):
+        """Counters of the run."""
+        out = np.zeros(6, np.uint64)
+        self.lib.plait_csl_stats(self.handle, core.pointer(out))
+        names = ("cycles", "instructions", "elements", "hops", "tasks", "events")
+        return dict(zip(names, map(int, out), strict=True))
+
+
+def _argument(value, kind):
+    """A launch argument as slot bits."""
+    types = {"f32": np.float32, "f16": np.float16}
+    if kind in types:
+        return int.from_bytes(types[kind](value).tobytes(), "little")
+    if isinstance(value, (float, np.floating)):
+        raise SimulationError(f"expected an argument of type {kind}, got a float")
+    return int(value)

@@ -1,0 +1,115 @@
+"""Views of dynamic shape, in forms that torch-mlir lowers right."""
+
+import operator
+
+import torch
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+from plait.frontends._torch import kernels  # noqa: F401 - defines torch.ops.plait
+
+_aten = torch.ops.aten
+_VIEWS = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default)
+
+
+def source_line(node) -> str:
+    """Where the user's model calls this node."""
+    lines = (node.meta.get("stack_trace") or "").strip().splitlines()
+    places = [line.strip() for line in lines if line.strip().startswith("File ")]
+    return places[-1] if places else "an unknown line"
+
+
+def keep_views(graph_module):
+    """Rewrites views of dynamic shape as flattens and unflattens.
+
+    torch-mlir lowers a view that merges two dynamic sizes to wrong code
+    (llvm/torch-mlir#4743); flatten and unflatten it lowers right. A view that
+    does not split so becomes a kernel.
+    """
+    graph = graph_module.graph
+    for node in list(graph.nodes):
+        if node.op != "call_function" or node.target not in _VIEWS:
+            continue
+        source, target = list(node.args[0].meta["val"].shape), list(node.meta["val"].shape)
+        if all(isinstance(size, int) for size in source + target):
+            continue
+        groups = match_groups(source, target)
+        if groups is None:
+            with graph.inserting_before(node):
+                call = graph.call_function(torch.ops.plait.reshape.default, tuple(node.args))
+            call.meta.update(node.meta)
+            _fill_in(call)
+            node.replace_all_uses_with(call)
+            continue
+        current = node.args[0]
+        with graph.inserting_before(node):
+            for (s0, s1), (t0, t1) in reversed(groups):
+                if s1 - s0 > 1:
+                    value = _aten.flatten.using_ints(current.meta["val"], s0, s1 - 1)
+                    call = (current, s0, s1 - 1)
+                    current = graph.call_function(_aten.flatten.using_ints, call)
+                    current.meta.update(node.meta, val=value)
+                if t1 - t0 > 1:
+                    shape = list(current.meta["val"].shape)
+                    shape[s0 : s0 + 1] = target[t0:t1]
+                    value = current.meta["val"].new_empty(shape)
+                    call = (current, s0, list(node.args[1][t0:t1]))
+                    current = graph.call_function(_aten.unflatten.int, call)
+                    current.meta.update(node.meta, val=value)
+        if current is not node.args[0]:
+            node.replace_all_uses_with(current)
+    graph.eliminate_dead_code()
+    graph_module.recompile()
+
+
+def match_groups(source, target):
+    """Runs of sizes with equal products: [((s0, s1), (t0, t1)), ...], or None."""
+    groups, i, j = [], 0, 0
+    while i < len(source) and j < len(target):
+        i0, j0 = i, j
+        left, right = source[i], target[j]
+        i, j = i + 1, j + 1
+        while not statically_known_true(left == right):
+            if i < len(source) and len(source) - i >= len(target) - j:
+                left, i = left * source[i], i + 1
+            elif j < len(target):
+                right, j = right * target[j], j + 1
+            else:
+                return None
+        groups.append(((i0, i), (j0, j)))
+    return groups if (i, j) == (len(source), len(target)) else None
+
+
+def _fill_in(call):
+    """Replaces a size of -1 by what it stands for."""
+    x, shape = call.args
+    if not any(isinstance(size, int) and size == -1 for size in shape):
+        return
+    graph, sizes = call.graph, x.meta["val"].shape
+    with graph.inserting_before(call):
+        total, known = 1, 1
+        for dim, size in enumerate(sizes):
+            if not isinstance(size, int):
+                value = size
+                size = graph.call_function(_aten.sym_size.int, (x, dim))
+                size.meta["val"] = value
+            total = _product(graph, total, size)
+        for size in shape:
+            if not (isinstance(size, int) and size == -1):
+                known = _product(graph, known, size)
+        rest = _symbolic(graph, operator.floordiv, total, known)
+    call.args = (x, [rest if isinstance(s, int) and s == -1 else s for s in shape])
+
+
+def _product(graph, a, b):
+    return _symbolic(graph, operator.mul, a, b)
+
+
+def _symbolic(graph, op, a, b):
+    """``op(a, b)`` of ints and nodes of sizes."""
+    values = [part.meta["val"] if isinstance(part, torch.fx.Node) else part for part in (a, b)]
+    result = op(*values)
+    if isinstance(result, int):
+        return result
+    node = graph.call_function(op, (a, b))
+    node.meta["val"] = result
+    return node

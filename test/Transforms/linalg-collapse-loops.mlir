@@ -1,0 +1,58 @@
+// RUN: plait-opt --linalg-collapse-loops --canonicalize --cse %s | FileCheck %s
+
+#x = affine_map<(b, s, n, k) -> (b, s, k)>
+#w = affine_map<(b, s, n, k) -> (k, n)>
+#y = affine_map<(b, s, n, k) -> (b, s, n)>
+#id = affine_map<(b, s, n) -> (b, s, n)>
+#n = affine_map<(b, s, n) -> (n)>
+
+// CHECK-LABEL: func @linear
+func.func @linear(%x: tensor<2x4x8xf32>, %w: tensor<8x16xf32>, %bias: tensor<16xf32>,
+                  %init: tensor<2x4x16xf32>) -> tensor<2x4x16xf32> {
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+  // CHECK-SAME: tensor<8x8xf32>, tensor<8x16xf32>) outs({{.*}} : tensor<8x16xf32>)
+  // CHECK-NOT: tensor.expand_shape
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+  // CHECK: tensor.expand_shape
+  %0 = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x4x8xf32>, tensor<8x16xf32>) outs(%init : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4x16xf32>
+  %e = tensor.empty() : tensor<2x4x16xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #n, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%0, %bias : tensor<2x4x16xf32>, tensor<16xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4x16xf32>
+  return %1 : tensor<2x4x16xf32>
+}
+
+#row = affine_map<(b, s, n) -> (b, s)>
+
+// The reshape before a linear layer moves up through a row sum and its reader.
+// CHECK-LABEL: func @rows
+func.func @rows(%x: tensor<2x4x8xf32>, %init: tensor<2x4xf32>) -> tensor<8x8xf32> {
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+  // CHECK-NOT: tensor.collapse_shape
+  // CHECK: return
+  %sum = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<2x4x8xf32>) outs(%init : tensor<2x4xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4xf32>
+  %e = tensor.empty() : tensor<2x4x8xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %sum : tensor<2x4x8xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %s = arith.subf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4x8xf32>
+  %rows = tensor.collapse_shape %1 [[0, 1], [2]] : tensor<2x4x8xf32> into tensor<8x8xf32>
+  return %rows : tensor<8x8xf32>
+}

@@ -1,0 +1,46 @@
+// RUN: plait-opt --linalg-simplify-softmax --canonicalize %s | FileCheck %s
+
+#id = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+#each = affine_map<(i) -> (i)>
+
+// CHECK-LABEL: func @all_masked
+// CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>
+func.func @all_masked(%x: tensor<4x8xf32>) -> (tensor<4xf32>, tensor<4xi1>) {
+  %true = arith.constant true
+  %least = arith.constant 0xFF800000 : f32
+  %e1 = tensor.empty() : tensor<4xf32>
+  %start = linalg.generic {indexing_maps = [#each], iterator_types = ["parallel"]} outs(%e1 : tensor<4xf32>) {
+  ^bb0(%o: f32):
+    linalg.yield %least : f32
+  } -> tensor<4xf32>
+  // CHECK: %[[MAX:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]{{.*}} ins(%[[X]]
+  %max = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x8xf32>) outs(%start : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.maximumf %a, %o : f32
+    linalg.yield %m : f32
+  } -> tensor<4xf32>
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel"]{{.*}} ins(%[[MAX]]
+  // CHECK: arith.cmpf oeq
+  // CHECK-NOT: reduction
+  %e2 = tensor.empty() : tensor<4x8xi1>
+  %masked = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4x8xf32>) outs(%e2 : tensor<4x8xi1>) {
+  ^bb0(%a: f32, %o: i1):
+    %c = arith.cmpf oeq, %a, %least : f32
+    linalg.yield %c : i1
+  } -> tensor<4x8xi1>
+  %e3 = tensor.empty() : tensor<4xi1>
+  %yes = linalg.generic {indexing_maps = [#each], iterator_types = ["parallel"]} outs(%e3 : tensor<4xi1>) {
+  ^bb0(%o: i1):
+    linalg.yield %true : i1
+  } -> tensor<4xi1>
+  %all = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%masked : tensor<4x8xi1>) outs(%yes : tensor<4xi1>) {
+  ^bb0(%a: i1, %o: i1):
+    %c = arith.andi %a, %o : i1
+    linalg.yield %c : i1
+  } -> tensor<4xi1>
+  return %max, %all : tensor<4xf32>, tensor<4xi1>
+}

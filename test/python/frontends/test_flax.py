@@ -1,0 +1,125 @@
+"""GPT-2 in flax nnx: prefill and greedy decode with a KV cache, against JAX."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import plait
+
+jax = pytest.importorskip("jax")
+nnx = pytest.importorskip("flax.nnx")
+jnp = jax.numpy
+
+VOCABULARY, WIDTH, HEADS, LAYERS, CONTEXT = 211, 48, 3, 2, 24
+
+
+class Block(nnx.Module):
+    def __init__(self, rngs):
+        self.norm1 = nnx.LayerNorm(WIDTH, epsilon=1e-5, rngs=rngs)
+        self.norm2 = nnx.LayerNorm(WIDTH, epsilon=1e-5, rngs=rngs)
+        self.qkv = nnx.Linear(WIDTH, 3 * WIDTH, rngs=rngs)
+        self.project = nnx.Linear(WIDTH, WIDTH, rngs=rngs)
+        self.up = nnx.Linear(WIDTH, 4 * WIDTH, rngs=rngs)
+        self.down = nnx.Linear(4 * WIDTH, WIDTH, rngs=rngs)
+
+    def __call__(self, x, cache, start):
+        batch, length, _ = x.shape
+        qkv = self.qkv(self.norm1(x)).reshape(batch, length, 3, HEADS, WIDTH // HEADS)
+        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        cache = {
+            name: jax.lax.dynamic_update_slice(cache[name], new, (0, start, 0, 0))
+            for name, new in (("k", k), ("v", v))
+        }
+        seen = jnp.arange(CONTEXT) <= start + jnp.arange(length)[:, None]
+        y = jax.nn.dot_product_attention(q, cache["k"], cache["v"], mask=seen[None, None])
+        x = x + self.project(y.reshape(batch, length, WIDTH))
+        return x + self.down(nnx.gelu(self.up(self.norm2(x)))), cache
+
+
+class GPT2(nnx.Module):
+    def __init__(self, rngs):
+        self.tokens = nnx.Embed(VOCABULARY, WIDTH, rngs=rngs)
+        self.positions = nnx.Embed(CONTEXT, WIDTH, rngs=rngs)
+        self.blocks = nnx.List([Block(rngs) for _ in range(LAYERS)])
+        self.norm = nnx.LayerNorm(WIDTH, epsilon=1e-5, rngs=rngs)
+
+    def __call__(self, tokens, caches, start):
+        """Logits of the last position, and the caches with these tokens in them."""
+        x = self.tokens(tokens) + self.positions(start + jnp.arange(tokens.shape[1]))
+        new = []
+        for block, cache in zip(self.blocks, caches, strict=True):
+            x, cache = block(x, cache, start)
+            new.append(cache)
+        return self.tokens.attend(self.norm(x[:, -1])), new
+
+
+@pytest.fixture(scope="module")
+def model():
+    return GPT2(nnx.Rngs(0))
+
+
+def _empty_caches():
+    shape = (2, CONTEXT, HEADS, WIDTH // HEADS)
+    return [{"k": jnp.zeros(shape), "v": jnp.zeros(shape)} for _ in range(LAYERS)]
+
+
+def _generate(prefill, step, prompt, count):
+    """Greedy tokens and their logits."""
+    logits, caches = prefill(prompt, _empty_caches(), np.int32(0))
+    tokens, history = [], []
+    for position in range(prompt.shape[1], prompt.shape[1] + count):
+        history.append(np.asarray(logits))
+        tokens.append(jnp.argmax(logits, -1))
+        logits, caches = step(tokens[-1][:, None], caches, np.int32(position))
+    return np.asarray(tokens), np.asarray(history)
+
+
+def test_prefill_and_decode(model):
+    prompt = jnp.asarray([[5, 77, 210, 3, 9], [1, 2, 3, 4, 5]], jnp.int32)
+
+    def forward(tokens, caches, start):
+        return model(tokens, caches, start)
+
+    start, caches = np.int32(0), _empty_caches()
+    prefill = plait.compile(plait.from_jax(forward, prompt, caches, start))
+    step = plait.compile(plait.from_jax(forward, prompt[:, :1], caches, start))
+    jitted = jax.jit(forward)
+    want_tokens, want = _generate(jitted, jitted, prompt, 12)
+    got_tokens, got = _generate(prefill, step, prompt, 12)
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(got_tokens, want_tokens)
+
+
+def test_training_step_and_command(model, tmp_path):
+    """The gradient of all parameters, and the same through a package and `plait run`."""
+    graph, state = nnx.split(model)
+    parameters = nnx.to_pure_dict(state)
+    prompt = jnp.asarray([[5, 77, 210, 3, 9], [1, 2, 3, 4, 5]], jnp.int32)
+
+    def loss(parameters, tokens):
+        nnx.replace_by_pure_dict(state, parameters)
+        logits, _ = nnx.merge(graph, state)(tokens, _empty_caches(), 0)
+        return -jnp.mean(jax.nn.log_softmax(logits)[:, 7])
+
+    def train(parameters, tokens):
+        value, slope = jax.value_and_grad(loss)(parameters, tokens)
+        return jax.tree.map(lambda p, s: p - 0.1 * s, parameters, slope), value
+
+    want = jax.jit(train)(parameters, prompt)
+    executable = plait.compile(plait.from_jax(train, parameters, prompt))
+    got = executable(parameters, prompt)
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    jax.tree.map(lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5), got, want)
+
+    executable.save(tmp_path / "train.plait")
+    command = [sys.executable, "-m", "plait.cli", "run", str(tmp_path / "train.plait")]
+    for index, leaf in enumerate(jax.tree.leaves((parameters, prompt))):
+        np.save(tmp_path / f"{index}.npy", leaf)
+        command += ["-i", str(tmp_path / f"{index}.npy")]
+    command += ["-o", str(tmp_path / "out.npz")]
+    subprocess.run(command, check=True, capture_output=True)
+    with np.load(tmp_path / "out.npz") as out:
+        for (_, result), leaf in zip(out.items(), jax.tree.leaves(got), strict=True):
+            np.testing.assert_array_equal(result, leaf)

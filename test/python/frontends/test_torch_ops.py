@@ -1,0 +1,175 @@
+"""Ops that torch-mlir does not lower, or not right, against torch."""
+
+import pytest
+
+import plait
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch_mlir")
+
+NAN, INF = float("nan"), float("inf")
+
+
+def check(model, *args, dynamic_shapes=None, more=()):
+    """Compiled once, equal to torch for ``args`` and for every tuple in ``more``."""
+    exe = plait.compile(plait.from_torch(model, args, dynamic_shapes=dynamic_shapes))
+    for values in (args, *more):
+        kept = [value.clone() for value in values]
+        # Sums are reassociated, special functions are good to a few units in the last place.
+        torch.testing.assert_close(
+            exe(*values), model(*values), rtol=1e-5, atol=2e-6, equal_nan=True
+        )
+        assert all(map(torch.equal, map(torch.nan_to_num, values), map(torch.nan_to_num, kept)))
+
+
+def numbers(*shape):
+    torch.manual_seed(0)
+    return torch.randn(*shape)
+
+
+def test_sort():
+    x = numbers(3, 5)
+    x[0, 1] = x[2, 4] = NAN
+    x[1] = x[1].round()  # Equal elements: the order is torch's stable one.
+
+    def model(x, i, u):
+        up, down = dict(stable=True), dict(stable=True, descending=True)
+        return [
+            *(torch.sort(x, dim=d, **order) for d in (0, 1) for order in (up, down)),
+            x.argsort(dim=1, stable=True), i.sort(dim=0, stable=True), u.sort(**down),
+            x[1].topk(2)[0], x[:2].topk(3, 1, largest=False)[0], i.kthvalue(2, 0)[0],
+            x.median(), x[1:2].median(1, keepdim=True)[0], x.nanmedian(1)[0], x.msort(),
+            x[0, 0].sort(), torch.sort(x > 0, dim=1, stable=True),
+        ]  # fmt: skip
+
+    ints = torch.tensor([[3, -1, 2], [-5, 4, 2]])
+    check(model, x, ints, torch.tensor([200, 3, 100, 3], dtype=torch.uint8))
+    check(lambda x: x.sort(stable=True), numbers(1000).round(decimals=1).to(torch.bfloat16))
+
+
+def test_running():
+    x = numbers(4, 5)
+
+    def model(x, y, i):
+        return [
+            *(f(x, d) for f in (torch.cumsum, torch.cumprod, torch.logcumsumexp) for d in (0, 1)),
+            *(f(y, d) for f in (torch.cummax, torch.cummin, torch.cumsum) for d in (0, 1)),
+            i.cumsum(0), i.cummax(1), (i > 0).cumsum(1), x[0, 0].cumsum(0), x.logcumsumexp(-1),
+            x.to(torch.float64).cumsum(0), i.cumsum(0, dtype=torch.float32),
+        ]  # fmt: skip
+
+    y = torch.tensor([[1, NAN, 3, INF], [2, 2, NAN, INF], [2, 5, -INF, 0]])
+    check(model, x, y, torch.tensor([[1, 3, 3], [-4, 2, 3]], dtype=torch.int32))
+    long = numbers(100_000)  # In float32 the sum would drift.
+    check(lambda x: x.cumsum(0), long)
+
+
+def test_scatter():
+    x, source = numbers(3, 5), numbers(2, 4)
+    index = torch.tensor([[0, 2, 1, 0], [0, 2, 2, 0]])
+
+    def model(x, index, source):
+        y = x.clone()
+        y.scatter_(0, index, 4.0)
+        how, both = ("sum", "prod", "mean", "amax", "amin"), (True, False)
+        return [
+            y, x.scatter(0, index, source), x.scatter(1, index, source),
+            x.scatter_add(0, index, source),
+            x.scatter(0, index, source, reduce="multiply"),
+            *(x.scatter_reduce(0, index, source, h, include_self=s) for h in how for s in both),
+            (x * 10).int().scatter_reduce(0, index, (source * 10).int(), "mean"),
+        ]  # fmt: skip
+
+    check(model, x, index, source)
+    exe = plait.compile(plait.from_torch(model, (x, index, source)))
+    for wrong in (3, -1):
+        with pytest.raises(plait.ArgumentError, match="index out of range"):
+            exe(x, torch.full_like(index, wrong), source)
+
+
+def test_index_put():
+    x, rows = numbers(4, 3, 5), torch.tensor([0, -1, 0])
+
+    def model(x, rows, mask):
+        a, b, c, d, e = (x.clone() for _ in range(5))
+        a[rows] = a[:3] * 2
+        b[:, :, rows] = torch.arange(3.0)
+        c[rows, :, rows] = torch.ones(3, 3)
+        d[mask] = 0.5
+        e[mask[:, 0, 0]] = torch.arange(5.0)
+        one = torch.ones(())
+        return [
+            a, b, c, d, e,
+            x.index_put((rows, rows), one, accumulate=True),
+            x.index_add(0, rows.abs(), x[:3], alpha=2), x.index_fill(0, rows.abs(), 7.0),
+            x.index_copy(2, rows[:2].abs(), x[:, :, :2]),
+            x.index_reduce(0, rows.abs(), x[:3], "amax"),
+            x[mask], x[mask[:, 0, 0]], mask.nonzero(), x.masked_fill(mask, 3.0),
+            x.masked_scatter(mask, x.flip(0)), mask.sum(0).nonzero(), x.put(rows, x[0, 0, :3]),
+        ]  # fmt: skip
+
+    check(model, x, rows, x > 0.3, more=[(x + 1, rows - 1, x > 5), (-x, -rows, x > -9)])
+
+
+def test_unique_and_search():
+    def model(i, edges, x, bare):
+        return [
+            i.unique(return_inverse=True, return_counts=True),
+            i.unique_consecutive(return_inverse=True, return_counts=True),
+            torch.searchsorted(edges, x), torch.searchsorted(edges, x, right=True),
+            torch.bucketize(x, edges[0], right=True), torch.searchsorted(edges[1], 0.3),
+            torch.cdist(x, edges), torch.cdist(x, edges, p=1.0), bare.unique(),
+        ]  # fmt: skip
+
+    i = torch.tensor([[3, 1, 1], [3, 3, 0]])
+    edges = numbers(2, 6).sort()[0]
+    check(model, i, edges, torch.cat([edges[:, :2], numbers(2, 4)], 1), numbers(1)[0])
+
+
+def test_special_functions():
+    x = torch.cat([numbers(200) * 6, torch.tensor([0.0, 1.0, -3.0, 2.0, 170.0, INF, NAN])])
+    unit = torch.cat([torch.linspace(-1, 1, 201), torch.tensor([0.9999999, -1.5, NAN])])
+
+    def model(x, unit):
+        return [
+            unit.erfinv(), x.lgamma(), x.digamma(), x.erfc(), torch.special.log_ndtr(x),
+            x.sinc(), torch.xlogy(x.abs(), x.abs()), torch.logaddexp(x, -x),
+        ]  # fmt: skip
+
+    check(model, x, unit)
+
+
+def test_complex():
+    def rotary(x, angle):
+        turn = torch.polar(torch.ones_like(angle), angle)
+        return torch.view_as_real(torch.view_as_complex(x) * turn), turn.cumsum(0)
+
+    check(rotary, numbers(5, 3, 2), numbers(5, 3))
+
+
+def test_control_flow():
+    def branch(x):
+        return torch.cond(
+            x.sum() > 0, lambda x: (x + 1, x.cumsum(0)), lambda x: (x.sin(), x - 1), (x,)
+        )
+
+    check(branch, numbers(5), more=[(-numbers(5),), (numbers(5) + 9,)])
+
+    def halve(x):
+        return torch.while_loop(
+            lambda i, x: (i < 10) & (x.abs().max() > 1),
+            lambda i, x: (i + 1, x / 2),
+            (torch.tensor(0), x),
+        )
+
+    check(halve, numbers(5) * 20, more=[(numbers(5) * 1e9,), (numbers(5) / 9,)])
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_recurrent(kind):
+    """One loop over time, whatever its length."""
+    torch.manual_seed(0)
+    model = getattr(torch.nn, kind)(5, 4, 2, bidirectional=True, batch_first=True).eval()
+    x = numbers(2, 12, 5)
+    check(model, x)
+    assert plait.from_torch(model, (x,)).text.count("scf.for") < 30

@@ -1,0 +1,151 @@
+"""Groups that run tile by tile, against torch in float64."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import plait
+
+torch = pytest.importorskip("torch")
+nn, functional = torch.nn, torch.nn.functional
+
+
+def check(model, *shapes, dynamic=None, calls=(), atol=2e-5):
+    """Compiles ``model`` for ``shapes`` and compares with float64, for each of ``calls`` too."""
+    torch.manual_seed(0)
+    if isinstance(model, nn.Module):
+        for parameter in model.eval().parameters():
+            nn.init.normal_(parameter, std=0.1)
+    first = tuple(torch.randn(shape) for shape in shapes)
+    options = {"dynamic_shapes": dynamic} if dynamic else {}
+    compiled = plait.compile(plait.from_torch(model, first, **options))
+    for inputs in [first, *(tuple(torch.randn(shape) for shape in call) for call in calls)]:
+        got = compiled(*(value.numpy() for value in inputs))
+        with torch.no_grad():
+            exact = copy.deepcopy(model).double() if isinstance(model, nn.Module) else model
+            want = exact(*(value.double() for value in inputs))
+        got, want = (x if isinstance(x, (tuple, list)) else [x] for x in (got, want))
+        for one, other in zip(got, want, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), rtol=2e-5, atol=atol)
+
+
+class Gated(nn.Module):
+    """Two contractions with one reader."""
+
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.gate, self.up = nn.Linear(width, hidden), nn.Linear(width, hidden, bias=False)
+
+    def forward(self, x):
+        return functional.silu(self.gate(x)) * self.up(x)
+
+
+@pytest.mark.parametrize(
+    "rows, width, columns", [(64, 256, 1024), (130, 200, 1007), (1, 512, 4096)]
+)
+@pytest.mark.parametrize("function", ["relu", "gelu", "none"])
+def test_linear_with_epilogue(rows, width, columns, function):
+    last = {"relu": nn.ReLU(), "gelu": nn.GELU(), "none": nn.Identity()}[function]
+    check(nn.Sequential(nn.Linear(width, columns), last), (rows, width), atol=1e-4)
+
+
+def test_contractions_that_share_a_reader():
+    check(Gated(192, 520), (2, 77, 192), atol=1e-4)
+
+
+def test_a_result_that_is_also_read_outside():
+    linear = nn.Linear(256, 512)
+
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = linear
+
+        def forward(self, x, y):
+            z = self.linear(x)
+            return z, torch.relu(z) + y, z.sum(0)
+
+    check(Both(), (100, 256), (100, 512), atol=2e-4)
+
+
+@pytest.mark.parametrize("rows, columns", [(64, 3200), (37, 5003), (512, 96)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.softmax(x, -1),
+        lambda x: torch.logsumexp(x * 0.5, -1),
+        lambda x: functional.layer_norm(x + 1, x.shape[-1:]),
+        lambda x: (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6), x.amax(-1)),
+        lambda x: x.var(0),
+    ],
+    ids=["softmax", "logsumexp", "layernorm", "rmsnorm", "columns"],
+)
+def test_rows(function, rows, columns):
+    check(function, (rows, columns))
+
+
+@pytest.mark.parametrize("queries, keys, width", [(70, 70, 32), (128, 96, 64), (1, 300, 64)])
+@pytest.mark.parametrize("mask", ["none", "causal", "additive", "bool"])
+def test_attention(mask, queries, keys, width):
+    if mask == "causal" and queries != keys:
+        pytest.skip("a causal mask is square")
+
+    def attend(q, k, v):
+        bias = None
+        if mask in ("additive", "bool"):
+            at = torch.arange(queries)[:, None] + 3 >= torch.arange(keys)[None]
+            bias = at if mask == "bool" else torch.where(at, 0.0, -10.0).to(q.dtype)
+        return functional.scaled_dot_product_attention(q, k, v, bias, is_causal=mask == "causal")
+
+    check(attend, (2, 6, queries, width), (2, 6, keys, width), (2, 6, keys, width))
+
+
+def test_attention_with_shared_heads_that_returns_its_weights():
+    def attend(q, k, v):
+        weights = torch.softmax(q @ k.repeat_interleave(3, 1).transpose(-1, -2) * 0.2, -1)
+        return (weights @ v.repeat_interleave(3, 1)).transpose(1, 2).flatten(2), weights
+
+    check(attend, (1, 9, 80, 32), (1, 3, 80, 32), (1, 3, 80, 32))
+
+
+def test_attention_over_a_growing_cache():
+    def attend(q, k, v):
+        return functional.scaled_dot_product_attention(q, k, v)
+
+    length = torch.export.Dim("length", min=2, max=4096)
+    check(
+        attend,
+        (1, 8, 16, 64),
+        (1, 8, 200, 64),
+        (1, 8, 200, 64),
+        dynamic=(None, {2: length}, {2: length}),
+        calls=[[(1, 8, 16, 64), (1, 8, n, 64), (1, 8, n, 64)] for n in (2, 33, 777)],
+    )
+
+
+def test_dynamic_rows():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.up, self.down = nn.LayerNorm(96), nn.Linear(96, 512), nn.Linear(512, 96)
+
+        def forward(self, x):
+            return x + self.down(functional.gelu(self.up(self.norm(x))))
+
+    rows = torch.export.Dim("rows", min=2, max=4096)
+    calls = [[(n, 96)] for n in (2, 130, 513)]
+    check(Block(), (64, 96), dynamic=({0: rows},), calls=calls, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.t().contiguous() * 2,
+        lambda x: (torch.sin(x), torch.sin(x) + x.exp()),
+        lambda x: x.reshape(30, 10, 501).permute(2, 0, 1) + 1,
+    ],
+    ids=["transposed", "two", "permuted"],
+)
+def test_elementwise(function):
+    check(function, (300, 501))
