@@ -39,7 +39,7 @@ def main():
         command = ["setarch", "-R", folder / "bin" / "plait-runtime-test"]
         run(*command, TSAN_OPTIONS="die_after_fork=0")
     run(
-        sys.executable, "-m", "pytest", "-q", "-x", "-k", "not large_results and not packages",
+        sys.executable, "-m", "pytest", "-q", "-x", "-k", "not large_results and not object_code",
         *(f"test/python/{name}" for name in PYTHON_TESTS),
         LD_PRELOAD=f"{library('libasan.so')} {library('libstdc++.so')}",
         # What Python allocates at its start, it does not free.
