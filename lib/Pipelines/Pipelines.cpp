@@ -151,10 +151,11 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));
-  pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createConvertMathToLLVMPass());
+  // Takes vectors of f64 apart: before what lowers that.
   pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertComplexToLLVMPass());
   // The runtime's memory in disguise; see lib/Target/Object.cpp.
   FinalizeMemRefToLLVMConversionPassOptions memory;
