@@ -129,8 +129,8 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
     pm.addNestedPass<func::FuncOp>(plait::createConvertLinalgToVector());
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
-  pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
   pm.addPass(plait::createConvertSCFForallToTasks());
+  pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 

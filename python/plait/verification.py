@@ -20,7 +20,11 @@ from plait.module import Module
 from plait.worker import run_tool
 
 #: The reference road, from the import stage on.
-REFERENCE = ("plait-import", "plait-lowered-reference", "plait-target-cpu{kernels=false}")
+REFERENCE = (
+    "plait-import",
+    "plait-lowered-reference",
+    "plait-target-cpu{kernels=false pack=false}",
+)
 
 #: Largest |got - want| / (1 + |want|) that rounding explains: sums are
 #: reassociated, so a few hundred units in the last place. Integers are exact.

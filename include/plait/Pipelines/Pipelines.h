@@ -49,7 +49,7 @@ struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
       llvm::cl::init(true)};
   Option<bool> pack{*this, "pack",
                     llvm::cl::desc("compute what depends on weights only once"),
-                    llvm::cl::init(false)};
+                    llvm::cl::init(true)};
 };
 
 /// linalg on tensors --> linalg on buffers --> loops --> LLVM dialect.
