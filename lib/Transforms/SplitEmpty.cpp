@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TileAndFuse/Group.h"
+#include "LinalgShapes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

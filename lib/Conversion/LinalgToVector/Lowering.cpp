@@ -81,21 +81,35 @@ static bool mayWrite(Operation *op, Value root) {
   return writes;
 }
 
+/// The scalar that `op` writes to every element of its only result, if it is a
+/// fill, generalized or not.
+static Value filledWith(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || linalgOp.getNumDpsInputs() != 1 ||
+      linalgOp.getNumDpsInits() != 1)
+    return nullptr;
+  OpOperand *input = linalgOp.getDpsInputOperand(0);
+  Value yielded = linalgOp.getBlock()->getTerminator()->getOperand(0);
+  bool fills = linalgOp.isScalar(input) &&
+               yielded == linalgOp.getMatchingBlockArgument(input);
+  return fills ? input->get() : nullptr;
+}
+
 /// Whether C was filled with zeros just before; takes that fill away.
 bool Lowering::startsFromZero() {
   Value result = c.operands[C].buffer;
   for (Operation *op = c.op->getPrevNode(); op; op = op->getPrevNode()) {
-    if (auto fill = dyn_cast<linalg::FillOp>(op))
-      if (fill.getDpsInits()[0] == result) {
-        if (!matchPattern(fill.getInputs()[0], m_Zero()) &&
-            !matchPattern(fill.getInputs()[0], m_PosZeroFloat()))
-          return false;
-        fill.erase();
-        return true;
-      }
-    if (!isMemoryEffectFree(op) && !isa<linalg::FillOp, memref::AllocOp>(op))
+    Value scalar = filledWith(op);
+    if (scalar && cast<linalg::LinalgOp>(op).getDpsInits()[0] == result) {
+      if (!matchPattern(scalar, m_Zero()) &&
+          !matchPattern(scalar, m_PosZeroFloat()))
+        return false;
+      op->erase();
+      return true;
+    }
+    if (!isMemoryEffectFree(op) && !scalar && !isa<memref::AllocOp>(op))
       return false;
-    if (isa<linalg::FillOp>(op) && mayWrite(op, rootOf(result)))
+    if (scalar && mayWrite(op, rootOf(result)))
       return false;
   }
   return false;

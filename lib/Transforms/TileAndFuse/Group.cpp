@@ -91,18 +91,6 @@ OpKind classify(linalg::LinalgOp op) {
   return OpKind::Contraction;
 }
 
-Value filledWith(Value value) {
-  auto op = value.getDefiningOp<linalg::LinalgOp>();
-  if (!op || op->getNumResults() != 1 || op.getNumReductionLoops() != 0)
-    return nullptr;
-  if (auto fill = dyn_cast<linalg::FillOp>(*op))
-    return fill.getInputs()[0];
-  if (op.getNumDpsInputs() != 0)
-    return nullptr;
-  Value yielded = op.getBlock()->getTerminator()->getOperand(0);
-  return yielded.getParentBlock() == op.getBlock() ? nullptr : yielded;
-}
-
 std::optional<AxisMap> throughReshape(ArrayRef<ReassociationIndices> groups,
                                       RankedTensorType expanded,
                                       const AxisMap &from, bool fromExpanded) {

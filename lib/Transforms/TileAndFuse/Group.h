@@ -8,6 +8,8 @@
 #ifndef PLAIT_LIB_TRANSFORMS_TILEANDFUSE_GROUP_H
 #define PLAIT_LIB_TRANSFORMS_TILEANDFUSE_GROUP_H
 
+#include "../LinalgShapes.h"
+
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -26,9 +28,6 @@ enum class OpKind {
 };
 
 OpKind classify(mlir::linalg::LinalgOp op);
-
-/// What all elements of `value` are, if every tile can fill its own.
-mlir::Value filledWith(mlir::Value value);
 
 /// One dimension of the space over which a group is tiled.
 struct Axis {
