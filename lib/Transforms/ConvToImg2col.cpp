@@ -21,6 +21,21 @@ namespace plait {
 using namespace mlir;
 
 namespace {
+/// Upstream's pattern for a depthwise convolution multiplies the patches of a
+/// batch by filters that have none.
+struct GeneralizeBatchedDepthwise
+    : OpRewritePattern<linalg::DepthwiseConv2DNhwcHwcOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::DepthwiseConv2DNhwcHwcOp op,
+                                PatternRewriter &rewriter) const override {
+    auto image = cast<ShapedType>(op.getInputs().front().getType());
+    if (image.getDimSize(0) == 1)
+      return rewriter.notifyMatchFailure(op, "a batch of one");
+    return linalg::generalizeNamedOp(rewriter, op);
+  }
+};
+
 struct LinalgConvToImg2col
     : plait::impl::LinalgConvToImg2colBase<LinalgConvToImg2col> {
   using Base::Base;
@@ -28,6 +43,7 @@ struct LinalgConvToImg2col
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     linalg::populateConvertConv2DToImg2ColPatterns(patterns);
+    patterns.add<GeneralizeBatchedDepthwise>(&getContext(), /*benefit=*/2);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
