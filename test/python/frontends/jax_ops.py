@@ -38,7 +38,6 @@ def cases() -> dict[str, tuple[Callable, tuple]]:
     cube, image, weights = floats(2, 3, 4), floats(2, 6, 8, 3), floats(3, 3, 3, 4)
     i = jnp.asarray(rng.integers(-9, 9, (4, 6)), jnp.int32)
     j = jnp.asarray(rng.integers(1, 9, (4, 6)), jnp.int32)
-    u = jnp.asarray(rng.integers(0, 2**32, (4, 6)), jnp.uint32)
     b, at = x > 0, jnp.asarray([3, 0, 2, 2], jnp.int32)
     z = floats(4, 6) + 1j * floats(4, 6)
     key, square = random.key(7), jnp.asarray(np.eye(3) + 0.1, jnp.float32)
