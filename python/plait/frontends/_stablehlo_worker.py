@@ -19,6 +19,8 @@ _WAIST = {"arith", "builtin", "complex", "func", "linalg", "math", "scf", "tenso
 _CONVERTED = {
     f"stablehlo.{op}" for op in ("while", "case", "if", "scatter", "sort", "fft", "return")
 }
+#: Ops that only say something about their operands.
+_IDENTITIES = {"sdy.sharding_constraint", "stablehlo.optimization_barrier"}
 
 
 def handle(payload: bytes) -> bytes:
@@ -44,7 +46,8 @@ def lower(text: str) -> dict:
             "inputs": [_spec(ir, f"argument {i}", type) for i, type in enumerate(inputs)],
             "outputs": [_spec(ir, f"result {i}", type) for i, type in enumerate(outputs)],
         }
-        _drop_shardings(module)
+        _drop_annotations(module)
+        _give_reductions_a_dimension(module, ir, stablehlo)
         try:
             passmanager.PassManager.parse(_PIPELINE).run(module.operation)
         except ir.MLIRError as error:
@@ -78,15 +81,30 @@ def _ops(operation):
                 yield op.operation
 
 
-def _drop_shardings(module):
-    """One device holds everything: a sharding constraint is the identity."""
+def _drop_annotations(module):
+    """One device holds everything, and what is computed twice may be computed once."""
     for op in _ops(module.operation):
-        if op.name == "sdy.sharding_constraint":
-            op.results[0].replace_all_uses_with(op.operands[0])
+        if op.name in _IDENTITIES:
+            for result, operand in zip(op.results, op.operands, strict=True):
+                result.replace_all_uses_with(operand)
         if "sdy.sharding" in op.attributes:
             del op.attributes["sdy.sharding"]
-        if op.name in ("sdy.mesh", "sdy.sharding_constraint"):
+        if op.name == "sdy.mesh" or op.name in _IDENTITIES:
             op.erase()
+
+
+def _give_reductions_a_dimension(module, ir, stablehlo):
+    """jaxlib lowers no reduction along nothing: it becomes one along a size of 1."""
+    for op in _ops(module.operation):
+        if op.name != "stablehlo.reduce" or len(op.attributes["dimensions"]):
+            continue
+        for index in range(len(op.operands) // 2):
+            value = op.operands[index]
+            shape, element = list(value.type.shape), value.type.element_type
+            with ir.InsertionPoint(op), op.location:
+                wide = ir.RankedTensorType.get([*shape, 1], element)
+                op.operands[index] = stablehlo.reshape(wide, value)
+        op.attributes["dimensions"] = ir.DenseI64ArrayAttr.get([len(shape)])
 
 
 def _check_ops(module):
