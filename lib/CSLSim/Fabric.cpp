@@ -107,6 +107,10 @@ void Sim::start() {
     p.s = p.prog->slots;
     p.mem = p.prog->memory;
     p.init = p.prog->defined;
+    if (!checkBounds) { // what lies behind the variables is memory, too
+      p.mem.resize(48 * 1024);
+      p.init.resize(48 * 1024);
+    }
     p.dsds = p.prog->dsds;
     p.fifos.resize(p.prog->fifos.size());
     p.active = p.prog->active;

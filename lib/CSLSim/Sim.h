@@ -38,8 +38,9 @@ namespace plait::csl {
   X(SUB)                                                                       \
   X(MUL)                                                                       \
   X(DIV)                                                                       \
-  X(MOD) X(AND) X(OR) X(XOR) X(SHL) X(SHR) X(NEG) X(INV) X(NOT) X(EQ) X(NE)    \
-      X(LT) X(LE) X(MULI) X(ADDI) X(LOAD) X(STORE) X(LOADG) X(STOREG) X(LOADX) \
+  X(MOD)                                                                       \
+  X(AND) X(OR) X(XOR) X(SHL) X(SHR) X(NEG) X(INV) X(NOT) X(EQ) X(NE) X(LT)     \
+      X(LE) X(MULI) X(ADDI) X(LOAD) X(STORE) X(LOADG) X(STOREG) X(LOADX)       \
           X(STOREX) X(COPY) X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) \
               X(ASSERT) X(DSDCPY) X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE)  \
                   X(VEC) X(ACTIVATE) X(BLOCK) X(UNBLOCK) X(CMDDONE) X(COORD)   \
@@ -54,10 +55,11 @@ namespace plait::csl {
   X(fmuls)                                                                     \
   X(fmaxs)                                                                     \
   X(faddh)                                                                     \
-  X(fsubh) X(fmulh) X(fmaxh) X(faddhs) X(add16) X(addc16) X(and16) X(or16)     \
-      X(xor16) X(sll16) X(slr16) X(sar16) X(sub16) X(fmacs) X(fmach) X(fmachs) \
-          X(fmovs) X(fmovh) X(mov16) X(mov32) X(fnegs) X(fabss) X(fnegh)       \
-              X(fabsh) X(fs2h) X(fh2s) X(fs2xp16) X(xp162fs)
+  X(fsubh)                                                                     \
+  X(fmulh) X(fmaxh) X(faddhs) X(add16) X(addc16) X(and16) X(or16) X(xor16)     \
+      X(sll16) X(slr16) X(sar16) X(sub16) X(fmacs) X(fmach) X(fmachs) X(fmovs) \
+          X(fmovh) X(mov16) X(mov32) X(fnegs) X(fabss) X(fnegh) X(fabsh)       \
+              X(fs2h) X(fh2s) X(fs2xp16) X(xp162fs)
 
 enum Op : int32_t {
 #define X(name) name,

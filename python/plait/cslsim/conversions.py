@@ -43,6 +43,8 @@ class Conversions:
             return CV(kind, value.v) if isinstance(value, CV) else RV(kind, value.slot)
         if kind == LOCAL_ID and have == TASK:
             return CV(LOCAL_ID, self.task_id(value, pos)[1])
+        if isinstance(kind, FnType) and have == TASK:
+            return value  # `task () void` as a type
         if isinstance(value, CV):
             if kind in INTS and (have in INTS or have == CINT):
                 low, high = RANGES[kind]

@@ -2,8 +2,8 @@
 
 Runs when ``PLAIT_CSL_EXAMPLES`` names a checkout of Cerebras/csl-examples:
 ``commands_wse2.sh`` and ``commands_wse3.sh`` run as they are, in a copy, with our
-``cslc`` and ``cs_python`` on PATH. ``PLAIT_CSL_REPORT=FILE`` writes the table of
-docs/cslsim.md.
+``cslc`` and ``cs_python`` on PATH. ``missing.txt`` names those that do not pass; one that
+starts to pass has to leave the list.
 """
 
 import os
@@ -30,8 +30,6 @@ def missing():
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: f"{p.parent.name}-{p.stem[-4:]}")
 def test_example(script, tmp_path):
     name, arch = script.parent.name, script.stem[-4:]
-    if reason := missing().get((name, arch)):
-        pytest.xfail(reason)
     subprocess.run([sys.executable, "-m", "plait.cslsim", "cs-env", tmp_path / "bin"], check=True)
     # Examples reach for their neighbours (benchmark-libs).
     shutil.copytree(script.parent.parent, tmp_path / "tree")
@@ -45,4 +43,7 @@ def test_example(script, tmp_path):
         stderr=subprocess.STDOUT,
         timeout=1200,
     )
+    if reason := missing().get((name, arch)):
+        assert done.returncode != 0, "passes now: take it off missing.txt"
+        pytest.xfail(reason)
     assert done.returncode == 0, done.stdout[-3000:]
