@@ -16,8 +16,9 @@ from plait.worker import run_tool
 LOWER = (
     "func.func(convert-linalg-to-loops) expand-strided-metadata memref-expand lower-affine "
     "convert-vector-to-scf convert-scf-to-cf arith-expand convert-vector-to-llvm "
-    "finalize-memref-to-llvm{use-aligned-alloc=true} convert-func-to-llvm convert-arith-to-llvm convert-index-to-llvm "
-    "convert-cf-to-llvm convert-ub-to-llvm reconcile-unrealized-casts canonicalize cse"
+    "finalize-memref-to-llvm{use-aligned-alloc=true} convert-func-to-llvm convert-arith-to-llvm "
+    "convert-index-to-llvm convert-cf-to-llvm convert-ub-to-llvm reconcile-unrealized-casts "
+    "canonicalize cse"
 ).split()
 #: M, N and K: on both sides of every tile and of the choice to pack.
 SIZES = [(1, 1, 1), (1, 37, 29), (3, 129, 16), (13, 37, 70), (17, 5, 3), (37, 67, 35), (64, 32, 64)]
