@@ -253,3 +253,32 @@ def test_nothing_is_read_after_the_end(element, size):
     np.testing.assert_array_equal(doubled, array + array)
     np.testing.assert_array_equal(sums.astype(np.int64) % 256,
                                   array.astype(np.int64).sum(1) % 256)  # fmt: skip
+
+
+def test_division_by_a_rows_scalar_is_rounded_as_any():
+    rng = np.random.default_rng(0)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-45, 1e-38, 1.0]
+    x = rng.integers(0, 2**32, (256, 133), np.uint32).view(np.float32)
+    x[:, :10] = special
+    x[::2] = rng.standard_normal((128, 133))
+    y = rng.integers(0, 2**32, 256, np.uint32).view(np.float32)
+    y[: len(special)] = special
+    y[128:] = np.exp(rng.standard_normal(128))
+    text = """
+    func.func @main(%x: tensor<256x133xf32>, %y: tensor<256xf32>) -> tensor<256x133xf32> {
+      %empty = tensor.empty() : tensor<256x133xf32>
+      %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>,
+                                            affine_map<(i, j) -> (i, j)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%x, %y : tensor<256x133xf32>, tensor<256xf32>) outs(%empty : tensor<256x133xf32>) {
+      ^bb0(%a: f32, %b: f32, %c: f32):
+        %q = arith.divf %a, %b : f32
+        linalg.yield %q : f32
+      } -> tensor<256x133xf32>
+      return %r : tensor<256x133xf32>
+    }"""
+    got = plait.compile(text)(x, y)
+    with np.errstate(all="ignore"):
+        want = x / y[:, None]
+    equal = (got.view(np.uint32) == want.view(np.uint32)) | (np.isnan(got) & np.isnan(want))
+    assert equal.all(), f"{(~equal).sum()} quotients differ, first {np.argwhere(~equal)[0]}"

@@ -206,47 +206,68 @@ static std::optional<int64_t> stepOf(Operation &op, ArrayRef<Lanes> operands) {
   return std::nullopt;
 }
 
-/// x / y for a vector and a scalar: x times 1 / y with one step of correction,
-/// which is the rounded quotient (P. Markstein) where nothing underflows. The
-/// quotient itself where 1 / y or the remainder might.
+/// x / y for a vector and a scalar, rounded as a division is: x times 1 / y
+/// with one step of correction (P. Markstein) where nothing overflows or
+/// underflows, and a division of the whole vector where something might.
 static Value divideByScalar(OpBuilder &b, Location loc, Value x, Value y) {
+  using Predicate = arith::CmpFPredicate;
   auto type = cast<VectorType>(x.getType());
   Type element = type.getElementType();
-  auto number = [&](double value) {
-    return arith::ConstantOp::create(b, loc, b.getFloatAttr(element, value));
+  auto number = [&](OpBuilder &b, Type type, double value) -> Value {
+    auto attr = b.getFloatAttr(element, value);
+    if (auto vector = dyn_cast<VectorType>(type))
+      return arith::ConstantOp::create(b, loc,
+                                       DenseElementsAttr::get(vector, attr));
+    return arith::ConstantOp::create(b, loc, attr);
   };
-  auto spread = [&](Value value) {
+  auto spread = [&](OpBuilder &b, Value value) {
     return vector::BroadcastOp::create(b, loc, type, value);
   };
+  auto compare = [&](OpBuilder &b, Predicate how, Value value, double with) {
+    return arith::CmpFOp::create(b, loc, how, value,
+                                 number(b, value.getType(), with));
+  };
+  auto between = [&](OpBuilder &b, Value value, double low, double high) {
+    return arith::AndIOp::create(b, loc, compare(b, Predicate::OGT, value, low),
+                                 compare(b, Predicate::OLT, value, high));
+  };
+  auto divide = [&](OpBuilder &b, Location loc) {
+    Value result = arith::DivFOp::create(b, loc, x, spread(b, y));
+    scf::YieldOp::create(b, loc, result);
+  };
   Value size = math::AbsFOp::create(b, loc, y);
-  Value isPlain = arith::AndIOp::create(
-      b, loc,
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, size,
-                            number(0x1p-100)),
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, size,
-                            number(0x1p100)));
-  Value inverse = arith::DivFOp::create(b, loc, number(1.0), y);
-  auto branch = scf::IfOp::create(
-      b, loc, isPlain,
-      [&](OpBuilder &b, Location loc) {
-        Value quotient = arith::MulFOp::create(b, loc, x, spread(inverse));
-        Value negative = arith::NegFOp::create(b, loc, y);
-        Value rest = math::FmaOp::create(b, loc, quotient, spread(negative), x);
-        Value better =
-            math::FmaOp::create(b, loc, rest, spread(inverse), quotient);
-        // A rest of NaN is that of an infinite quotient, of 0 that of -0.
-        Value zero =
-            arith::ConstantOp::create(b, loc, type, b.getZeroAttr(type));
-        Value isInexact = arith::CmpFOp::create(
-            b, loc, arith::CmpFPredicate::ONE, rest, zero);
-        Value result =
-            arith::SelectOp::create(b, loc, isInexact, better, quotient);
-        scf::YieldOp::create(b, loc, result);
-      },
-      [&](OpBuilder &b, Location loc) {
-        Value result = arith::DivFOp::create(b, loc, x, spread(y));
-        scf::YieldOp::create(b, loc, result);
-      });
+  Value inverse = arith::DivFOp::create(b, loc, number(b, element, 1.0), y);
+  auto correct = [&](OpBuilder &b, Location loc) {
+    Value quotient = arith::MulFOp::create(b, loc, x, spread(b, inverse));
+    // Zeros and infinities need no correction: their rest is 0 or NaN.
+    Value isPlain =
+        between(b, math::AbsFOp::create(b, loc, quotient), 0x1p-100, 0x1p126);
+    Value sizes = math::AbsFOp::create(b, loc, x);
+    Value isExact =
+        arith::OrIOp::create(b, loc, compare(b, Predicate::OEQ, sizes, 0.0),
+                             compare(b, Predicate::OEQ, sizes,
+                                     std::numeric_limits<double>::infinity()));
+    Value all = vector::ReductionOp::create(
+        b, loc, vector::CombiningKind::AND,
+        arith::OrIOp::create(b, loc, isPlain, isExact));
+    auto branch = scf::IfOp::create(
+        b, loc, all,
+        [&](OpBuilder &b, Location loc) {
+          Value negative = arith::NegFOp::create(b, loc, y);
+          Value rest =
+              math::FmaOp::create(b, loc, quotient, spread(b, negative), x);
+          Value better =
+              math::FmaOp::create(b, loc, rest, spread(b, inverse), quotient);
+          Value isInexact = compare(b, Predicate::ONE, rest, 0.0);
+          Value result =
+              arith::SelectOp::create(b, loc, isInexact, better, quotient);
+          scf::YieldOp::create(b, loc, result);
+        },
+        divide);
+    scf::YieldOp::create(b, loc, branch.getResult(0));
+  };
+  auto branch = scf::IfOp::create(b, loc, between(b, size, 0x1p-100, 0x1p100),
+                                  correct, divide);
   return branch.getResult(0);
 }
 
