@@ -27,18 +27,17 @@ def shown(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.01 else f"{value:.3f}"
 
 
-def show(console: Console, title: str, rows: list[dict]):
+def show(console: Console, rows: list[dict]):
     """One table; a column that no row fills is left out."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     for name in names:
         text = isinstance(rows[0][name], str)
         table.add_column(name, justify="left" if text else "right", overflow="fold")
-    for index, row in enumerate(rows):
+    for row in rows:
         cells = (row[name] for name in names)
         table.add_row(
-            *("" if c is None else shown(c) if isinstance(c, float) else str(c) for c in cells),
-            end_section=index + 1 == len(rows) or rows[index + 1][names[0]] != row[names[0]],
+            *("" if c is None else shown(c) if isinstance(c, float) else str(c) for c in cells)
         )
     console.print(table)
 
@@ -98,21 +97,25 @@ def main(
     rows, failed = [], False
     for name, _, prefix in wanted:
         subject, mine = importlib.import_module(f"subjects.{name}"), []
+        console.print(f"{name}, {threads} threads: {SUBJECTS[name]}")
         for case in subject.cases(prefix):
             try:
                 # A case that is not a job to time brings its own row.
-                mine += [case] if isinstance(case, dict) else measure.measure(case)
+                found = [case] if isinstance(case, dict) else measure.measure(case)
             except AssertionError as error:
                 console.print(f"[red]{case.name}: results do not agree: {error}[/red]")
                 failed = True
-        if mine:
-            show(console, f"{name}, {threads} threads: {SUBJECTS[name]}", mine)
+                continue
+            # At once: who interrupts this keeps what was measured.
+            show(console, found)
+            mine += found
+            rows += [{"subject": name, **row} for row in found]
+            if json_to:
+                result = {"threads": threads, "flops": flops, "read_bytes_per_s": read}
+                json_to.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
         if len({row["case"] for row in mine}) > 1 and (means := measure.summary(mine)):
-            show(console, f"{name}, {threads} threads: a peer's ms over Plait's", means)
-        rows += [{"subject": name, **row} for row in mine]
-    if json_to:
-        result = {"threads": threads, "flops": flops, "read_bytes_per_s": read, "rows": rows}
-        json_to.write_text(json.dumps(result, indent=1) + "\n")
+            console.print("a peer's ms over Plait's")
+            show(console, means)
     raise typer.Exit(failed)
 
 
