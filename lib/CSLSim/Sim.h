@@ -30,38 +30,23 @@
 namespace plait::csl {
 
 // Typed instructions carry the type in the low four bits of the opcode.
-#define PLAIT_CSL_OPS(X)                                                       \
-  X(MOV)                                                                       \
-  X(CAST)                                                                      \
-  X(BITS)                                                                      \
-  X(ADD)                                                                       \
-  X(SUB)                                                                       \
-  X(MUL)                                                                       \
-  X(DIV)                                                                       \
-  X(MOD)                                                                       \
-  X(AND)                                                                       \
-  X(OR) X(XOR) X(SHL) X(SHR) X(NEG) X(INV) X(NOT) X(EQ) X(NE) X(LT) X(LE)      \
-      X(MULI) X(ADDI) X(LOAD) X(STORE) X(LOADG) X(STOREG) X(LOADX) X(STOREX)   \
-          X(COPY) X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) X(ASSERT) \
-              X(DSDCPY) X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE) X(VEC)     \
-                  X(ACTIVATE) X(BLOCK) X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC)   \
-                      X(MATH) X(POPCNT) X(CLZ) X(CTZ) X(SETROUTE) X(ROUTECFG)  \
-                          X(RANDOM)
+// clang-format off: it cannot make up its mind
+#define PLAIT_CSL_OPS(X) \
+  X(MOV) X(CAST) X(BITS) X(ADD) X(SUB) X(MUL) X(DIV) X(MOD) X(AND) X(OR) \
+  X(XOR) X(SHL) X(SHR) X(NEG) X(INV) X(NOT) X(EQ) X(NE) X(LT) X(LE) X(MULI) \
+  X(ADDI) X(LOAD) X(STORE) X(LOADG) X(STOREG) X(LOADX) X(STOREX) X(COPY) \
+  X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) \
+  X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK) \
+  X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT) X(CLZ) X(CTZ) \
+  X(SETROUTE) X(ROUTECFG) X(RANDOM)
 
-#define PLAIT_CSL_VECTOR_OPS(X)                                                \
-  X(loaddsr)                                                                   \
-  X(map)                                                                       \
-  X(fadds)                                                                     \
-  X(fsubs)                                                                     \
-  X(fmuls)                                                                     \
-  X(fmaxs)                                                                     \
-  X(faddh)                                                                     \
-  X(fsubh)                                                                     \
-  X(fmulh)                                                                     \
-  X(fmaxh) X(faddhs) X(add16) X(addc16) X(and16) X(or16) X(xor16) X(sll16)     \
-      X(slr16) X(sar16) X(sub16) X(fmacs) X(fmach) X(fmachs) X(fmovs) X(fmovh) \
-          X(mov16) X(mov32) X(fnegs) X(fabss) X(fnegh) X(fabsh) X(fs2h)        \
-              X(fh2s) X(fs2xp16) X(xp162fs)
+#define PLAIT_CSL_VECTOR_OPS(X) \
+  X(loaddsr) X(map) X(fadds) X(fsubs) X(fmuls) X(fmaxs) X(faddh) X(fsubh) \
+  X(fmulh) X(fmaxh) X(faddhs) X(add16) X(addc16) X(and16) X(or16) X(xor16) \
+  X(sll16) X(slr16) X(sar16) X(sub16) X(fmacs) X(fmach) X(fmachs) X(fmovs) \
+  X(fmovh) X(mov16) X(mov32) X(fnegs) X(fabss) X(fnegh) X(fabsh) X(fs2h) \
+  X(fh2s) X(fs2xp16) X(xp162fs)
+// clang-format on
 
 enum Op : int32_t {
 #define X(name) name,

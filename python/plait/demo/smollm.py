@@ -194,7 +194,7 @@ def run(console, count):
     console.print(f"{count} greedy tokens equal torch's ({upto}): {same}")
     console.print(f"{count} sampled tokens equal the NumPy specification: {equal}")
     peers = ", ".join(f"{1 / seconds:.1f} with {n}" for n, seconds in slow.items())
-    rates = f"{1 / fast:.1f} tokens/s with 1 thread; torch {peers}"
+    rates = f"{1 / fast:.1f} tokens/s with {plait.get_num_threads()} threads; torch {peers}"
     return Line(
         "torch, sample",
         "SmolLM2-135M, f32" if tokenizer else "a random Llama",
