@@ -72,6 +72,9 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(plait::createLinalgSimplifySoftmax());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(plait::createLinalgConvToChannelsLast());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
 }
 
 void plait::buildReferencePipeline(OpPassManager &pm) {

@@ -58,8 +58,9 @@ def ConvertLinalgToVector : Pass<"convert-linalg-to-vector"> {
 
     A transposed copy moves squares of vectors, transposed in registers. A
     vector of f32 divided by a scalar is multiplied by its inverse and
-    corrected, which is the rounded quotient down to 2^-100 and within one unit
-    in the last place below.
+    corrected, which is the rounded quotient; not corrected where the division
+    allows its reciprocal (`arcp`). A reduction of rows that an elementwise op
+    just wrote is computed as they are written.
 
     Ops with control flow, and reductions of no parallel dimension by another
     combiner, stay for `convert-linalg-to-loops`.
