@@ -71,10 +71,9 @@ std::string Sim::report() const {
              "): " + std::to_string(r.in[d].size()) + " wavelets on color " +
              std::to_string(r.color) + " from " + names[d] +
              " are stuck in the router" +
-             (r.closed ? " (torn down)"
-              : !(r.rx[r.current] >> d & 1)
-                  ? " (its route takes nothing from there)"
-              : (r.tx[r.current] & 1) && pes[r.pe].colorQueue[r.color] < 0
+             (r.closed                ? " (torn down)"
+              : !(r.takes() >> d & 1) ? " (its route takes nothing from there)"
+              : (r.exits() & 1) && pes[r.pe].colorQueue[r.color] < 0
                   ? " (no input queue of the PE takes the color)"
                   : ""));
   for (size_t i = 0; i < host.size(); ++i)
@@ -128,6 +127,7 @@ void *plait_csl_new(int width, int height, const int32_t *machine,
   m.vecSetup = machine[4];
   m.routerDepth = machine[5];
   std::copy(machine + 6, machine + 14, m.inDepth);
+  m.inDepth[Direct] = 1;
   std::copy(machine + 14, machine + 22, m.outDepth);
   auto *h = new Handle(width, height, m);
   Sim &s = h->sim;
@@ -209,7 +209,7 @@ void plait_csl_pe(void *handle, int x, int y, int program) {
   h->sim.pes[y * h->sim.width + x].prog = h->programs[program].get();
 }
 
-/// config: npos, current, ring, pop, closed, filter kind, f0, f1, f2, then rx
+/// config: npos, current, ring, pop, closed, filter kind, f0 to f3, swap, then rx
 /// and tx of each position.
 void plait_csl_route(void *handle, int x, int y, int color,
                      const int32_t *config) {
@@ -226,9 +226,13 @@ void plait_csl_route(void *handle, int x, int y, int color,
   r.f0 = config[6];
   r.f1 = config[7];
   r.f2 = config[8];
+  r.f3 = config[9];
+  r.swap = config[10];
+  for (int i = 0; i < 4; ++i)
+    r.rx[i] = r.tx[i] = Route::Keep;
   for (int i = 0; i < r.npos; ++i) {
-    r.rx[i] = config[9 + 2 * i];
-    r.tx[i] = config[10 + 2 * i];
+    r.rx[i] = config[11 + 2 * i];
+    r.tx[i] = config[12 + 2 * i];
   }
   s.pes[r.pe].route[color] = s.routes.size();
   s.routes.push_back(r);
@@ -325,6 +329,12 @@ const char *plait_csl_note(void *handle, int i, int32_t *where) {
   where[1] = s.pes[s.notes[i].pe].y;
   where[2] = s.notes[i].pc;
   return s.notes[i].text.c_str();
+}
+
+/// Entry `i` of what programs printed and traced, or null.
+const int64_t *plait_csl_log(void *handle, int i) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  return i < int(s.log.size()) ? &s.log[i].pe : nullptr;
 }
 
 /// cycle, instructions, elements, hops, tasks, events

@@ -133,15 +133,29 @@ bool Sim::runUntilIdle(uint64_t cycles) {
   return error.empty();
 }
 
+/// False, with `error` set, at the limit of cycles, or if tasks activate each
+/// other but no operation and no wavelet has moved for very long.
+bool Sim::goesOn() {
+  uint64_t moved = stats.elements + stats.hops;
+  if (moved != movedBefore) {
+    movedBefore = moved;
+    tasksBefore = stats.tasks;
+  }
+  if (limit && now > limit)
+    error = "the cycle limit was reached\n" + report();
+  else if (stats.tasks - tasksBefore > Idle)
+    error = "livelock: " + std::to_string(Idle) +
+            " tasks have run since anything moved\n" + report();
+  return error.empty();
+}
+
 bool Sim::runUntilUnblocked() {
   while (openCommands > 0) {
     {
       if (!error.empty())
         return false;
-      if (limit && now > limit) {
-        error = "the cycle limit was reached\n" + report();
+      if (!goesOn())
         return false;
-      }
       if (!step(~0ull)) {
         if (!error.empty())
           return false;
@@ -167,10 +181,8 @@ bool Sim::runUntilReceived(int x, int y, int w, int h, int color, uint64_t n) {
     for (int i = 0; i < 64; ++i) {
       if (!error.empty())
         return false;
-      if (limit && now > limit) {
-        error = "the cycle limit was reached\n" + report();
+      if (!goesOn())
         return false;
-      }
       if (!step(~0ull)) {
         if (!error.empty())
           return false;
@@ -299,6 +311,12 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
 /// A wavelet left an input queue: whoever waits for the room goes on.
 void Sim::queueTaken(int pe, int queue) {
   PE &p = pes[pe];
+  if (queue == Direct) {
+    for (int route : p.route)
+      if (route >= 0)
+        wakeRoute(route, now + 1);
+    return;
+  }
   int color = p.prog->inColor[queue];
   if (color < 0)
     return;
@@ -353,10 +371,19 @@ void Sim::sendOut(int pe, int queue) {
   }
 }
 
-/// The first command left in a control wavelet: two bits of opcode, one that
-/// hides the wavelet from the compute engine. Three commands fit, from bit 22.
-static int command(const Wavelet &w) {
-  return w.popped < 3 ? w.data >> (22 + 3 * w.popped) & 7 : 0;
+/// A control wavelet carries eight commands, each two bits of opcode and one
+/// that hides the wavelet from the compute engine: the first three bits from 22,
+/// 25 and 28 on, but the third's last bit is bit 0; the others from bit 1 on.
+/// Bits 16 to 21 are the entry point.
+static int command(uint32_t data) { return data >> 22 & 7; }
+
+/// Removes the first command; what moves up is followed by one that does
+/// nothing and is hidden.
+static uint32_t popped(uint32_t data) {
+  uint64_t all = (data >> 22 & 0xff) | uint64_t(data & 0xffff) << 8;
+  all = all >> 3 | 4ull << 21;
+  return (data & 0xc03f0000) | uint32_t(all & 0xff) << 22 |
+         (uint32_t(all >> 8) & 0xffff);
 }
 
 /// Moves what can move through one router on one colour.
@@ -371,13 +398,13 @@ void Sim::routeStep(int id) {
   }
   for (int d = 0; d < 5; ++d) {
     Queue &q = r.in[d];
-    if (q.empty() || !(r.rx[r.current] >> d & 1) || r.closed)
+    if (q.empty() || !(r.takes() >> d & 1) || r.closed)
       continue;
     if (q.front().ready > now) {
       wakeRoute(id, q.front().ready);
       continue;
     }
-    uint8_t tx = r.tx[r.current];
+    uint8_t tx = r.exits();
     Wavelet w = q.front();
     // All exits or none.
     bool room = true, pass = true;
@@ -387,13 +414,15 @@ void Sim::routeStep(int id) {
       if (r.filter == 1 && !w.control) {
         int index = w.data >> 16;
         pass = index >= r.f0 && index <= r.f1;
-      } else if (r.filter == 2 && !w.control) {
+      } else if (r.filter == 2) {
         pass = r.f2 <= r.f0;
       }
-      if (w.control && command(w) & 4)
+      if (w.control && command(w.data) & 4)
         pass = false;
       if (pass) {
         queue = p.colorQueue[r.color];
+        if (queue < 0 && w.control && machine.arch == 2)
+          queue = Direct;
         if (queue < 0)
           room = false; // stays, and is named in the report
         else if (int(p.in[queue].size()) >= machine.inDepth[queue])
@@ -403,14 +432,14 @@ void Sim::routeStep(int id) {
     for (int o = North; o <= West && room; ++o) {
       if (!(tx >> o & 1))
         continue;
-      int next = neighbour(r.pe, o);
-      if (next < 0 || pes[next].route[r.color] < 0) {
+      int next = neighbour(r.pe, o), color = r.colorTo(o);
+      if (next < 0 || pes[next].route[color] < 0) {
         fail(r.pe, -1,
-             "a wavelet on color " + std::to_string(r.color) +
+             "a wavelet on color " + std::to_string(color) +
                  " leaves towards a PE that has no route for it");
         return;
       }
-      Route &n = routes[pes[next].route[r.color]];
+      Route &n = routes[pes[next].route[color]];
       if (int(n.in[opposite(o)].size()) >= machine.routerDepth)
         room = false;
       later = std::max(later, linkFree[r.pe * 5 + o]);
@@ -423,7 +452,7 @@ void Sim::routeStep(int id) {
     }
     bool control = w.control;
     Wavelet after = w;
-    if (r.filter == 2 && !w.control && (tx >> Ramp & 1)) {
+    if (r.filter == 2 && (tx >> Ramp & 1) && (r.f3 & (w.control ? 2 : 1))) {
       if (++r.f2 > r.f1)
         r.f2 = 0;
     }
@@ -435,8 +464,9 @@ void Sim::routeStep(int id) {
     for (int o = North; o <= West; ++o) {
       if (!(tx >> o & 1))
         continue;
-      int route = pes[neighbour(r.pe, o)].route[r.color];
+      int route = pes[neighbour(r.pe, o)].route[r.colorTo(o)];
       Wavelet copy = after;
+      copy.color = r.colorTo(o);
       copy.ready = now + machine.hop;
       if (seed)
         copy.ready += random() % 3;
@@ -460,8 +490,9 @@ void Sim::routeStep(int id) {
         }
     } else {
       int from = neighbour(r.pe, d);
-      if (from >= 0 && pes[from].route[r.color] >= 0)
-        wakeRoute(pes[from].route[r.color], now + 1);
+      for (int color : {r.color, r.color ^ 1}) // it may swap colours
+        if (from >= 0 && pes[from].route[color] >= 0)
+          wakeRoute(pes[from].route[color], now + 1);
     }
     if (!q.empty() || control || r.nextCount)
       wakeRoute(id, now + 1);
@@ -471,7 +502,7 @@ void Sim::routeStep(int id) {
 /// Executes the first command left in a control wavelet.
 void Sim::applyControl(Route &r, Wavelet &w) {
   bool moved = false;
-  switch (command(w) & 3) {
+  switch (command(w.data) & 3) {
   case 1: { // advance
     int next = r.current + 1;
     if (next >= r.npos)
@@ -492,6 +523,7 @@ void Sim::applyControl(Route &r, Wavelet &w) {
     }
     break;
   }
-  if (r.pop == 1 || (r.pop == 2 && moved))
-    ++w.popped;
+  bool idle = (command(w.data) & 3) == 0;
+  if (r.pop == 1 || (r.pop >= 2 && moved) || (r.pop == 3 && idle))
+    w.data = popped(w.data);
 }

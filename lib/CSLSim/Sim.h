@@ -38,7 +38,7 @@ namespace plait::csl {
   X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) \
   X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK) \
   X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT) X(CLZ) X(CTZ) \
-  X(SETROUTE) X(ROUTECFG) X(RANDOM)
+  X(SETROUTE) X(ROUTECFG) X(RANDOM) X(LOG)
 
 #define PLAIT_CSL_VECTOR_OPS(X) \
   X(loaddsr) X(map) X(fadds) X(fsubs) X(fmuls) X(fmaxs) X(faddh) X(fsubh) \
@@ -120,7 +120,7 @@ struct Program {
 
 struct Wavelet {
   uint32_t data;
-  uint8_t control, popped;
+  uint8_t control;
   int16_t color;
   uint64_t ready;
 };
@@ -159,7 +159,7 @@ private:
 struct Machine {
   int arch = 3;
   int hop = 1, ramp = 2, taskStart = 3, vecSetup = 1, routerDepth = 3;
-  int inDepth[8], outDepth[8];
+  int inDepth[9], outDepth[8];
 };
 
 struct Operand {
@@ -187,6 +187,10 @@ struct Fifo {
 /// hold asynchronous operations on memory alone.
 constexpr int Main = 8, Runs = 16;
 
+/// On wse2, control wavelets reach the compute engine of a PE that has no input
+/// queue for their colour; here they wait for their task.
+constexpr int Direct = 8;
+
 struct PE {
   const Program *prog = nullptr;
   int x, y;
@@ -197,7 +201,7 @@ struct PE {
   Dsd dsr[48];
   int32_t dsrFlags[48], dsrActivate[48], dsrUnblock[48], dsrUt[48];
   Run run[Runs];
-  Queue in[8], out[8];
+  Queue in[9], out[8]; // in[8]: see Direct
   int8_t colorQueue[24];
   int32_t route[24];
   uint64_t active = 0, blocked = 0;
@@ -206,7 +210,7 @@ struct PE {
   bool busy = false, commandOpen = false;
   uint64_t time = 0, ceAt = ~0ull, rampFree = 0;
   uint64_t outAt[8];
-  int pendingCall = -1;
+  int pendingCall = -1, lastTask = 63;
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
 };
@@ -219,10 +223,35 @@ struct Route {
   // Set by SETROUTE: open for so many wavelets, then closed; and what comes next.
   int64_t left = -1;
   int nextMask = 0, nextCount = 0;
+  // What each switch position takes and where it sends; Keep: as the one before.
+  static constexpr uint8_t Keep = 0xff;
   uint8_t rx[4], tx[4];
-  int filter = 0, f0 = 0, f1 = 0, f2 = 0;
+  // Filter: 1 range (f0 lowest, f1 highest index), 2 counter (f0 highest count
+  // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control).
+  int filter = 0, f0 = 0, f1 = 0, f2 = 0, f3 = 0;
+  int swap = 0; // what leaves along x (1) or y (2) changes its colour's low bit
   Queue in[5];
   uint64_t at = ~0ull;
+
+  uint8_t takes() const { return set(rx); }
+  uint8_t exits() const { return set(tx); }
+  uint8_t set(const uint8_t *mask) const {
+    int i = current;
+    while (i > 0 && mask[i] == Keep)
+      --i;
+    return mask[i];
+  }
+
+  /// The colour on which a wavelet leaves in a direction.
+  int colorTo(int direction) const {
+    int axis = direction == East || direction == West ? 1 : 2;
+    return color ^ int(direction != Ramp && (swap & axis));
+  }
+};
+
+/// One value that a program wrote down for its host: printed or traced.
+struct LogEntry {
+  int64_t pe, channel, ty, bits, time;
 };
 
 struct Stats {
@@ -251,6 +280,7 @@ public:
     int pe, pc;
     std::string text;
   };
+  std::vector<LogEntry> log;
   std::vector<Note> notes; // suspicious, but legal; one per place and program
   bool checkBounds =
       true; // a DSD leaves its variable: stop, or go on in memory
@@ -271,6 +301,9 @@ public:
 
 private:
   static constexpr int Ring = 4096;
+  static constexpr uint64_t Idle = 10000000;
+  uint64_t movedBefore = 0, tasksBefore = 0;
+  bool goesOn();
   enum Kind : uint32_t { CE, OP, OQ, RT, FD };
   struct Event {
     uint32_t kind, id;
@@ -318,6 +351,9 @@ private:
   void wakeRun(int pe, int run, uint64_t t);
   void queueTaken(int pe, int queue);
   int neighbour(int pe, int direction) const;
+  /// Registers.cpp: false if there is no register at that address.
+  bool readRegister(PE &p, int64_t addr, int64_t &value);
+  bool writeRegister(PE &p, int64_t addr, int64_t value);
 };
 
 } // namespace plait::csl

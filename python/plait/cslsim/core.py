@@ -35,6 +35,7 @@ def library():
         ("error", ctypes.c_char_p, [p, p]),
         ("note", ctypes.c_char_p, [p, i, p]),
         ("report", ctypes.c_char_p, [p]),
+        ("log", p, [p, i]),
         ("stats", None, [p, p]),
     ):
         function = getattr(lib, "plait_csl_" + name)

@@ -1,5 +1,6 @@
 """A compiled program on the simulated wafer, as the host sees it."""
 
+import ctypes
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from plait.cslsim import core
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.machine import record
+from plait.cslsim.types import from_bits
 
 SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
 INFINITE = 2**63
@@ -212,6 +214,18 @@ class Simulator:
             x, y, instruction = map(int, where)
             place = self._place(self.program_at(x, y), instruction)
             found.append(f"{place}: {text.decode()} (PE ({x}, {y}))")
+        return found
+
+    def logs(self, start=0):
+        """What programs printed and traced, from entry ``start`` on: tuples of x, y, channel
+        ("print", "hex" or a trace's key), value (a text or a number) and cycle."""
+        found = []
+        while at := self.lib.plait_csl_log(self.handle, start + len(found)):
+            pe, channel, code, bits, cycle = (ctypes.c_int64 * 5).from_address(at)
+            program = self.meta["programs"][int(self.tiles[pe])]
+            value = program["texts"][bits] if code < 0 else from_bits(code, bits)
+            y, x = divmod(pe, self.width)
+            found.append((x, y, program["logs"][channel], value, cycle))
         return found
 
     def stats(self):
