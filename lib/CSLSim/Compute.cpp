@@ -21,6 +21,7 @@ void Sim::computeEngine(int id) {
   if (p.pendingCall >= 0) {
     int fn = p.pendingCall;
     p.pendingCall = -1;
+    p.launched = fn;
     beginTask(p, fn, now + machine.taskStart);
     finish(id);
     return;

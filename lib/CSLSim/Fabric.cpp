@@ -357,6 +357,8 @@ void Sim::sendOut(int pe, int queue) {
     if (int(r.in[Ramp].size()) >= machine.routerDepth)
       return; // routeStep asks again
     w.ready = now + machine.ramp;
+    ++r.sent;
+    r.sentBy = p.outPc[queue];
     r.in[Ramp].push_back(w);
     wakeRoute(route, w.ready);
   }

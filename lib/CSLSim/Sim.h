@@ -211,6 +211,8 @@ struct PE {
   uint64_t time = 0, ceAt = ~0ull, rampFree = 0;
   uint64_t outAt[8];
   int pendingCall = -1, lastTask = 63;
+  int launched = -1;     // the function of the open command
+  int32_t outPc[8];      // the operation that filled each output queue last
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
 };
@@ -229,6 +231,7 @@ struct Route {
   // Filter: 1 range (f0 lowest, f1 highest index), 2 counter (f0 highest count
   // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control).
   int filter = 0, f0 = 0, f1 = 0, f2 = 0, f3 = 0;
+  int sent = 0, sentBy = -1; // wavelets from the ramp, the last operation's pc
   int swap = 0; // what leaves along x (1) or y (2) changes its colour's low bit
   Queue in[5];
   uint64_t at = ~0ull;
@@ -297,7 +300,11 @@ public:
   void launch(int x, int y, int w, int h, int exported, const int64_t *args);
   void wake(int pe, uint64_t t);
   void feedStream(int pe, int color, uint64_t t);
+  /// What is left: commands, operations, tasks and wavelets, one a line. Marks
+  /// "@x y pc@" stand for source positions.
   std::string report() const;
+  /// How many wavelets nobody took.
+  size_t strays() const;
 
 private:
   static constexpr int Ring = 4096;
@@ -351,6 +358,7 @@ private:
   void wakeRun(int pe, int run, uint64_t t);
   void queueTaken(int pe, int queue);
   int neighbour(int pe, int direction) const;
+  std::string senders(int pe, int color) const;
   /// Registers.cpp: false if there is no register at that address.
   bool readRegister(PE &p, int64_t addr, int64_t &value);
   bool writeRegister(PE &p, int64_t addr, int64_t value);

@@ -509,6 +509,7 @@ bool Sim::element(int id, Run &r) {
     if (d.flags & 2 && r.i + 1 == r.length)
       w.control = 1;
     p.out[d.queue].push_back(w);
+    p.outPc[d.queue] = r.pc;
     if (p.outAt[d.queue] > w.ready) {
       p.outAt[d.queue] = w.ready;
       at(w.ready, OQ, id * 8 + d.queue);

@@ -36,6 +36,7 @@ def library():
         ("note", ctypes.c_char_p, [p, i, p]),
         ("report", ctypes.c_char_p, [p]),
         ("log", p, [p, i]),
+        ("strays", i, [p]),
         ("stats", None, [p, p]),
     ):
         function = getattr(lib, "plait_csl_" + name)

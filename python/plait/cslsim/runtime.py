@@ -101,7 +101,7 @@ class SdkRuntime:
         for note in self.sim.notes():
             print(f"warning: {note}", file=sys.stderr)
         if left := self.sim.report():
-            if self.strict:
+            if self.strict or self.sim.strays():
                 raise SimulationError(f"left over at stop:\n{left}")
             print(f"warning: left over at stop:\n{left}", file=sys.stderr)
         if os.environ.get("PLAIT_CSL_STATS"):

@@ -106,15 +106,13 @@ class Simulator:
         return f"{self.meta['programs'][program]['files'][file]}:{line}:{column}"
 
     def _name_places(self, text):
-        """Replace the core's @instruction@ marks by source positions."""
-        lines = []
-        for line in text.splitlines():
-            pe = re.search(r"PE \((\d+), (\d+)\)", line)
-            if pe:
-                program = self.program_at(int(pe[1]), int(pe[2]))
-                line = re.sub(r"@(-?\d+)@", lambda m, p=program: self._place(p, int(m[1])), line)
-            lines.append(line)
-        return "\n".join(lines)
+        """Replace the core's @x y instruction@ marks by source positions."""
+
+        def place(mark):
+            x, y, instruction = map(int, mark.groups())
+            return self._place(self.program_at(x, y), instruction)
+
+        return re.sub(r"@(\d+) (\d+) (-?\d+)@", place, text)
 
     def check(self, ok=False):
         """Raise what the core has to complain about."""
@@ -206,6 +204,10 @@ class Simulator:
     def report(self):
         """What is left over: unfinished operations and wavelets, as text; empty if nothing."""
         return self._name_places(self.lib.plait_csl_report(self.handle).decode())
+
+    def strays(self):
+        """How many wavelets are left that nobody took."""
+        return self.lib.plait_csl_strays(self.handle)
 
     def notes(self):
         """What was suspicious but legal, each with its source position and first PE."""
