@@ -114,7 +114,10 @@ void Sim::computeEngine(int id) {
 }
 
 void Sim::beginTask(PE &p, int fn, uint64_t t) {
-  ++stats.tasks;
+  ++p.count.tasks;
+  p.began = now;
+  p.stalledBefore = p.count.stalled;
+  p.task = fn;
   p.time = t;
   p.busy = true;
   p.stack.clear();
@@ -126,6 +129,9 @@ void Sim::finish(int id) {
   PE &p = pes[id];
   if (execute(id, 0)) {
     p.busy = false;
+    uint64_t stalled = p.count.stalled - p.stalledBefore;
+    p.count.busy += p.time - p.began - stalled;
+    span(p.began, p.time, id, 0, p.task, 0);
     wake(id, p.time);
   }
 }
@@ -159,6 +165,7 @@ bool Sim::execute(int id, size_t depth) {
   const Ins *code = p.prog->code.data();
   int pc = p.pc;
   uint64_t count = 0, time = p.time;
+  const int taken = machine.scalar[CTaken] - machine.scalar[CBranch];
   auto stop = [&](const std::string &message) {
     p.pc = pc;
     p.time = time;
@@ -176,8 +183,8 @@ bool Sim::execute(int id, size_t depth) {
   };
   for (;;) {
     const Ins &in = code[pc++];
-    int op = in.op >> 4, ty = in.op & 15;
-    ++time;
+    int op = in.op >> 4 & 0xfff, ty = in.op & 15;
+    time += in.op >> 16;
     if (++count > 2000000000ull)
       return stop("this task has run two billion instructions");
     switch (op) {
@@ -264,7 +271,6 @@ bool Sim::execute(int id, size_t depth) {
       std::memmove(p.init.data() + s[in.a], p.init.data() + s[in.b], in.c);
       break;
     case BCHK:
-      --time; // the hardware does not check
       if (s[in.a] < 0 || s[in.a] >= in.b)
         return stop("index " + std::to_string(s[in.a]) +
                     " is out of range: " + std::to_string(in.b) + " elements");
@@ -273,12 +279,16 @@ bool Sim::execute(int id, size_t depth) {
       pc = in.a;
       break;
     case JZ:
-      if (!s[in.a])
+      if (!s[in.a]) {
         pc = in.b;
+        time += taken;
+      }
       break;
     case JNZ:
-      if (s[in.a])
+      if (s[in.a]) {
         pc = in.b;
+        time += taken;
+      }
       break;
     case CALL:
       p.stack.push_back(pc);
@@ -287,7 +297,7 @@ bool Sim::execute(int id, size_t depth) {
     case RET:
       if (p.stack.size() <= depth) {
         if (depth == 0 || p.stack.empty()) {
-          stats.instructions += count;
+          p.count.instructions += count;
           p.pc = pc;
           p.time = time;
           return true;
@@ -295,7 +305,7 @@ bool Sim::execute(int id, size_t depth) {
       }
       pc = p.stack.back();
       if (pc < 0 && p.stack.size() == depth) {
-        stats.instructions += count;
+        p.count.instructions += count;
         p.time = time;
         return true;
       }
@@ -327,7 +337,7 @@ bool Sim::execute(int id, size_t depth) {
       p.pc = pc;
       p.time = time;
       if (!startVector(id, in.a)) {
-        stats.instructions += count;
+        p.count.instructions += count;
         return false;
       }
       time = p.time;
@@ -354,9 +364,7 @@ bool Sim::execute(int id, size_t depth) {
       s[in.a] = time;
       break;
     case MATH: {
-      int fn = in.c >> 20;
-      s[in.a] = mathFunction(fn, ty, s[in.b], s[in.c & 0xfffff]);
-      time += fn <= 5 || fn >= 9 ? 40 : 2;
+      s[in.a] = mathFunction(in.c >> 20, ty, s[in.b], s[in.c & 0xfffff]);
       break;
     }
     case POPCNT:

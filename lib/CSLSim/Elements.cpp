@@ -114,7 +114,7 @@ static void multiplyAdd(uint8_t *to, const uint8_t *x, const uint8_t *y,
 bool Sim::bulk(int id, Run &r) {
   PE &p = pes[id];
   const VecOp &v = p.prog->vecs[r.vec];
-  stats.elements += r.length;
+  p.count.elements += r.length;
   uint8_t *m = p.mem.data();
   Operand &d = r.arg[0];
   if (v.op == V_fmacs && d.kind == DMem1 && r.arg[1].kind == DMem1 &&

@@ -35,6 +35,16 @@ void Sim::fail(int pe, int pc, const std::string &message) {
   errorPc = pc;
 }
 
+void Sim::span(uint64_t from, uint64_t to, int pe, int kind, int what,
+               int slot) {
+  if (!spanLimit)
+    return;
+  if (spans.size() < spanLimit)
+    spans.push_back({from, to, pe, kind, what, slot});
+  else
+    ++spansLost;
+}
+
 /// One event. False when nothing is left (or not before `until`).
 bool Sim::step(uint64_t until) {
   std::vector<Event> *bucket = &buckets[now % Ring];
@@ -66,7 +76,7 @@ bool Sim::step(uint64_t until) {
   if (cursor + 3 < bucket->size())
     prefetch((*bucket)[cursor + 3], true);
   Event e = (*bucket)[cursor++];
-  ++stats.events;
+  ++events;
   dispatch(e);
   return true;
 }
@@ -289,6 +299,11 @@ void Sim::wakeRoute(int route, uint64_t t) {
   at(t, RT, route);
 }
 
+/// Cycles that a wavelet from `d` to `o` takes longer than straight on.
+int Sim::bend(int d, int o) const {
+  return d == Ramp || o == opposite(d) ? 0 : machine.turn - machine.hop;
+}
+
 int Sim::neighbour(int pe, int direction) const {
   int x = pes[pe].x, y = pes[pe].y;
   switch (direction) {
@@ -336,6 +351,7 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
   PE &p = pes[pe];
   w.ready = t + machine.ramp;
   p.in[queue].push_back(w);
+  ++p.count.received;
   int task = machine.arch == 2 ? p.prog->inColor[queue] : queue;
   if (p.inUsers[queue])
     wakeRuns(pe, p.inUsers[queue], w.ready);
@@ -383,7 +399,7 @@ void Sim::sendOut(int pe, int queue) {
       return;
     }
     Route &r = routes[route];
-    if (int(r.in[Ramp].size()) >= machine.routerDepth)
+    if (int(r.in[Ramp].size()) >= machine.routerDepth + machine.ramp - 1)
       return; // routeStep asks again
     w.ready = now + machine.ramp;
     r.in[Ramp].push_back(w);
@@ -391,6 +407,7 @@ void Sim::sendOut(int pe, int queue) {
     wakeRoute(route, w.ready);
   }
   p.rampFree = now + 1;
+  ++p.count.sent;
   q.pop_front();
   wakeRuns(pe, p.outUsers[queue], now);
   if (q.empty())
@@ -458,9 +475,11 @@ void Sim::routeStep(int id) {
         return;
       }
       Route &n = routes[r.next[o]];
-      if (int(n.in[opposite(o)].size()) >= machine.routerDepth)
+      // Whatever is on its way is not yet in the buffer.
+      if (int(n.in[opposite(o)].size()) >=
+          machine.routerDepth + machine.hop - 1 + bend(d, o))
         room = false;
-      later = std::max(later, linkFree[r.pe * 5 + o]);
+      later = std::max(later, linkFree[r.pe * 5 + o] >> 3);
     }
     if (!room)
       continue;
@@ -468,6 +487,7 @@ void Sim::routeStep(int id) {
       wakeRoute(id, later);
       continue;
     }
+    p.count.waited += now - w.ready;
     bool control = w.control;
     Wavelet after = w;
     if (r.filter == 2 && !w.control && (tx >> Ramp & 1)) {
@@ -484,21 +504,24 @@ void Sim::routeStep(int id) {
       if (!(tx >> o & 1))
         continue;
       Wavelet copy = after;
-      copy.ready = now + machine.hop;
+      copy.ready = now + machine.hop + bend(d, o);
       if (seed)
         copy.ready += random() % 3;
       Route &n = routes[r.next[o]];
       Queue &to = n.in[opposite(o)];
-      if (seed && !to.empty()) // jitter, but a link keeps its order
+      if (!to.empty()) // whatever delays it, a link keeps its order
         copy.ready = std::max(copy.ready, to.back().ready);
       to.push_back(copy);
       ++n.held;
-      linkFree[r.pe * 5 + o] = now + 1;
-      ++stats.hops;
+      uint64_t &free = linkFree[r.pe * 5 + o];
+      free = std::max(free, now * 8) + machine.gap;
+      ++p.count.links[o];
       wakeRoute(r.next[o], copy.ready);
     }
-    if ((tx >> Ramp & 1) && pass)
+    if ((tx >> Ramp & 1) && pass) {
+      ++p.count.links[Ramp];
       deliver(r.pe, queue, w, now);
+    }
     // The room just made is someone's chance.
     if (d == Ramp) {
       for (unsigned full = p.outFull; full; full &= full - 1) {

@@ -76,6 +76,7 @@ enum DsdKind : int32_t { DNone, DMem1, DMem4, DFabIn, DFabOut, DFifo };
 enum OperandKind : int32_t { KDsd = 1, KDsr, KScalar, KPointer, KParam };
 enum Direction : int32_t { Ramp, North, South, East, West };
 
+/// `op` is 16 bits as Python writes it; the core adds the cycles above them.
 struct Ins {
   int32_t op, a, b, c;
 };
@@ -160,11 +161,17 @@ private:
   }
 };
 
-/// What one machine is like: every number with its source in docs/cslsim.md.
+/// Classes of scalar instructions, as the cost table has them.
+enum Cost { CInteger, CFloat, CLoad, CStore, CDivide, CMath, CBranch, CTaken };
+
+/// What one machine is like; the numbers and their sources are in machine.py.
 struct Machine {
-  int arch = 3;
-  int hop = 1, ramp = 2, taskStart = 3, vecSetup = 1, routerDepth = 3;
+  int arch, hop, turn, gap, ramp, taskStart, vectorSetup, fabricSetup,
+      routerDepth; // gap: eighths of a cycle between wavelets on a link
   int inDepth[8], outDepth[8];
+  int scalar[8]; // cycles by Cost
+  /// 1/64 cycles an element, by vector operation; last: reductions to a scalar.
+  int vector[64], reduction;
 };
 
 struct Operand {
@@ -178,6 +185,7 @@ struct Operand {
 /// A vector operation in flight.
 struct Run {
   bool sync, endless, carry = false;
+  uint64_t began;
   int vec, n, pc, activate, unblock;
   int64_t i = 0, length = -1;
   uint64_t scheduled = Never;
@@ -197,6 +205,16 @@ struct Dsr {
 /// Microthreads 0-7; 8 is the synchronous operation of the running task; 9-15
 /// hold asynchronous operations on memory alone.
 constexpr int Main = 8, Runs = 16;
+
+/// What one PE and its router did.
+struct Counters {
+  uint64_t busy = 0;    // cycles that tasks ran, without `stalled`
+  uint64_t stalled = 0; // cycles that tasks waited for operations on the fabric
+  uint64_t tasks = 0, instructions = 0, elements = 0;
+  uint64_t sent = 0, received = 0; // wavelets over the ramp
+  uint64_t waited = 0;    // cycles that wavelets stood in the router, in all
+  uint64_t links[5] = {}; // wavelets by exit; [Ramp]: to the compute engine
+};
 
 /// What every wavelet touches comes first. Whatever most PEs never use (most
 /// runs, the DSRs) is allocated when it is first used, so that a large grid
@@ -219,6 +237,9 @@ struct PE {
   int pendingCall = -1;
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
+  int task = -1; // the function that runs
+  uint64_t began = 0, stalledBefore = 0;
+  Counters count;
   std::vector<int32_t> stack;
   std::vector<int64_t> s;
   std::vector<uint8_t> mem, init;
@@ -244,8 +265,11 @@ struct Route {
   Queue in[5];
 };
 
-struct Stats {
-  uint64_t instructions = 0, elements = 0, hops = 0, tasks = 0, events = 0;
+/// A piece of the timeline. kind 0: a task (what: its function); 1: a task's
+/// wait for its operation; 2: an asynchronous operation (what: the instruction).
+struct Span {
+  uint64_t from, to;
+  int32_t pe, kind, what, slot;
 };
 
 class Sim {
@@ -276,7 +300,10 @@ public:
   uint64_t seed = 0;
   std::string error;
   int errorPe = -1, errorPc = -1;
-  Stats stats;
+  uint64_t events = 0;
+  size_t spanLimit = 0; // 0: no timeline
+  uint64_t spansLost = 0;
+  std::vector<Span> spans;
 
   void start();
   /// Each runs the events it needs; false with `error` set if it cannot.
@@ -312,6 +339,7 @@ private:
   bool step(uint64_t until);
 
   void fail(int pe, int pc, const std::string &message);
+  void span(uint64_t from, uint64_t to, int pe, int kind, int what, int slot);
   void computeEngine(int pe);
   void beginTask(PE &p, int fn, uint64_t t);
   /// Runs from p.pc until the stack empties (true), or a synchronous operation
@@ -340,6 +368,8 @@ private:
   void wakeRoute(int route, uint64_t t);
   void wakeRun(int pe, int run, uint64_t t);
   void queueTaken(int pe, int queue);
+  int bend(int d, int o) const;
+  int cyclesPerElement(const Run &r, int op) const;
   int neighbour(int pe, int direction) const;
 };
 

@@ -35,7 +35,10 @@ def library():
         ("error", ctypes.c_char_p, [p, p]),
         ("note", ctypes.c_char_p, [p, i, p]),
         ("report", ctypes.c_char_p, [p]),
-        ("stats", None, [p, p]),
+        ("trace", None, [p, u]),
+        ("spans", u, [p, p, u]),
+        ("totals", None, [p, p]),
+        ("counters", None, [p, p]),
     ):
         function = getattr(lib, "plait_csl_" + name)
         function.restype, function.argtypes = result, args
@@ -59,6 +62,11 @@ def opcode(name, code):
 def vector_op(name):
     """The number of a vector operation."""
     return _numbers()[1][name]
+
+
+def vector_ops():
+    """The names of the vector operations, in the core's order."""
+    return list(_numbers()[1])
 
 
 def pointer(array):
