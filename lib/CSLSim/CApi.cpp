@@ -94,9 +94,9 @@ std::string Sim::report() const {
                            : " after the launch of " +
                                  mark(p, p.prog->fns[p.launched].pc)));
     for (int k = 0; k < Runs; ++k) {
-      const Run &r = p.run[k];
-      if (!r.live || r.endless)
+      if (!(p.live >> k & 1) || p.run[k]->endless)
         continue;
+      const Run &r = *p.run[k];
       std::string what;
       for (int a = 0; a < r.n; ++a) {
         const Operand &o = r.arg[a];
@@ -181,22 +181,14 @@ const char *plait_csl_ops() {
   return text.c_str();
 }
 
-/// machine: arch, hop, ramp, taskStart, vecSetup, routerDepth, 8 input depths,
-/// 8 output depths.
+/// machine: the fields of Machine in their order.
 void *plait_csl_new(int width, int height, const int32_t *machine,
                     const int32_t *streamIn, int nIn, const int32_t *streamOut,
                     int nOut, uint64_t seed, int strict, int checkBounds,
                     uint64_t limit) {
   Machine m;
-  m.arch = machine[0];
-  m.hop = machine[1];
-  m.ramp = machine[2];
-  m.taskStart = machine[3];
-  m.vecSetup = machine[4];
-  m.routerDepth = machine[5];
-  std::copy(machine + 6, machine + 14, m.inDepth);
-  m.inDepth[Direct] = 1;
-  std::copy(machine + 14, machine + 22, m.outDepth);
+  static_assert(sizeof(Machine) % sizeof(int32_t) == 0);
+  std::memcpy(&m, machine, sizeof(Machine));
   auto *h = new Handle(width, height, m);
   Sim &s = h->sim;
   s.seed = seed;
@@ -225,6 +217,48 @@ void *plait_csl_new(int width, int height, const int32_t *machine,
 
 void plait_csl_delete(void *handle) { delete static_cast<Handle *>(handle); }
 
+/// What an instruction costs, but for branches that are taken.
+static int cyclesOf(const Ins &in, const Machine &m) {
+  bool real = (in.op & 15) >= TF16;
+  const int *c = m.scalar;
+  switch (in.op >> 4) {
+  case BCHK: // the hardware does not check
+    return 0;
+  case ADD:
+  case SUB:
+  case MUL:
+  case LT:
+  case LE:
+  case EQ:
+  case NE:
+    return c[real ? CFloat : CInteger];
+  case DIV:
+  case MOD:
+    return c[CDivide];
+  case LOAD:
+  case LOADG:
+  case LOADX:
+    return c[CLoad];
+  case STORE:
+  case STOREG:
+  case STOREX:
+    return c[CStore];
+  case COPY:
+    return (in.c + 3) / 4 * (c[CLoad] + c[CStore]);
+  case MATH: {
+    int fn = in.c >> 20; // 6 to 8, 10 and 11: floor, ceil, abs, min, max
+    return c[(fn >= 6 && fn <= 8) || fn == 10 || fn == 11 ? CFloat : CMath];
+  }
+  case JMP:
+    return c[CTaken];
+  case JZ:
+  case JNZ:
+    return c[CBranch];
+  default:
+    return c[CInteger];
+  }
+}
+
 /// Arrays in the order of Program; `counts` holds their lengths.
 int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
                       const int64_t *slots, const uint8_t *memory,
@@ -238,6 +272,8 @@ int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
   auto p = std::make_unique<Program>();
   p->code.resize(counts[0]);
   std::memcpy(p->code.data(), code, counts[0] * sizeof(Ins));
+  for (Ins &in : p->code)
+    in.op |= cyclesOf(in, h->sim.machine) << 16;
   p->slots.assign(slots, slots + counts[1]);
   p->memory.assign(memory, memory + counts[2]);
   p->defined.assign(defined, defined + counts[2]);
@@ -247,6 +283,10 @@ int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
   std::memcpy(p->vecs.data(), vecs, counts[4] * sizeof(VecOp));
   p->args.resize(counts[5]);
   std::memcpy(p->args.data(), args, counts[5] * sizeof(VecArg));
+  for (const VecOp &v : p->vecs)
+    p->usesDsrs |= v.op == V_loaddsr;
+  for (const VecArg &a : p->args)
+    p->usesDsrs |= a.kind == KDsr;
   p->fns.resize(counts[6]);
   std::memcpy(p->fns.data(), fns, counts[6] * sizeof(Fn));
   p->objects.resize(counts[7]);
@@ -409,14 +449,38 @@ const int64_t *plait_csl_log(void *handle, int i) {
   return i < int(s.log.size()) ? &s.log[i].pe : nullptr;
 }
 
-/// cycle, instructions, elements, hops, tasks, events
-void plait_csl_stats(void *handle, uint64_t *out) {
+/// Keep a timeline of at most so many spans.
+void plait_csl_trace(void *handle, uint64_t limit) {
+  static_cast<Handle *>(handle)->sim.spanLimit = limit;
+}
+
+/// Up to `n` spans as six numbers each; how many there are.
+uint64_t plait_csl_spans(void *handle, int64_t *out, uint64_t n) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  for (size_t i = 0; i < s.spans.size() && i < n; ++i) {
+    const Span &span = s.spans[i];
+    for (int64_t v :
+         {int64_t(span.from), int64_t(span.to), int64_t(span.pe),
+          int64_t(span.kind), int64_t(span.what), int64_t(span.slot)})
+      *out++ = v;
+  }
+  return s.spans.size();
+}
+
+/// cycle, events, spans that did not fit, open commands
+void plait_csl_totals(void *handle, uint64_t *out) {
   Sim &s = static_cast<Handle *>(handle)->sim;
   out[0] = s.now;
-  out[1] = s.stats.instructions;
-  out[2] = s.stats.elements;
-  out[3] = s.stats.hops;
-  out[4] = s.stats.tasks;
-  out[5] = s.stats.events;
+  out[1] = s.events;
+  out[2] = s.spansLost;
+  out[3] = s.openCommands;
+}
+
+/// The fields of Counters of every PE, row by row.
+void plait_csl_counters(void *handle, uint64_t *out) {
+  for (const PE &p : static_cast<Handle *>(handle)->sim.pes) {
+    std::memcpy(out, &p.count, sizeof(Counters));
+    out += sizeof(Counters) / sizeof(uint64_t);
+  }
 }
 }

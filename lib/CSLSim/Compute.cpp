@@ -74,12 +74,7 @@ void Sim::computeEngine(int id) {
       int task = machine.arch == 2 ? p.in[q].front().color : q;
       if (p.blocked >> task & 1)
         continue;
-      bool taken = false;
-      for (Run &r : p.run)
-        if (r.live)
-          for (int k = 0; k < r.n; ++k)
-            taken |= r.arg[k].kind == DFabIn && r.arg[k].queue == q;
-      if (taken)
+      if (p.inUsers[q])
         continue;
       Wavelet w = p.in[q].front();
       int fn;
@@ -123,7 +118,11 @@ void Sim::computeEngine(int id) {
 }
 
 void Sim::beginTask(PE &p, int fn, uint64_t t) {
-  ++stats.tasks;
+  ++p.count.tasks;
+  ++idleTasks;
+  p.began = now;
+  p.stalledBefore = p.count.stalled;
+  p.task = fn;
   p.time = t;
   p.busy = true;
   p.stack.clear();
@@ -135,6 +134,9 @@ void Sim::finish(int id) {
   PE &p = pes[id];
   if (execute(id, 0)) {
     p.busy = false;
+    uint64_t stalled = p.count.stalled - p.stalledBefore;
+    p.count.busy += p.time - p.began - stalled;
+    span(p.began, p.time, id, 0, p.task, 0);
     wake(id, p.time);
   }
 }
@@ -167,9 +169,11 @@ bool Sim::execute(int id, size_t depth) {
   const int64_t size = p.mem.size();
   const Ins *code = p.prog->code.data();
   int pc = p.pc;
-  uint64_t count = 0;
+  uint64_t count = 0, time = p.time;
+  const int taken = machine.scalar[CTaken] - machine.scalar[CBranch];
   auto stop = [&](const std::string &message) {
     p.pc = pc;
+    p.time = time;
     fail(id, pc - 1, message);
     return false;
   };
@@ -184,8 +188,8 @@ bool Sim::execute(int id, size_t depth) {
   };
   for (;;) {
     const Ins &in = code[pc++];
-    int op = in.op >> 4, ty = in.op & 15;
-    ++p.time;
+    int op = in.op >> 4 & 0xfff, ty = in.op & 15;
+    time += in.op >> 16;
     if (++count > 2000000000ull)
       return stop("this task has run two billion instructions");
     switch (op) {
@@ -278,7 +282,6 @@ bool Sim::execute(int id, size_t depth) {
       std::memmove(p.init.data() + s[in.a], p.init.data() + s[in.b], in.c);
       break;
     case BCHK:
-      --p.time; // the hardware does not check
       if (s[in.a] < 0 || s[in.a] >= in.b)
         return stop("index " + std::to_string(s[in.a]) +
                     " is out of range: " + std::to_string(in.b) + " elements");
@@ -287,12 +290,16 @@ bool Sim::execute(int id, size_t depth) {
       pc = in.a;
       break;
     case JZ:
-      if (!s[in.a])
+      if (!s[in.a]) {
         pc = in.b;
+        time += taken;
+      }
       break;
     case JNZ:
-      if (s[in.a])
+      if (s[in.a]) {
         pc = in.b;
+        time += taken;
+      }
       break;
     case CALL:
       p.stack.push_back(pc);
@@ -301,14 +308,16 @@ bool Sim::execute(int id, size_t depth) {
     case RET:
       if (p.stack.size() <= depth) {
         if (depth == 0 || p.stack.empty()) {
-          stats.instructions += count;
+          p.count.instructions += count;
           p.pc = pc;
+          p.time = time;
           return true;
         }
       }
       pc = p.stack.back();
       if (pc < 0 && p.stack.size() == depth) {
-        stats.instructions += count;
+        p.count.instructions += count;
+        p.time = time;
         return true;
       }
       p.stack.pop_back();
@@ -337,19 +346,21 @@ bool Sim::execute(int id, size_t depth) {
       break;
     case VEC:
       p.pc = pc;
+      p.time = time;
       if (!startVector(id, in.a)) {
-        stats.instructions += count;
+        p.count.instructions += count;
         return false;
       }
+      time = p.time;
       break;
     case ACTIVATE:
-      setTask(p, s[in.a], false, true, p.time);
+      setTask(p, s[in.a], false, true, time);
       break;
     case BLOCK:
-      setTask(p, s[in.a], true, true, p.time);
+      setTask(p, s[in.a], true, true, time);
       break;
     case UNBLOCK:
-      setTask(p, s[in.a], true, false, p.time);
+      setTask(p, s[in.a], true, false, time);
       break;
     case CMDDONE:
       if (!p.commandOpen)
@@ -361,12 +372,10 @@ bool Sim::execute(int id, size_t depth) {
       s[in.a] = in.b == 0 ? p.x : p.y;
       break;
     case TSC:
-      s[in.a] = p.time;
+      s[in.a] = time;
       break;
     case MATH: {
-      int fn = in.c >> 20;
-      s[in.a] = mathFunction(fn, ty, s[in.b], s[in.c & 0xfffff]);
-      p.time += fn <= 5 || fn >= 9 ? 40 : 2;
+      s[in.a] = mathFunction(in.c >> 20, ty, s[in.b], s[in.c & 0xfffff]);
       break;
     }
     case POPCNT:
@@ -391,7 +400,7 @@ bool Sim::execute(int id, size_t depth) {
         return stop("two changes of a route are pending");
       routes[route].nextMask = s[in.b];
       routes[route].nextCount = s[in.c];
-      wakeRoute(route, p.time);
+      wakeRoute(route, time);
       break;
     }
     case ROUTECFG: {
@@ -420,7 +429,7 @@ bool Sim::execute(int id, size_t depth) {
         r.closed = false;
         break;
       }
-      wakeRoute(route, p.time);
+      wakeRoute(route, time);
       break;
     }
     case LOG: // a: channel, b: slot, or c: a text's number (ty is then unused)

@@ -72,6 +72,7 @@ bool Sim::writeRegister(PE &p, int64_t addr, int64_t value) {
     r->swap = (value >> 11 & 1) | (value >> 10 & 1) << 1;
     r->pop = value >> 12 & 3;
     r->closed = value >> 14 & 1;
+    link(*r);
     wakeRoute(r - routes.data(), p.time);
     return true;
   }

@@ -22,6 +22,7 @@
 #define PLAIT_LIB_CSLSIM_SIM_H
 
 #include <cstdint>
+#include <deque>
 #include <queue>
 #include <random>
 #include <string>
@@ -75,6 +76,7 @@ enum DsdKind : int32_t { DNone, DMem1, DMem4, DFabIn, DFabOut, DFifo };
 enum OperandKind : int32_t { KDsd = 1, KDsr, KScalar, KPointer, KParam };
 enum Direction : int32_t { Ramp, North, South, East, West };
 
+/// `op` is 16 bits as Python writes it; the core adds the cycles above them.
 struct Ins {
   int32_t op, a, b, c;
 };
@@ -116,13 +118,17 @@ struct Program {
   int32_t local[64], data[64], control[64], teardown[64];
   int32_t inColor[8], outColor[8]; // -1: not initialised
   uint64_t active, blocked;
+  bool usesDsrs = false;
 };
 
+/// A time that does not come.
+constexpr uint64_t Never = ~0ull;
+
 struct Wavelet {
-  uint32_t data;
-  uint8_t control;
-  int16_t color;
   uint64_t ready;
+  uint32_t data;
+  int16_t color;
+  uint8_t control;
 };
 
 /// A first-in first-out buffer that allocates nothing until it is used.
@@ -145,42 +151,55 @@ public:
 
 private:
   std::vector<Wavelet> data;
-  size_t head = 0, n = 0;
+  uint32_t head = 0, n = 0;
   void grow() {
     std::vector<Wavelet> bigger(data.empty() ? 4 : 2 * data.size());
-    for (size_t i = 0; i < n; ++i)
+    for (uint32_t i = 0; i < n; ++i)
       bigger[i] = data[(head + i) & (data.size() - 1)];
     data.swap(bigger);
     head = 0;
   }
 };
 
-/// What one machine is like: every number with its source in docs/cslsim.md.
+/// Classes of scalar instructions, as the cost table has them.
+enum Cost { CInteger, CFloat, CLoad, CStore, CDivide, CMath, CBranch, CTaken };
+
+/// What one machine is like; the numbers and their sources are in machine.py.
 struct Machine {
-  int arch = 3;
-  int hop = 1, ramp = 2, taskStart = 3, vecSetup = 1, routerDepth = 3;
-  int inDepth[9], outDepth[8];
+  int arch, hop, turn, gap, ramp, taskStart, vectorSetup, fabricSetup,
+      routerDepth; // gap: eighths of a cycle between wavelets on a link
+  int inDepth[9], outDepth[8]; // inDepth[8]: see Direct
+  int scalar[8];               // cycles by Cost
+  /// 1/64 cycles an element, by vector operation; last: reductions to a scalar.
+  int vector[64], reduction;
 };
 
 struct Operand {
-  int32_t kind = DNone; // DsdKind, or -1 scalar, -2 pointer
-  int32_t ty = 0, size = 0, queue = 0, color = -1, flags = 0, param = -1,
-          dsr = -1;
-  int64_t bits = 0, addr = 0, step = 0;
+  int32_t kind; // DsdKind, or -1 scalar, -2 pointer
+  int32_t ty, size, queue, color, flags, param, dsr;
+  int64_t bits, addr, step;
   Dsd dsd;
+  Operand() {} // a Run has eight, most of them never used
 };
 
 /// A vector operation in flight.
 struct Run {
-  bool live = false, waiting = false, sync = false, endless = false;
-  int vec = -1, n = 0, pc = 0;
-  int activate = -1, unblock = -1;
-  int64_t i = 0, length = 0, scheduled = -1;
+  bool sync, endless, carry = false;
+  uint64_t began;
+  int vec, n, pc, activate, unblock;
+  int64_t i = 0, length = -1;
+  uint64_t scheduled = Never;
   Operand arg[8];
 };
 
 struct Fifo {
   int head = 0, n = 0;
+};
+
+/// A data structure register and what its load said of the operations on it.
+struct Dsr {
+  Dsd dsd;
+  int32_t flags, activate, unblock, ut;
 };
 
 /// Microthreads 0-7; 8 is the synchronous operation of the running task; 9-15
@@ -191,50 +210,71 @@ constexpr int Main = 8, Runs = 16;
 /// queue for their colour; here they wait for their task.
 constexpr int Direct = 8;
 
+/// What one PE and its router did.
+struct Counters {
+  uint64_t busy = 0;    // cycles that tasks ran, without `stalled`
+  uint64_t stalled = 0; // cycles that tasks waited for operations on the fabric
+  uint64_t tasks = 0, instructions = 0, elements = 0;
+  uint64_t sent = 0, received = 0; // wavelets over the ramp
+  uint64_t waited = 0;    // cycles that wavelets stood in the router, in all
+  uint64_t links[5] = {}; // wavelets by exit; [Ramp]: to the compute engine
+};
+
+/// What every wavelet touches comes first. Whatever most PEs never use (most
+/// runs, the DSRs) is allocated when it is first used, so that a large grid
+/// stays in the caches.
 struct PE {
   const Program *prog = nullptr;
-  int x, y;
-  std::vector<int64_t> s;
-  std::vector<uint8_t> mem, init;
-  std::vector<Dsd> dsds;
-  std::vector<Fifo> fifos;
-  Dsd dsr[48];
-  int32_t dsrFlags[48], dsrActivate[48], dsrUnblock[48], dsrUt[48];
-  Run run[Runs];
-  Queue in[9], out[8]; // in[8]: see Direct
-  int8_t colorQueue[24];
-  int32_t route[24];
+  uint64_t time = 0, ceAt = Never, rampFree = 0;
   uint64_t active = 0, blocked = 0;
-  std::vector<int32_t> stack;
-  int32_t pc = -1;
   bool busy = false, commandOpen = false;
-  uint64_t time = 0, ceAt = ~0ull, rampFree = 0;
+  int8_t colorQueue[24];
+  uint8_t outFull = 0;            // output queues that hold something
+  uint16_t live = 0, waiting = 0; // runs: in flight; and waiting for the fabric
+  uint16_t inUsers[9] = {}, outUsers[8] = {}; // live runs on each queue
+  Run *run[Runs] = {};
   uint64_t outAt[8];
+  Queue in[9], out[8]; // in[8]: see Direct
+  int32_t route[24];
+  int32_t pc = -1;
+  int x, y;
   int pendingCall = -1, lastTask = 63;
   int launched = -1;     // the function of the open command
   int32_t outPc[8];      // the operation that filled each output queue last
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
+  int task = -1; // the function that runs
+  uint64_t began = 0, stalledBefore = 0;
+  Counters count;
+  std::vector<int32_t> stack;
+  std::vector<int64_t> s;
+  std::vector<uint8_t> mem, init;
+  std::vector<Dsd> dsds;
+  std::vector<Dsr> dsrs;
+  std::vector<Fifo> fifos;
 };
 
 /// The router of one PE for one colour.
 struct Route {
+  uint64_t at = Never;
   int pe, color, npos, current;
-  bool ring = false, closed = false;
-  int pop = 0;
-  // Set by SETROUTE: open for so many wavelets, then closed; and what comes next.
-  int64_t left = -1;
-  int nextMask = 0, nextCount = 0;
+  int held = 0;    // wavelets in all its buffers
+  int32_t next[5]; // the routers around it, of the colour as it leaves, or -1
   // What each switch position takes and where it sends; Keep: as the one before.
   static constexpr uint8_t Keep = 0xff;
   uint8_t rx[4], tx[4];
+  bool ring = false, closed = false;
+  uint8_t pop = 0, filter = 0;
+  // Set by SETROUTE: open for so many wavelets, then closed; and what comes
+  // next.
+  int nextMask = 0, nextCount = 0;
+  int64_t left = -1;
   // Filter: 1 range (f0 lowest, f1 highest index), 2 counter (f0 highest count
   // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control).
-  int filter = 0, f0 = 0, f1 = 0, f2 = 0, f3 = 0;
+  int f0 = 0, f1 = 0, f2 = 0, f3 = 0;
   int sent = 0, sentBy = -1; // wavelets from the ramp, the last operation's pc
   int swap = 0; // what leaves along x (1) or y (2) changes its colour's low bit
   Queue in[5];
-  uint64_t at = ~0ull;
 
   uint8_t takes() const { return set(rx); }
   uint8_t exits() const { return set(tx); }
@@ -257,8 +297,11 @@ struct LogEntry {
   int64_t pe, channel, ty, bits, time;
 };
 
-struct Stats {
-  uint64_t instructions = 0, elements = 0, hops = 0, tasks = 0, events = 0;
+/// A piece of the timeline. kind 0: a task (what: its function); 1: a task's
+/// wait for its operation; 2: an asynchronous operation (what: the instruction).
+struct Span {
+  uint64_t from, to;
+  int32_t pe, kind, what, slot;
 };
 
 class Sim {
@@ -290,7 +333,10 @@ public:
   uint64_t seed = 0;
   std::string error;
   int errorPe = -1, errorPc = -1;
-  Stats stats;
+  uint64_t events = 0;
+  size_t spanLimit = 0; // 0: no timeline
+  uint64_t spansLost = 0;
+  std::vector<Span> spans;
 
   void start();
   /// Each runs the events it needs; false with `error` set if it cannot.
@@ -309,7 +355,7 @@ public:
 private:
   static constexpr int Ring = 4096;
   static constexpr uint64_t Idle = 10000000;
-  uint64_t movedBefore = 0, tasksBefore = 0;
+  uint64_t idleTasks = 0; // since anything moved
   bool goesOn();
   enum Kind : uint32_t { CE, OP, OQ, RT, FD };
   struct Event {
@@ -320,6 +366,7 @@ private:
     Event e;
     bool operator<(const Far &o) const { return t > o.t; }
   };
+  std::deque<Run> runs; // what PE::run points to
   std::vector<std::vector<Event>> buckets;
   std::priority_queue<Far> far;
   uint64_t near = 0;
@@ -328,9 +375,11 @@ private:
 
   void at(uint64_t t, Kind kind, uint32_t id);
   void dispatch(Event e);
+  void prefetch(Event e, bool inner) const;
   bool step(uint64_t until);
 
   void fail(int pe, int pc, const std::string &message);
+  void span(uint64_t from, uint64_t to, int pe, int kind, int what, int slot);
   void computeEngine(int pe);
   void beginTask(PE &p, int fn, uint64_t t);
   /// Runs from p.pc until the stack empties (true), or a synchronous operation
@@ -345,6 +394,8 @@ private:
   void advance(int pe, int run);
   bool element(int pe, Run &r);
   void complete(int pe, int run, uint64_t t);
+  void launchRun(int pe, int slot, const Run &r, uint64_t t);
+  void wakeRuns(int pe, unsigned mask, uint64_t t);
   bool bulk(int pe, Run &r);
   int64_t fetch(PE &p, Operand &o, int64_t i, int pc);
   bool note(int pe, int pc, const char *text);
@@ -357,7 +408,10 @@ private:
   void wakeRoute(int route, uint64_t t);
   void wakeRun(int pe, int run, uint64_t t);
   void queueTaken(int pe, int queue);
+  int bend(int d, int o) const;
+  int cyclesPerElement(const Run &r, int op) const;
   int neighbour(int pe, int direction) const;
+  void link(Route &r);
   std::string senders(int pe, int color) const;
   /// Registers.cpp: false if there is no register at that address.
   bool readRegister(PE &p, int64_t addr, int64_t &value);

@@ -37,7 +37,10 @@ def library():
         ("report", ctypes.c_char_p, [p]),
         ("log", p, [p, i]),
         ("strays", i, [p]),
-        ("stats", None, [p, p]),
+        ("trace", None, [p, u]),
+        ("spans", u, [p, p, u]),
+        ("totals", None, [p, p]),
+        ("counters", None, [p, p]),
     ):
         function = getattr(lib, "plait_csl_" + name)
         function.restype, function.argtypes = result, args
@@ -61,6 +64,11 @@ def opcode(name, code):
 def vector_op(name):
     """The number of a vector operation."""
     return _numbers()[1][name]
+
+
+def vector_ops():
+    """The names of the vector operations, in the core's order."""
+    return list(_numbers()[1])
 
 
 def pointer(array):

@@ -44,7 +44,8 @@ class Task:
 class SdkRuntime:
     """The wafer as the host program drives it.
 
-    Its environment is described in docs/cslsim.md.
+    ``machine`` is not the vendor's: a cycle model in place of the architecture's. What the
+    environment may say is in docs/cslsim.md.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class SdkRuntime:
         simfab_numthreads=None,
         msg_level=None,
         memcpy_required=True,
+        machine=None,
         **unknown,
     ):
         if unknown:
@@ -69,6 +71,7 @@ class SdkRuntime:
             depth=int(depth) if depth else None,
             strict=self.strict,
             bounds=os.environ.get("PLAIT_CSL_BOUNDS", "stop"),
+            machine=machine,
         )
         self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
         self.open = False

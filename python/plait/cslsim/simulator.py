@@ -9,11 +9,14 @@ import numpy as np
 
 from plait.cslsim import core
 from plait.cslsim.errors import SimulationError
-from plait.cslsim.machine import record
+from plait.cslsim.machine import MACHINES, record
 from plait.cslsim.types import from_bits
 
 SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
-INFINITE = 2**63
+COUNTERS = (
+    *("busy", "stalled", "tasks", "instructions", "elements", "sent", "received", "waited"),
+    *("ramp", "north", "south", "east", "west"),
+)
 
 
 class Simulator:
@@ -28,9 +31,12 @@ class Simulator:
             never written, extents that differ.
         bounds: "stop" when a DSD leaves its variable; "ignore" lets it go on in the PE's memory.
         limit: stop after this many cycles.
+        machine: the cycle model, a ``Machine``; by default that of the program's architecture.
     """
 
-    def __init__(self, folder, seed=0, depth=None, strict=False, bounds="stop", limit=0):
+    def __init__(
+        self, folder, seed=0, depth=None, strict=False, bounds="stop", limit=0, machine=None
+    ):
         path = Path(folder) / "plait.npz"
         if not path.is_file():
             raise SimulationError(f"no compiled program in '{folder}'")
@@ -40,11 +46,12 @@ class Simulator:
         self.lib = core.library()
         streams = self.meta["streams"]
         ins, outs = core.array(streams["in"]), core.array(streams["out"])
-        machine = core.array(record(self.meta["arch"], depth))
+        self.machine = machine or MACHINES[self.meta["arch"]]
+        numbers = core.array(record(self.machine, depth))
         self.handle = self.lib.plait_csl_new(
             self.width,
             self.height,
-            core.pointer(machine),
+            core.pointer(numbers),
             core.pointer(ins),
             len(streams["in"]),
             core.pointer(outs),
@@ -218,6 +225,18 @@ class Simulator:
             found.append(f"{place}: {text.decode()} (PE ({x}, {y}))")
         return found
 
+    def totals(self):
+        """Cycles so far, events handled, spans that the timeline had no room for, open commands."""
+        out = np.zeros(4, np.uint64)
+        self.lib.plait_csl_totals(self.handle, core.pointer(out))
+        return dict(zip(("cycles", "events", "lost", "open"), map(int, out), strict=True))
+
+    def counters(self):
+        """What every PE and its router did: arrays [height][width] by the names ``COUNTERS``."""
+        out = np.zeros((self.height, self.width, len(COUNTERS)), np.uint64)
+        self.lib.plait_csl_counters(self.handle, core.pointer(out))
+        return {name: out[:, :, k].astype(np.int64) for k, name in enumerate(COUNTERS)}
+
     def logs(self, start=0):
         """What programs printed and traced, from entry ``start`` on: tuples of x, y, channel
         ("print", "hex" or a trace's key), value (a text or a number) and cycle."""
@@ -231,11 +250,23 @@ class Simulator:
         return found
 
     def stats(self):
-        """Counters of the run."""
-        out = np.zeros(6, np.uint64)
-        self.lib.plait_csl_stats(self.handle, core.pointer(out))
-        names = ("cycles", "instructions", "elements", "hops", "tasks", "events")
-        return dict(zip(names, map(int, out), strict=True))
+        """Counters of the whole run."""
+        totals, counters = self.totals(), self.counters()
+        sums = {n: int(counters[n].sum()) for n in ("instructions", "elements", "tasks")}
+        hops = sum(int(counters[n].sum()) for n in ("north", "south", "east", "west"))
+        return {"cycles": totals["cycles"], **sums, "hops": hops, "events": totals["events"]}
+
+    def trace(self, limit):
+        """Keep a timeline of at most ``limit`` spans; call before ``start``."""
+        self.lib.plait_csl_trace(self.handle, limit)
+
+    def spans(self):
+        """The timeline: rows of from, to, PE (row * width + column), kind (0 task, 1 a task waits
+        for its operation, 2 asynchronous operation), what (function or instruction), run."""
+        count = self.lib.plait_csl_spans(self.handle, None, 0)
+        out = np.zeros((count, 6), np.int64)
+        self.lib.plait_csl_spans(self.handle, core.pointer(out), count)
+        return out
 
 
 def _argument(value, kind):
