@@ -21,6 +21,7 @@ void Sim::computeEngine(int id) {
   if (p.pendingCall >= 0) {
     int fn = p.pendingCall;
     p.pendingCall = -1;
+    p.launched = fn;
     beginTask(p, fn, now + machine.taskStart);
     finish(id);
     return;
@@ -39,7 +40,9 @@ void Sim::computeEngine(int id) {
     if ((round == 0) == (first == 0)) {
       if (!ready)
         continue;
-      int task = __builtin_ctzll(ready);
+      // In turn, so that a task which activates itself holds up no other.
+      uint64_t later = ready & ~((2ull << p.lastTask) - 1);
+      int task = __builtin_ctzll(later ? later : ready);
       if (seed) {
         int skip = random() % __builtin_popcountll(ready);
         uint64_t rest = ready;
@@ -48,6 +51,7 @@ void Sim::computeEngine(int id) {
         task = __builtin_ctzll(rest);
       }
       p.active &= ~(1ull << task);
+      p.lastTask = task;
       if (p.prog->local[task] < 0) {
         fail(id, -1,
              "task id " + std::to_string(task) +
@@ -58,16 +62,16 @@ void Sim::computeEngine(int id) {
       finish(id);
       return;
     }
-    int offset = seed ? random() % 8 : 0;
-    for (int i = 0; i < 8; ++i) {
-      int q = (i + offset) % 8;
+    int offset = seed ? random() % 9 : 0;
+    for (int i = 0; i < 9; ++i) {
+      int q = (i + offset) % 9;
       if (p.in[q].empty())
         continue;
       if (p.in[q].front().ready > now) {
         wake(id, p.in[q].front().ready);
         continue;
       }
-      int task = machine.arch == 2 ? p.prog->inColor[q] : q;
+      int task = machine.arch == 2 ? p.in[q].front().color : q;
       if (p.blocked >> task & 1)
         continue;
       if (p.inUsers[q])
@@ -115,6 +119,7 @@ void Sim::computeEngine(int id) {
 
 void Sim::beginTask(PE &p, int fn, uint64_t t) {
   ++p.count.tasks;
+  ++idleTasks;
   p.began = now;
   p.stalledBefore = p.count.stalled;
   p.task = fn;
@@ -245,8 +250,11 @@ bool Sim::execute(int id, size_t depth) {
       int64_t addr = op == LOADG   ? in.b
                      : op == LOADX ? s[in.b] * tySize[ty] + in.c
                                    : s[in.b] + in.c;
-      if (!inside(addr, tySize[ty]))
+      if (!inside(addr, tySize[ty])) {
+        if (ty == TU16 && readRegister(p, addr, s[in.a]))
+          break;
         return stop("read outside of memory");
+      }
       if (!defined(addr, tySize[ty]) && !note(id, pc - 1, undefinedRead))
         return stop("");
       s[in.a] = load(mem + addr, ty);
@@ -258,8 +266,11 @@ bool Sim::execute(int id, size_t depth) {
       int64_t addr = op == STOREG   ? in.b
                      : op == STOREX ? s[in.b] * tySize[ty] + in.c
                                     : s[in.b] + in.c;
-      if (!inside(addr, tySize[ty]))
+      if (!inside(addr, tySize[ty])) {
+        if (ty == TU16 && writeRegister(p, addr, s[in.a]))
+          break;
         return stop("write outside of memory");
+      }
       store(mem + addr, ty, s[in.a]);
       std::memset(p.init.data() + addr, 1, tySize[ty]);
       break;
@@ -412,7 +423,7 @@ bool Sim::execute(int id, size_t depth) {
       case 3:
         r.npos = 2;
         r.rx[1] = mask;
-        r.tx[1] = r.tx[0];
+        r.tx[1] = Route::Keep;
         break;
       case 4:
         r.closed = false;
@@ -421,6 +432,10 @@ bool Sim::execute(int id, size_t depth) {
       wakeRoute(route, time);
       break;
     }
+    case LOG: // a: channel, b: slot, or c: a text's number (ty is then unused)
+      log.push_back({id, in.a, in.c >= 0 ? -1 : ty, in.c >= 0 ? in.c : s[in.b],
+                     int64_t(p.time)});
+      break;
     case RANDOM:
       p.rng = p.rng * 1664525u + 1013904223u;
       s[in.a] = p.rng;

@@ -95,7 +95,7 @@ void Sim::prefetch(Event e, bool inner) const {
     }
     __builtin_prefetch(&pes[r.pe]);
     for (int d = North; d <= West; ++d)
-      if (r.next[d] >= 0 && (r.tx[r.current] >> d & 1))
+      if (r.next[d] >= 0 && (r.exits() >> d & 1))
         __builtin_prefetch(&routes[r.next[d]].in[opposite(d)]);
   } else if (e.kind == OP) {
     const PE &p = pes[e.id / Runs];
@@ -178,10 +178,28 @@ void Sim::start() {
     wake(i, 0);
   }
   for (Route &r : routes)
-    for (int d = Ramp; d <= West; ++d) {
-      int pe = d == Ramp ? -1 : neighbour(r.pe, d);
-      r.next[d] = pe < 0 ? -1 : pes[pe].route[r.color];
-    }
+    link(r);
+}
+
+/// Finds the routers around one, of the colours on which wavelets leave it.
+void Sim::link(Route &r) {
+  for (int d = Ramp; d <= West; ++d) {
+    int pe = d == Ramp ? -1 : neighbour(r.pe, d);
+    r.next[d] = pe < 0 ? -1 : pes[pe].route[r.colorTo(d)];
+  }
+}
+
+/// False, with `error` set, at the limit of cycles, or if tasks activate each
+/// other but no operation and no wavelet has moved for very long.
+bool Sim::goesOn() {
+  if (!error.empty())
+    return false;
+  if (limit && now > limit)
+    error = "the cycle limit was reached\n" + report();
+  else if (idleTasks > Idle)
+    error = "livelock: " + std::to_string(Idle) +
+            " tasks have run since anything moved\n" + report();
+  return error.empty();
 }
 
 /// Steps until `done`, which is asked every `every` events. When nothing is left
@@ -190,9 +208,7 @@ template <typename Done>
 Status Sim::run(Done done, int every, uint64_t budget, const char *waits) {
   while (!done()) {
     for (int i = 0; i < every; ++i) {
-      if (limit && now > limit && error.empty())
-        error = "the cycle limit was reached\n" + report();
-      if (error.empty() && !step(Never)) {
+      if (goesOn() && !step(Never)) {
         if (error.empty() && done())
           return Finished;
         if (error.empty())
@@ -343,7 +359,7 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
   w.ready = t + machine.ramp;
   p.in[queue].push_back(w);
   ++p.count.received;
-  int task = machine.arch == 2 ? p.prog->inColor[queue] : queue;
+  int task = machine.arch == 2 ? w.color : queue;
   if (p.inUsers[queue])
     wakeRuns(pe, p.inUsers[queue], w.ready);
   else if (!(p.blocked >> task & 1))
@@ -353,6 +369,12 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
 /// A wavelet left an input queue: whoever waits for the room goes on.
 void Sim::queueTaken(int pe, int queue) {
   PE &p = pes[pe];
+  if (queue == Direct) {
+    for (int route : p.route)
+      if (route >= 0)
+        wakeRoute(route, now + 1);
+    return;
+  }
   int color = p.prog->inColor[queue];
   if (color < 0)
     return;
@@ -393,6 +415,8 @@ void Sim::sendOut(int pe, int queue) {
     if (int(r.in[Ramp].size()) >= machine.routerDepth + machine.ramp - 1)
       return; // routeStep asks again
     w.ready = now + machine.ramp;
+    ++r.sent;
+    r.sentBy = p.outPc[queue];
     r.in[Ramp].push_back(w);
     ++r.held;
     wakeRoute(route, w.ready);
@@ -409,10 +433,19 @@ void Sim::sendOut(int pe, int queue) {
   }
 }
 
-/// The first command left in a control wavelet: two bits of opcode, one that
-/// hides the wavelet from the compute engine. Three commands fit, from bit 22.
-static int command(const Wavelet &w) {
-  return w.popped < 3 ? w.data >> (22 + 3 * w.popped) & 7 : 0;
+/// A control wavelet carries eight commands, each two bits of opcode and one
+/// that hides the wavelet from the compute engine: the first three bits from 22,
+/// 25 and 28 on, but the third's last bit is bit 0; the others from bit 1 on.
+/// Bits 16 to 21 are the entry point.
+static int command(uint32_t data) { return data >> 22 & 7; }
+
+/// Removes the first command; what moves up is followed by one that does
+/// nothing and is hidden.
+static uint32_t popped(uint32_t data) {
+  uint64_t all = (data >> 22 & 0xff) | uint64_t(data & 0xffff) << 8;
+  all = all >> 3 | 4ull << 21;
+  return (data & 0xc03f0000) | uint32_t(all & 0xff) << 22 |
+         (uint32_t(all >> 8) & 0xffff);
 }
 
 /// Moves what can move through one router on one colour.
@@ -427,13 +460,13 @@ void Sim::routeStep(int id) {
   }
   for (int d = 0; d < 5; ++d) {
     Queue &q = r.in[d];
-    if (q.empty() || !(r.rx[r.current] >> d & 1) || r.closed)
+    if (q.empty() || !(r.takes() >> d & 1) || r.closed)
       continue;
     if (q.front().ready > now) {
       wakeRoute(id, q.front().ready);
       continue;
     }
-    uint8_t tx = r.tx[r.current];
+    uint8_t tx = r.exits();
     Wavelet w = q.front();
     // All exits or none.
     bool room = true, pass = true;
@@ -443,13 +476,15 @@ void Sim::routeStep(int id) {
       if (r.filter == 1 && !w.control) {
         int index = w.data >> 16;
         pass = index >= r.f0 && index <= r.f1;
-      } else if (r.filter == 2 && !w.control) {
+      } else if (r.filter == 2) {
         pass = r.f2 <= r.f0;
       }
-      if (w.control && command(w) & 4)
+      if (w.control && command(w.data) & 4)
         pass = false;
       if (pass) {
         queue = p.colorQueue[r.color];
+        if (queue < 0 && w.control && machine.arch == 2)
+          queue = Direct;
         if (queue < 0)
           room = false; // stays, and is named in the report
         else if (int(p.in[queue].size()) >= machine.inDepth[queue])
@@ -461,7 +496,7 @@ void Sim::routeStep(int id) {
         continue;
       if (r.next[o] < 0) {
         fail(r.pe, -1,
-             "a wavelet on color " + std::to_string(r.color) +
+             "a wavelet on color " + std::to_string(r.colorTo(o)) +
                  " leaves towards a PE that has no route for it");
         return;
       }
@@ -479,9 +514,10 @@ void Sim::routeStep(int id) {
       continue;
     }
     p.count.waited += now - w.ready;
+    idleTasks = 0;
     bool control = w.control;
     Wavelet after = w;
-    if (r.filter == 2 && !w.control && (tx >> Ramp & 1)) {
+    if (r.filter == 2 && (tx >> Ramp & 1) && (r.f3 & (w.control ? 2 : 1))) {
       if (++r.f2 > r.f1)
         r.f2 = 0;
     }
@@ -495,6 +531,7 @@ void Sim::routeStep(int id) {
       if (!(tx >> o & 1))
         continue;
       Wavelet copy = after;
+      copy.color = r.colorTo(o);
       copy.ready = now + machine.hop + bend(d, o);
       if (seed)
         copy.ready += random() % 3;
@@ -522,6 +559,11 @@ void Sim::routeStep(int id) {
           at(now + 1, OQ, r.pe * 8 + o);
         }
       }
+    } else if (machine.arch == 2) { // who sent it may swap colours
+      int from = neighbour(r.pe, d);
+      for (int color : {r.color, r.color ^ 1})
+        if (from >= 0 && pes[from].route[color] >= 0)
+          wakeRoute(pes[from].route[color], now + 1);
     } else if (r.next[d] >= 0) {
       wakeRoute(r.next[d], now + 1);
     }
@@ -533,7 +575,7 @@ void Sim::routeStep(int id) {
 /// Executes the first command left in a control wavelet.
 void Sim::applyControl(Route &r, Wavelet &w) {
   bool moved = false;
-  switch (command(w) & 3) {
+  switch (command(w.data) & 3) {
   case 1: { // advance
     int next = r.current + 1;
     if (next >= r.npos)
@@ -554,6 +596,7 @@ void Sim::applyControl(Route &r, Wavelet &w) {
     }
     break;
   }
-  if (r.pop == 1 || (r.pop == 2 && moved))
-    ++w.popped;
+  bool idle = (command(w.data) & 3) == 0;
+  if (r.pop == 1 || (r.pop >= 2 && moved) || (r.pop == 3 && idle))
+    w.data = popped(w.data);
 }

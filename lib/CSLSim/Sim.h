@@ -39,7 +39,7 @@ namespace plait::csl {
   X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) \
   X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK) \
   X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT) X(CLZ) X(CTZ) \
-  X(SETROUTE) X(ROUTECFG) X(RANDOM)
+  X(SETROUTE) X(ROUTECFG) X(RANDOM) X(LOG)
 
 #define PLAIT_CSL_VECTOR_OPS(X) \
   X(loaddsr) X(map) X(fadds) X(fsubs) X(fmuls) X(fmaxs) X(faddh) X(fsubh) \
@@ -128,7 +128,7 @@ struct Wavelet {
   uint64_t ready;
   uint32_t data;
   int16_t color;
-  uint8_t control, popped;
+  uint8_t control;
 };
 
 /// A first-in first-out buffer that allocates nothing until it is used.
@@ -168,8 +168,8 @@ enum Cost { CInteger, CFloat, CLoad, CStore, CDivide, CMath, CBranch, CTaken };
 struct Machine {
   int arch, hop, turn, gap, ramp, taskStart, vectorSetup, fabricSetup,
       routerDepth; // gap: eighths of a cycle between wavelets on a link
-  int inDepth[8], outDepth[8];
-  int scalar[8]; // cycles by Cost
+  int inDepth[9], outDepth[8]; // inDepth[8]: see Direct
+  int scalar[8];               // cycles by Cost
   /// 1/64 cycles an element, by vector operation; last: reductions to a scalar.
   int vector[64], reduction;
 };
@@ -206,6 +206,10 @@ struct Dsr {
 /// hold asynchronous operations on memory alone.
 constexpr int Main = 8, Runs = 16;
 
+/// On wse2, control wavelets reach the compute engine of a PE that has no input
+/// queue for their colour; here they wait for their task.
+constexpr int Direct = 8;
+
 /// What one PE and its router did.
 struct Counters {
   uint64_t busy = 0;    // cycles that tasks ran, without `stalled`
@@ -227,14 +231,16 @@ struct PE {
   int8_t colorQueue[24];
   uint8_t outFull = 0;            // output queues that hold something
   uint16_t live = 0, waiting = 0; // runs: in flight; and waiting for the fabric
-  uint16_t inUsers[8] = {}, outUsers[8] = {}; // live runs on each queue
+  uint16_t inUsers[9] = {}, outUsers[8] = {}; // live runs on each queue
   Run *run[Runs] = {};
   uint64_t outAt[8];
-  Queue in[8], out[8];
+  Queue in[9], out[8]; // in[8]: see Direct
   int32_t route[24];
   int32_t pc = -1;
   int x, y;
-  int pendingCall = -1;
+  int pendingCall = -1, lastTask = 63;
+  int launched = -1;     // the function of the open command
+  int32_t outPc[8];      // the operation that filled each output queue last
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
   int task = -1; // the function that runs
@@ -253,7 +259,9 @@ struct Route {
   uint64_t at = Never;
   int pe, color, npos, current;
   int held = 0;    // wavelets in all its buffers
-  int32_t next[5]; // the routers of this colour around it, or -1
+  int32_t next[5]; // the routers around it, of the colour as it leaves, or -1
+  // What each switch position takes and where it sends; Keep: as the one before.
+  static constexpr uint8_t Keep = 0xff;
   uint8_t rx[4], tx[4];
   bool ring = false, closed = false;
   uint8_t pop = 0, filter = 0;
@@ -261,8 +269,32 @@ struct Route {
   // next.
   int nextMask = 0, nextCount = 0;
   int64_t left = -1;
-  int f0 = 0, f1 = 0, f2 = 0;
+  // Filter: 1 range (f0 lowest, f1 highest index), 2 counter (f0 highest count
+  // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control).
+  int f0 = 0, f1 = 0, f2 = 0, f3 = 0;
+  int sent = 0, sentBy = -1; // wavelets from the ramp, the last operation's pc
+  int swap = 0; // what leaves along x (1) or y (2) changes its colour's low bit
   Queue in[5];
+
+  uint8_t takes() const { return set(rx); }
+  uint8_t exits() const { return set(tx); }
+  uint8_t set(const uint8_t *mask) const {
+    int i = current;
+    while (i > 0 && mask[i] == Keep)
+      --i;
+    return mask[i];
+  }
+
+  /// The colour on which a wavelet leaves in a direction.
+  int colorTo(int direction) const {
+    int axis = direction == East || direction == West ? 1 : 2;
+    return color ^ int(direction != Ramp && (swap & axis));
+  }
+};
+
+/// One value that a program wrote down for its host: printed or traced.
+struct LogEntry {
+  int64_t pe, channel, ty, bits, time;
 };
 
 /// A piece of the timeline. kind 0: a task (what: its function); 1: a task's
@@ -298,6 +330,7 @@ public:
     int pe, pc;
     std::string text;
   };
+  std::vector<LogEntry> log;
   std::vector<Note> notes; // suspicious, but legal; one per place and program
   bool checkBounds =
       true; // a DSD leaves its variable: stop, or go on in memory
@@ -318,10 +351,17 @@ public:
   void launch(int x, int y, int w, int h, int exported, const int64_t *args);
   void wake(int pe, uint64_t t);
   void feedStream(int pe, int color, uint64_t t);
+  /// What is left: commands, operations, tasks and wavelets, one a line. Marks
+  /// "@x y pc@" stand for source positions.
   std::string report() const;
+  /// How many wavelets nobody took.
+  size_t strays() const;
 
 private:
   static constexpr int Ring = 4096;
+  static constexpr uint64_t Idle = 10000000;
+  uint64_t idleTasks = 0; // since anything moved
+  bool goesOn();
   enum Kind : uint32_t { CE, OP, OQ, RT, FD };
   struct Event {
     uint32_t kind, id;
@@ -378,6 +418,11 @@ private:
   int bend(int d, int o) const;
   int cyclesPerElement(const Run &r, int op) const;
   int neighbour(int pe, int direction) const;
+  void link(Route &r);
+  std::string senders(int pe, int color) const;
+  /// Registers.cpp: false if there is no register at that address.
+  bool readRegister(PE &p, int64_t addr, int64_t &value);
+  bool writeRegister(PE &p, int64_t addr, int64_t value);
 };
 
 } // namespace plait::csl

@@ -349,6 +349,7 @@ void Sim::advance(int id, int slot) {
       return;
     }
     ++p.count.elements;
+    idleTasks = 0;
     uint64_t before = p.time;
     if (!element(id, r))
       return;

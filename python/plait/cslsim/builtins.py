@@ -452,6 +452,23 @@ def _error(ev, node, args, scope, want):
     raise Unsupported(node.pos, ev.known(args[0], scope).v)
 
 
+@_plait("log", 2)
+def _log(ev, node, args, scope, want):
+    """Writes a value down for the host: on "print", "hex", or a trace's key."""
+    channel, value = ev.known(args[0], scope).v, ev.value(args[1], scope)
+    logs = ev.program.logs
+    if channel not in logs:
+        logs.append(channel)
+    if value.type == STRING:
+        ev.program.texts.append(value.v)
+        text = len(ev.program.texts) - 1
+        ev.emit("LOG", logs.index(channel), 0, text, node.pos)
+    else:
+        slot = ev.slot_of(value, node.pos)
+        ev.emit("LOG", logs.index(channel), slot, -1, node.pos, value.type)
+    return NOTHING
+
+
 @_plait("random", 1)
 def _random(ev, node, args, scope, want):
     slot = ev.program.slot()

@@ -381,7 +381,12 @@ class Options:
     """The trailing ``.{ .async = true, ... }`` of a DSD operation."""
 
     def __init__(
-        self, ev, node, scope, where, allowed=("async", "activate", "unblock", "ut_id", "index")
+        self,
+        ev,
+        node,
+        scope,
+        where,
+        allowed=("async", "activate", "unblock", "ut_id", "index", "priority"),
     ):
         self.flags, self.ut, self.activate, self.unblock, self.index = 0, -1, -1, -1, -1
         if node is None:
@@ -398,6 +403,8 @@ class Options:
                 self.flags |= 2 if known(item, where.pos, name) else 0
             elif name == "ut_id":
                 self.ut = known(item, where.pos, name)
+            elif name == "priority":
+                pass  # which microthread goes first is not modelled: a seed tries orders
             elif name == "index":
                 self.index = ev.slot_of(ev.coerce_int(item, U16, where.pos), where.pos)
             else:

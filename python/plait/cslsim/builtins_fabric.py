@@ -113,6 +113,9 @@ def directions(value, pos):
     return mask
 
 
+KEEP = 255  # a switch position takes this from the one before it
+
+
 def color_config(ev, node, arg, scope):
     """A colour's configuration: positions of (rx, tx) masks, and how they change."""
     config = ev.known(arg, scope)
@@ -126,12 +129,17 @@ def color_config(ev, node, arg, scope):
         )
     expect("routes" in config.v, pos, "a color configuration needs 'routes'")
     routes = config.v["routes"].v
-    for name in routes:
-        if name not in ("rx", "tx"):
+    swap = 0
+    for name, value in routes.items():
+        if name in ("color_swap_x", "color_swap_y"):
+            expect(ev.options.arch == "wse2", pos, f"'{name}' exists on wse2 only")
+            swap |= (1 if name[-1] == "x" else 2) if value.v else 0
+        elif name not in ("rx", "tx"):
             raise Unsupported(pos, f"route setting '{name}'")
     rx = directions(routes["rx"], pos) if "rx" in routes else 0
     tx = directions(routes["tx"], pos) if "tx" in routes else 0
     result = {"positions": [(rx, tx)], "current": 0, "ring": False, "pop": 0, "teardown": False}
+    result["swap"] = swap
     if "switches" in config.v:
         switches = config.v["switches"].v
         for name, value in switches.items():
@@ -152,7 +160,7 @@ def color_config(ev, node, arg, scope):
             if "invalid" in step.v:
                 break
             # What a position does not set stays as in the one before it.
-            a, b = result["positions"][-1]
+            a = b = KEEP
             for name, value in step.v.items():
                 expect(name in ("rx", "tx"), pos, f"unknown switch position setting '{name}'")
                 if name == "rx":
@@ -173,25 +181,35 @@ def color_config(ev, node, arg, scope):
 
 
 def pop_mode(value, pos):
-    """0 no_pop, 1 always_pop, 2 pop_on_advance."""
+    """0 no_pop, 1 always_pop, 2 pop_on_advance, 3 pop_on_advance_nop."""
     if value.type == ANON and isinstance(value.v, dict):
         names = [n for n, v in value.v.items() if v.v]
         expect(len(names) == 1, pos, "'pop_mode' takes one mode")
-        modes = {"no_pop": 0, "always_pop": 1, "pop_on_advance": 2}
+        modes = {"no_pop": 0, "always_pop": 1, "pop_on_advance": 2, "pop_on_advance_nop": 3}
         if names[0] in modes:
             return modes[names[0]]
     raise Unsupported(pos, "this 'pop_mode'")
 
 
 def filter_config(config, pos):
-    """A wavelet filter: (kind, a, b, c)."""
+    """A wavelet filter: (kind, f0, f1, f2, f3) as the core takes it."""
     kind = [n for n, v in config["kind"].v.items() if v.v] if "kind" in config else []
+    given = {name: value.v for name, value in config.items() if name != "kind"}
     if kind == ["range"]:
-        return (1, config["min_idx"].v, config["max_idx"].v, 0)
-    if kind == ["counter"]:
-        start = config["init_counter"].v if "init_counter" in config else 0
-        return (2, config["max_counter"].v, config["limit1"].v, start)
-    raise Unsupported(pos, f"filter kind {kind}")
+        needed, allowed = ("min_idx", "max_idx"), ()
+    elif kind == ["counter"]:
+        needed = ("max_counter", "limit1")
+        allowed = ("init_counter", "count_data", "count_control", "fast_mode")
+    else:
+        raise Unsupported(pos, f"filter kind {kind}")
+    for name in needed:
+        expect(name in given, pos, f"a {kind[0]} filter needs '{name}'")
+    for name in given:
+        expect(name in needed or name in allowed, pos, f"unknown filter setting '{name}'")
+    if kind == ["range"]:
+        return (1, given["min_idx"], given["max_idx"], 0, 0)
+    counts = given.get("count_data", True) + 2 * given.get("count_control", False)
+    return (2, given["max_counter"], given["limit1"], given.get("init_counter", 0), counts)
 
 
 @builtin("@export_name", args=(2, 3))

@@ -35,6 +35,8 @@ def library():
         ("error", ctypes.c_char_p, [p, p]),
         ("note", ctypes.c_char_p, [p, i, p]),
         ("report", ctypes.c_char_p, [p]),
+        ("log", p, [p, i]),
+        ("strays", i, [p]),
         ("trace", None, [p, u]),
         ("spans", u, [p, p, u]),
         ("totals", None, [p, p]),

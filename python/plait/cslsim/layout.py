@@ -309,12 +309,20 @@ def save(folder, layout, programs, options):
         arrays.update({f"{number}.{k}": v for k, v in table.items()})
         arrays[f"{number}.counts"] = core.array(counts)
         arrays[f"{number}.where"] = core.array(where)
-        described.append({"name": program.name, "files": files, "symbols": symbols})
+        described.append(
+            {
+                "name": program.name,
+                "files": files,
+                "symbols": symbols,
+                "logs": program.logs,
+                "texts": program.texts,
+            }
+        )
     width, height = layout.rectangle
     routes = []
     for (x, y), tile in layout.tiles.items():
         for color, config in tile.routes.items():
-            kind, *values = config.get("filter", (0, 0, 0, 0))
+            kind, *values = config.get("filter", (0, 0, 0, 0, 0))
             flat = [
                 x,
                 y,
@@ -326,6 +334,7 @@ def save(folder, layout, programs, options):
                 config["teardown"],
                 kind,
                 *values,
+                config["swap"],
             ]
             for rx, tx in config["positions"] + [(0, 0)] * (4 - len(config["positions"])):
                 flat += [rx, tx]
@@ -344,6 +353,7 @@ def save(folder, layout, programs, options):
         "programs": described,
         "streams": {k: sorted(v) for k, v in layout.streams.items()},
         "params": options.params,
+        "offset": options.fabric_offsets,
     }
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     np.savez(folder / "plait.npz", **arrays)

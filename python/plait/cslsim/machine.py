@@ -112,6 +112,7 @@ def record(machine, depth=None):
         *(m.arch, m.hop, m.turn, m.gap, m.ramp, m.task_start, m.vector_setup, m.fabric_setup),
         m.router_depth,
         *ins,
+        1,  # control wavelets without a queue (wse2)
         *outs,
         *(m.integer, m.float, m.load, m.store, m.divide, m.math, m.branch, m.taken),
         *vector,

@@ -89,6 +89,7 @@ class Program:
         self.routes = {}  # color -> config
         self.exports = {}  # name -> (type, address or code number)
         self.fifos = []
+        self.logs, self.texts = [], []  # channels and texts of what is written for the host
 
     # memory
 

@@ -1,5 +1,6 @@
 """A compiled program on the simulated wafer, as the host sees it."""
 
+import ctypes
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from plait.cslsim import core
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.machine import MACHINES, record
 from plait.cslsim.progress import Progress
+from plait.cslsim.types import from_bits
 
 PIECE = 2_000_000  # events at a time: a fraction of a second
 SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
@@ -113,15 +115,13 @@ class Simulator:
         return f"{self.meta['programs'][program]['files'][file]}:{line}:{column}"
 
     def _name_places(self, text):
-        """Replace the core's @instruction@ marks by source positions."""
-        lines = []
-        for line in text.splitlines():
-            pe = re.search(r"PE \((\d+), (\d+)\)", line)
-            if pe:
-                program = self.program_at(int(pe[1]), int(pe[2]))
-                line = re.sub(r"@(-?\d+)@", lambda m, p=program: self._place(p, int(m[1])), line)
-            lines.append(line)
-        return "\n".join(lines)
+        """Replace the core's @x y instruction@ marks by source positions."""
+
+        def place(mark):
+            x, y, instruction = map(int, mark.groups())
+            return self._place(self.program_at(x, y), instruction)
+
+        return re.sub(r"@(\d+) (\d+) (-?\d+)@", place, text)
 
     def check(self, ok=False):
         """Raise what the core has to complain about."""
@@ -221,6 +221,10 @@ class Simulator:
         """What is left over: unfinished operations and wavelets, as text; empty if nothing."""
         return self._name_places(self.lib.plait_csl_report(self.handle).decode())
 
+    def strays(self):
+        """How many wavelets are left that nobody took."""
+        return self.lib.plait_csl_strays(self.handle)
+
     def notes(self):
         """What was suspicious but legal, each with its source position and first PE."""
         found, where = [], core.array([0, 0, 0])
@@ -241,6 +245,18 @@ class Simulator:
         out = np.zeros((self.height, self.width, len(COUNTERS)), np.uint64)
         self.lib.plait_csl_counters(self.handle, core.pointer(out))
         return {name: out[:, :, k].astype(np.int64) for k, name in enumerate(COUNTERS)}
+
+    def logs(self, start=0):
+        """What programs printed and traced, from entry ``start`` on: tuples of x, y, channel
+        ("print", "hex" or a trace's key), value (a text or a number) and cycle."""
+        found = []
+        while at := self.lib.plait_csl_log(self.handle, start + len(found)):
+            pe, channel, code, bits, cycle = (ctypes.c_int64 * 5).from_address(at)
+            program = self.meta["programs"][int(self.tiles[pe])]
+            value = program["texts"][bits] if code < 0 else from_bits(code, bits)
+            y, x = divmod(pe, self.width)
+            found.append((x, y, program["logs"][channel], value, cycle))
+        return found
 
     def stats(self):
         """Counters of the whole run."""
