@@ -355,13 +355,14 @@ void plait_csl_launch(void *handle, int x, int y, int w, int h, int exported,
   static_cast<Handle *>(handle)->sim.launch(x, y, w, h, exported, args);
 }
 
-/// 1 if all went well; else ask plait_csl_error.
-int plait_csl_finish_command(void *handle) {
-  return static_cast<Handle *>(handle)->sim.runUntilUnblocked();
+/// A Status, as of the other two: 1 if all went well, 2 to be called again, 0
+/// to ask plait_csl_error.
+int plait_csl_finish_command(void *handle, uint64_t budget) {
+  return static_cast<Handle *>(handle)->sim.runUntilUnblocked(budget);
 }
 
-int plait_csl_settle(void *handle, uint64_t cycles) {
-  return static_cast<Handle *>(handle)->sim.runUntilIdle(cycles);
+int plait_csl_settle(void *handle, uint64_t until, uint64_t budget) {
+  return static_cast<Handle *>(handle)->sim.runUntilIdle(until, budget);
 }
 
 int plait_csl_memory(void *handle, int x, int y, int addr, int bytes, int write,
@@ -396,9 +397,9 @@ void plait_csl_send(void *handle, int x, int y, int color,
 }
 
 int plait_csl_await(void *handle, int x, int y, int w, int h, int color,
-                    uint64_t n) {
+                    uint64_t n, uint64_t budget) {
   return static_cast<Handle *>(handle)->sim.runUntilReceived(x, y, w, h, color,
-                                                             n);
+                                                             n, budget);
 }
 
 void plait_csl_receive(void *handle, int x, int y, int color, uint32_t *words,

@@ -189,16 +189,11 @@ void Sim::link(Route &r) {
   }
 }
 
-bool Sim::runUntilIdle(uint64_t cycles) {
-  uint64_t until = now + cycles;
-  while (error.empty() && step(until))
-    ;
-  return error.empty();
-}
-
 /// False, with `error` set, at the limit of cycles, or if tasks activate each
 /// other but no operation and no wavelet has moved for very long.
 bool Sim::goesOn() {
+  if (!error.empty())
+    return false;
   if (limit && now > limit)
     error = "the cycle limit was reached\n" + report();
   else if (idleTasks > Idle)
@@ -207,52 +202,52 @@ bool Sim::goesOn() {
   return error.empty();
 }
 
-bool Sim::runUntilUnblocked() {
-  while (openCommands > 0) {
-    {
-      if (!error.empty())
-        return false;
-      if (!goesOn())
-        return false;
-      if (!step(~0ull)) {
-        if (!error.empty())
-          return false;
-        error = "deadlock: nothing can move, and some PE has not unblocked the "
-                "command stream\n" +
-                report();
-        return false;
+/// Steps until `done`, which is asked every `every` events. When nothing is left
+/// to happen, that is a deadlock, unless `done` now.
+template <typename Done>
+Status Sim::run(Done done, int every, uint64_t budget, const char *waits) {
+  while (!done()) {
+    for (int i = 0; i < every; ++i) {
+      if (goesOn() && !step(Never)) {
+        if (error.empty() && done())
+          return Finished;
+        if (error.empty())
+          error = std::string("deadlock: ") + waits + "\n" + report();
       }
+      if (!error.empty())
+        return Failed;
     }
+    if (budget <= uint64_t(every))
+      return More;
+    budget -= every;
   }
-  return error.empty();
+  return error.empty() ? Finished : Failed;
 }
 
-bool Sim::runUntilReceived(int x, int y, int w, int h, int color, uint64_t n) {
-  auto missing = [&] {
+Status Sim::runUntilIdle(uint64_t until, uint64_t budget) {
+  while (error.empty() && step(until))
+    if (!--budget)
+      return More;
+  return error.empty() ? Finished : Failed;
+}
+
+Status Sim::runUntilUnblocked(uint64_t budget) {
+  return run([&] { return openCommands == 0; }, 1, budget,
+             "nothing can move, and some PE has not unblocked the command "
+             "stream");
+}
+
+Status Sim::runUntilReceived(int x, int y, int w, int h, int color, uint64_t n,
+                             uint64_t budget) {
+  auto received = [&] {
     for (int j = y; j < y + h; ++j)
       for (int i = x; i < x + w; ++i)
         if (host[(j * width + i) * nOut + streamOut[color]].size() < n)
-          return true;
-    return false;
-  };
-  while (missing()) {
-    for (int i = 0; i < 64; ++i) {
-      if (!error.empty())
-        return false;
-      if (!goesOn())
-        return false;
-      if (!step(~0ull)) {
-        if (!error.empty())
           return false;
-        if (!missing())
-          return true;
-        error = "deadlock: the host waits for wavelets that no PE will send\n" +
-                report();
-        return false;
-      }
-    }
-  }
-  return error.empty();
+    return true;
+  };
+  return run(received, 64, budget,
+             "the host waits for wavelets that no PE will send");
 }
 
 void Sim::launch(int x, int y, int w, int h, int exported,

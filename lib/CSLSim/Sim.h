@@ -304,6 +304,10 @@ struct Span {
   int32_t pe, kind, what, slot;
 };
 
+/// How a call that runs ends: with `error` set, as it should, or before that
+/// because its budget of events is used up.
+enum Status { Failed, Finished, More };
+
 class Sim {
 public:
   Sim(int width, int height, const Machine &machine)
@@ -339,10 +343,11 @@ public:
   std::vector<Span> spans;
 
   void start();
-  /// Each runs the events it needs; false with `error` set if it cannot.
-  bool runUntilIdle(uint64_t cycles);
-  bool runUntilUnblocked();
-  bool runUntilReceived(int x, int y, int w, int h, int color, uint64_t n);
+  /// Each runs the events it needs, but at most about `budget`.
+  Status runUntilIdle(uint64_t until, uint64_t budget);
+  Status runUntilUnblocked(uint64_t budget);
+  Status runUntilReceived(int x, int y, int w, int h, int color, uint64_t n,
+                          uint64_t budget);
   void launch(int x, int y, int w, int h, int exported, const int64_t *args);
   void wake(int pe, uint64_t t);
   void feedStream(int pe, int color, uint64_t t);
@@ -377,6 +382,8 @@ private:
   void dispatch(Event e);
   void prefetch(Event e, bool inner) const;
   bool step(uint64_t until);
+  template <typename Done>
+  Status run(Done done, int every, uint64_t budget, const char *waits);
 
   void fail(int pe, int pc, const std::string &message);
   void span(uint64_t from, uint64_t to, int pe, int kind, int what, int slot);

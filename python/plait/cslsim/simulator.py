@@ -10,8 +10,10 @@ import numpy as np
 from plait.cslsim import core
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.machine import MACHINES, record
+from plait.cslsim.progress import Progress
 from plait.cslsim.types import from_bits
 
+PIECE = 2_000_000  # events at a time: a fraction of a second
 SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
 COUNTERS = (
     *("busy", "stalled", "tasks", "instructions", "elements", "sent", "received", "waited"),
@@ -136,13 +138,20 @@ class Simulator:
             text = f"{place + ': ' if place else ''}{text} (PE ({x}, {y}))"
         raise SimulationError(text)
 
+    def _run(self, call, *args):
+        """Let the core run in pieces, so that it can be interrupted and shows how far it is."""
+        with Progress(self) as progress:
+            while (status := call(self.handle, *args, PIECE)) == 2:
+                progress.update()
+        self.check(status)
+
     def finish(self):
         """Run until every launched PE has unblocked its command stream."""
-        self.check(self.lib.plait_csl_finish_command(self.handle))
+        self._run(self.lib.plait_csl_finish_command)
 
     def settle(self):
         """Let the fabric run until nothing moves, or for a while."""
-        self.check(self.lib.plait_csl_settle(self.handle, SETTLE))
+        self._run(self.lib.plait_csl_settle, self.totals()["cycles"] + SETTLE)
 
     def launch(self, name, args):
         """Start an exported function on every PE."""
@@ -197,7 +206,7 @@ class Simulator:
 
     def receive(self, x, y, w, h, color, count):
         """Wait for ``count`` words from each PE of a region; an array [h][w][count]."""
-        self.check(self.lib.plait_csl_await(self.handle, x, y, w, h, color, count))
+        self._run(self.lib.plait_csl_await, x, y, w, h, color, count)
         out = np.zeros((h, w, count), np.uint32)
         for j in range(h):
             for i in range(w):

@@ -1,5 +1,7 @@
 """The cycle model: each constant on a small program, and published closed forms."""
 
+import io
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from support import LAYOUT, PE, build, runner
 
+from plait.cslsim import progress
 from plait.cslsim.machine import MACHINES
 from plait.cslsim.simulator import Simulator
 
@@ -204,3 +207,54 @@ def test_the_runtime_reports_its_counters(tmp_path, monkeypatch, capsys):
     runtime.launch("main", nonblock=False)
     runtime.stop()
     assert "'tasks': 1" in capsys.readouterr().out
+
+
+ENDLESS = """
+const again = @get_local_task_id(9);
+task run() void { @activate(again); }
+fn main() void { @activate(again); }
+comptime { @bind_local_task(run, again); }
+"""
+
+
+def endless(folder):
+    """A program whose tasks activate each other for ever, launched."""
+    body = "var out = @zeros([1]f32);\nvar out_ptr: [*]f32 = &out;\n" + ENDLESS
+    pe = PE % body
+    sim = Simulator(build(folder, {"layout.csl": LAYOUT % {"type": "f32"}, "pe.csl": pe}))
+    sim.start()
+    sim.launch("main", [])
+    return sim
+
+
+def test_a_long_run_can_be_interrupted(tmp_path):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    sim = endless(tmp_path)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sim.finish()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert sim.totals()["cycles"] > 1000
+    assert "has not unblocked" in sim.report()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_long_run_shows_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    sim = endless(tmp_path)
+    terminal, file = Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        with progress.Progress(sim, stream) as bar:
+            bar.update()
+            bar.update()
+    assert "0 of 1 PEs done" in terminal.getvalue()
+    assert file.getvalue() == ""
