@@ -60,13 +60,13 @@ def refused(tmp_path, message, where="pe.csl", **given):
          "local_task_id 27 belongs to memcpy"),
         ("wse3", "task f() void {} comptime { @bind_local_task(f, @get_local_task_id(29)); }",
          "local_task_id 29 belongs to teardown"),
-        ("wse3", "comptime { @set_local_color_config(@get_color(22), .{ %s }); }" % ROUTES,
+        ("wse3", f"comptime {{ @set_local_color_config(@get_color(22), .{{ {ROUTES} }}); }}",
          "color 22 belongs to memcpy"),
         # Bound, configured or initialised twice.
         ("wse3", "task f() void {} comptime { const t = @get_local_task_id(9); "
          "@bind_local_task(f, t); @bind_local_task(f, t); }", "local_task_id 9 is bound twice"),
-        ("wse3", "comptime { @set_local_color_config(@get_color(2), .{ %s }); "
-         "@set_local_color_config(@get_color(2), .{ %s }); }" % (ROUTES, ROUTES),
+        ("wse3", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES} }}); "
+         f"@set_local_color_config(@get_color(2), .{{ {ROUTES} }}); }}",
          "color 2 is configured twice"),
         ("wse3", "comptime { const q = @get_input_queue(2); @initialize_queue(q, .{ .color = "
          "@get_color(2) }); @initialize_queue(q, .{ .color = @get_color(3) }); }",
@@ -77,18 +77,17 @@ def refused(tmp_path, message, where="pe.csl", **given):
          "@get_data_task_id(@get_input_queue(2))); }", ".*input queue 2 has a data task but was "
          "not initialised"),
         # Switches.
-        ("wse3", "comptime { @set_local_color_config(@get_color(10), .{ %s, .switches = .{ "
-         ".pos1 = .{ .tx = WEST } } }); }" % ROUTES, "color 10 has no switch on wse3"),
-        ("wse2", "comptime { @set_local_color_config(@get_color(2), .{ %s, .switches = .{ "
-         ".pos1 = .{ .tx = WEST, .rx = EAST } } }); }" % ROUTES,
+        ("wse3", f"comptime {{ @set_local_color_config(@get_color(10), .{{ {ROUTES}, .switches = .{{ "
+         ".pos1 = .{ .tx = WEST } } }); }", "color 10 has no switch on wse3"),
+        ("wse2", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES}, .switches = .{{ "
+         ".pos1 = .{ .tx = WEST, .rx = EAST } } }); }",
          "'pos1' changes rx or tx on wse2, not both"),
-        ("wse3", "comptime { @set_local_color_config(@get_color(2), .{ %s, .switches = .{ "
-         ".pos1 = .{ .rx = .{ EAST, WEST } } } }); }" % ROUTES, "'rx' of 'pos1' is one direction"),
-        ("wse3", "comptime { @set_local_color_config(@get_color(2), .{ %s, .switches = .{ "
-         ".current_switch_pos = 1 } }); }" % ROUTES, "'current_switch_pos' 1 does not exist"),
+        ("wse3", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES}, .switches = .{{ "
+         ".pos1 = .{ .rx = .{ EAST, WEST } } } }); }", "'rx' of 'pos1' is one direction"),
+        ("wse3", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES}, .switches = .{{ "
+         ".current_switch_pos = 1 } }); }", "'current_switch_pos' 1 does not exist"),
         ("wse2", "comptime { for (@range(i16, 4)) |c| { @set_local_color_config(@get_color(c), .{ "
-         "%s, .filter = .{ .kind = .{ .range = true }, .min_idx = 0, .max_idx = 1 } }); } }"
-         % ROUTES, r"PE \(0, 0\) uses 4 filters, wse2 has 3 to give"),
+         f"{ROUTES}, .filter = .{{ .kind = .{{ .range = true }}, .min_idx = 0, .max_idx = 1 }} }}); }} }}", r"PE \(0, 0\) uses 4 filters, wse2 has 3 to give"),
         # Memory.
         ("wse3", "var big = @zeros([12289]i32); comptime { @export_symbol(big, \"big\"); }",
          r"'big' does not fit: data takes \d+ of 49152 bytes"),
@@ -104,15 +103,15 @@ def test_refused_on_the_pe(tmp_path, arch, pe, message):
 @pytest.mark.parametrize(
     "arch, layout, message",
     [
-        ("wse2", "@set_color_config(0, 0, @get_color(21), .{ %s });" % ROUTES,
+        ("wse2", f"@set_color_config(0, 0, @get_color(21), .{{ {ROUTES} }});",
          "color 21 belongs to memcpy"),
-        ("wse3", "@set_color_config(1, 0, @get_color(2), .{ %s });" % ROUTES,
+        ("wse3", f"@set_color_config(1, 0, @get_color(2), .{{ {ROUTES} }});",
          r"PE \(1, 0\) is outside the 1 by 1 rectangle"),
         ("wse3", "@set_color_config(0, 0, @get_color(2), .{ .switches = .{} });",
          "a color configuration needs 'routes'"),
         ("wse3", "@set_rectangle(1, 1);", "@set_rectangle is called twice"),
         ("wse3", '@export_name("x", [4]i32, true);', r"a \[4\]i32 cannot be exported"),
-        ("wse3", '@export_name("f", fn(%s)void);' % ", ".join(["i16"] * 16),
+        ("wse3", '@export_name("f", fn({})void);'.format(", ".join(["i16"] * 16)),
          "an exported function takes at most 15 arguments, got 16"),
         ("wse3", '@export_name("main", fn()void); @export_name("main", fn()void);',
          "'main' is exported twice"),
@@ -123,8 +122,8 @@ def test_refused_in_the_layout(tmp_path, arch, layout, message):
 
 
 def test_a_color_of_the_layout_and_of_the_pe(tmp_path):
-    config = "@set_color_config(0, 0, @get_color(2), .{ %s });" % ROUTES
-    local = "comptime { @set_local_color_config(@get_color(2), .{ %s }); }" % ROUTES
+    config = f"@set_color_config(0, 0, @get_color(2), .{{ {ROUTES} }});"
+    local = f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES} }}); }}"
     message = r"color 2 of PE \(0, 0\) is configured twice: the layout does it, too"
     refused(tmp_path, message, layout=config, pe=local)
 
