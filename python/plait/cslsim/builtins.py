@@ -180,8 +180,15 @@ def _constants(ev, node, args, scope, want):
     return CV(kind, Fill(value.v, kind.count))
 
 
+def _removed(ev, node, name, scope):
+    """What SDK 2.10 no longer has; the libraries of this package stay as they are."""
+    own = ev.in_library(scope)
+    expect(ev.options.sdk == "1.4" or own, node.pos, f"'{name}' was removed in SDK 2.10")
+
+
 @builtin("@concat_structs", args=2)
 def _concat_structs(ev, node, args, scope, want):
+    _removed(ev, node, "@concat_structs", scope)
     a, b = (ev.known(n, scope) for n in args)
     expect(
         a.type == ANON and b.type == ANON,

@@ -99,8 +99,9 @@ def _get_dsd(ev, node, args, scope, want):
     elif kind == FABOUT and ev.options.arch == "wse2":
         raise CslError(pos, "a fabout_dsd needs 'fabric_color' on wse2")
     dsd = Dsd(3 if kind == FABIN else 4, flags, queue.v, color.v if color else -1)
+    ev.used.append((queue, pos))
     if kind == FABIN:
-        ev.bind_fabin(dsd)
+        ev.bind_fabin(dsd, pos)
     return _with(ev, kind, dsd, fields, pos)
 
 
@@ -362,6 +363,11 @@ def _load_to_dsr(ev, node, args, scope, want):
         scope,
         node,
         ("async", "activate", "unblock", "save_address", "ut_id"),
+    )
+    expect(
+        dsd.type != MEM4D or ev.options.sdk == "1.4",
+        node.pos,
+        "@load_to_dsr takes no mem4d_dsd in SDK 2.10",
     )
     number = DSR_TYPES.index(dsr.type) * 16 + dsr.v
     vec = ev.program.vector(

@@ -2,6 +2,7 @@
 
 from plait.cslsim.entities import Fn
 from plait.cslsim.errors import CslError, Unsupported
+from plait.cslsim.limits import check_color, check_local_task, check_queue
 from plait.cslsim.registry import NOTHING, builtin, task_ref
 from plait.cslsim.types import (
     ANON,
@@ -86,7 +87,9 @@ def _set_color_config(ev, node, args, scope, want):
     x, y = (ev.integer(a, scope) for a in args[:2])
     color = ev.known(args[2], scope)
     expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
-    layout.set_route(x, y, color.v, color_config(ev, node, args[3], scope), node.pos)
+    config = color_config(ev, node, args[3], scope)
+    check_color(ev, color.v, config, node.pos)
+    layout.set_route(x, y, color.v, config, node.pos)
     return NOTHING
 
 
@@ -96,7 +99,9 @@ def _set_local_color_config(ev, node, args, scope, want):
     color = ev.known(args[0], scope)
     expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
     expect(color.v not in ev.program.routes, node.pos, f"color {color.v} is configured twice")
-    ev.program.routes[color.v] = color_config(ev, node, args[1], scope)
+    config = color_config(ev, node, args[1], scope)
+    check_color(ev, color.v, config, node.pos)
+    ev.program.routes[color.v] = config
     return NOTHING
 
 
@@ -139,7 +144,7 @@ def color_config(ev, node, arg, scope):
     rx = directions(routes["rx"], pos) if "rx" in routes else 0
     tx = directions(routes["tx"], pos) if "tx" in routes else 0
     result = {"positions": [(rx, tx)], "current": 0, "ring": False, "pop": 0, "teardown": False}
-    result["swap"] = swap
+    result["swap"], result["pos"] = swap, node.pos
     if "switches" in config.v:
         switches = config.v["switches"].v
         for name, value in switches.items():
@@ -161,10 +166,17 @@ def color_config(ev, node, arg, scope):
                 break
             # What a position does not set stays as in the one before it.
             a = b = KEEP
+            both = "rx" in step.v and "tx" in step.v
+            expect(
+                not (both and ev.options.arch == "wse2"),
+                pos,
+                f"'pos{number}' changes rx or tx on wse2, not both",
+            )
             for name, value in step.v.items():
                 expect(name in ("rx", "tx"), pos, f"unknown switch position setting '{name}'")
                 if name == "rx":
                     a = directions(value, pos)
+                    expect(a.bit_count() == 1, pos, f"'rx' of 'pos{number}' is one direction")
                 else:
                     b = directions(value, pos)
             result["positions"].append((a, b))
@@ -231,6 +243,7 @@ def _export_symbol(ev, node, args, scope, want):
         else (target.kids[0] if target.kind == "name" else target.kids[-1])
     )
     expect(name not in ev.program.exports, node.pos, f"'{name}' is exported twice")
+    ev.program.exported[name] = node.pos
     place = ev.place(target, scope, soft=True)
     if place is not None:
         expect(place.kind == "mem" and place.addr is None, node.pos, "cannot export this")
@@ -259,6 +272,8 @@ def _bind(ev, node, args, scope, kind, tag):
     value, number = ev.known(args[0], scope), ev.known(args[1], scope)
     expect(isinstance(value.v, Fn) and value.v.task, node.pos, "expected a task")
     expect(number.type == kind, node.pos, f"expected a {kind}, got {number.type}")
+    if tag == "local":
+        check_local_task(ev, number.v, node.pos)
     for other, at, _ in ev.program.bindings:
         same = other == tag or (ev.options.arch == "wse2" and "control" not in (other, tag))
         expect(not (same and at == number.v), node.pos, f"{kind} {number.v} is bound twice")
@@ -316,6 +331,7 @@ _task_op("UNBLOCK", "unblock")
 @builtin("@initialize_queue", args=(1, 2))
 def _initialize_queue(ev, node, args, scope, want):
     queue = ev.known(args[0], scope)
+    ev.initialised.add((queue.type, queue.v))
     expect(queue.type in (IQ, OQ), node.pos, f"expected a queue, got {queue.type}")
     side = "in" if queue.type == IQ else "out"
     config = ev.known(args[1], scope).v if len(args) > 1 else {}
@@ -329,6 +345,7 @@ def _initialize_queue(ev, node, args, scope, want):
         )
         return NOTHING
     expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
+    check_queue(ev, side, queue.v, node.pos)
     key = (side, queue.v)
     expect(
         key not in ev.program.queues
