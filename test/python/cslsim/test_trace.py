@@ -53,8 +53,8 @@ def test_the_data(page):
     assert (name, begin) == ("go", 0)
     assert 90 < end <= data["cycles"]
     pieces = {(s[0], s[3], data["labels"][s[4]]): s[2] - s[1] for s in data["spans"]}
-    assert pieces[0, 1, "@fmovs pe.csl:18:5"] > 90  # the sender waits for its operation
-    assert pieces[2, 2, "@fmovs pe.csl:21:5"] > 90  # the receiver's runs beside
+    assert pieces[0, 1, "@fmovs pe.csl:18:5"] >= 90  # the sender waits for its operation
+    assert pieces[2, 2, "@fmovs pe.csl:21:5"] >= 90  # the receiver's runs beside
     assert {(pe, 0, "go") for pe in range(6)} | {(2, 0, "finish")} == {
         key for key in pieces if key[1] == 0
     }
