@@ -4,6 +4,7 @@ Importing this package needs NumPy only; the compiler is started by the first
 call of a :class:`KeyedSampler`.
 """
 
+from plait.sampling.generation import GenerationSampler
 from plait.sampling.keyed import KeyedSampler, module
 from plait.sampling.params import SamplingParams
 from plait.sampling.presets import PRESETS
@@ -18,6 +19,7 @@ __all__ = [
     "PRESETS",
     "SAW_NAN",
     "Draw",
+    "GenerationSampler",
     "KeyedSampler",
     "ProductionSampler",
     "Sampler",

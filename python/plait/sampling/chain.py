@@ -147,7 +147,8 @@ def chain(steps, pick: str, batch: int | None, vocab: int, dtype: str = "float32
         ]
     else:
         lines.append(
-            f"%t, %f, %l, %m = sample.gumbel {pick} {last}, {key} : {logits}, {i64}, {i32}"
+            f"%t, %f, %l, %m = sample.gumbel {pick} {last}, {key}"
+            f" : {logits}, {i64}, {i32}, {i32}, {i32}"
         )
     signature = ", ".join(f"%{name}: {kind}" for name, kind in inputs)
     results = f"{i32}, {i32}, {f32}, {f32}"
