@@ -202,6 +202,38 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @app.command()
+def sample(
+    logits: Annotated[
+        Path | None, typer.Argument(help=".npy file, float [V] or [B, V]", exists=True)
+    ] = None,
+    row: Annotated[int, typer.Option(help="of the file")] = 0,
+    prompt: Annotated[
+        str | None, typer.Option(help="continue this with SmolLM2 instead of reading a file")
+    ] = None,
+    tokens: Annotated[int, typer.Option(help="how far the prompt is continued")] = 8,
+    temperature: Annotated[float, typer.Option(help="0 is greedy")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="0 is off")] = 0,
+    top_p: Annotated[float, typer.Option(help="1 is off")] = 1.0,
+    min_p: Annotated[float, typer.Option(help="0 is off")] = 0.0,
+    seed: Annotated[int, typer.Option(help="of the key, 64 bits")] = 0,
+    position: Annotated[int, typer.Option(help="of the key; a prompt has its own")] = 0,
+    preset: Annotated[str, typer.Option(help="whose order of processors")] = "plait",
+    limit: Annotated[int, typer.Option(help="how many survivors to list")] = 12,
+):
+    """Draw a token; show what survived the processors and where the draw fell."""
+    from plait.sampling import SamplingParams, show
+
+    params = SamplingParams(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed
+    )
+    if (logits is None) == (prompt is None):
+        raise PlaitError("expects a file of logits, or --prompt")
+    if prompt is not None:
+        sys.exit(show.from_model(_console(), prompt, tokens, params, preset, limit))
+    sys.exit(show.from_file(_console(), logits, params, preset, row, position, limit))
+
+
+@app.command()
 def demo(
     tokens: Annotated[int, typer.Option(help="how far the language model continues")] = 40,
 ):

@@ -4,18 +4,26 @@ Importing this package needs NumPy only; the compiler is started by the first
 call of a :class:`KeyedSampler`.
 """
 
-from plait.sampling.keyed import Draw, KeyedSampler, module
+from plait.sampling.generation import GenerationSampler
+from plait.sampling.keyed import KeyedSampler, module
+from plait.sampling.params import SamplingParams
+from plait.sampling.presets import PRESETS
 from plait.sampling.production import ProductionSampler
 from plait.sampling.reference import ERROR_INDEX, NO_CANDIDATE, SAW_NAN
+from plait.sampling.sampler import Draw, Sampler
 from plait.sampling.simple import SimpleTokenSampler
 
 __all__ = [
     "ERROR_INDEX",
     "NO_CANDIDATE",
+    "PRESETS",
     "SAW_NAN",
     "Draw",
+    "GenerationSampler",
     "KeyedSampler",
     "ProductionSampler",
+    "Sampler",
+    "SamplingParams",
     "SimpleTokenSampler",
     "module",
 ]

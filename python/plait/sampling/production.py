@@ -94,6 +94,7 @@ class ProductionSampler:
         else:
             values = parameters(batch, *(v if v is None else np.asarray(v) for v in values))
         key = (seed, session_id, sequence_id, position)
+        checked = False
         if _traced(*(seed if isinstance(seed, tuple) else (seed,)), *key[1:]):
             ids = self._traced_keys(batch, *key)
         else:
@@ -102,7 +103,8 @@ class ProductionSampler:
                 key = (high << np.uint64(32) | low, *key[1:])
             seed, *rest = keys(batch, *(k if k is None else np.asarray(k) for k in key))
             ids = [*_halves(seed), *rest]
-        tokens = jax.jit(_sample)(rows, *values, ids)
+            checked = True
+        tokens = jax.jit(_sample, static_argnums=5)(rows, *values, ids, checked)
         return tokens[0] if logits.ndim == 1 else tokens
 
     def _traced_keys(self, batch, seed, session, sequence, position):
@@ -157,8 +159,8 @@ def _rows(name, value, batch, dtype):
     return jnp.broadcast_to(array.astype(dtype), (batch,))
 
 
-def _sample(logits, temperature, top_k, top_p, ids):
-    """Tokens int32 [B]; every parameter is None or [B]."""
+def _sample(logits, temperature, top_k, top_p, ids, checked):
+    """Tokens int32 [B]; every parameter is None or [B]. ``checked`` keys differ."""
     import jax.numpy as jnp
 
     batch, vocab = logits.shape
@@ -191,15 +193,18 @@ def _sample(logits, temperature, top_k, top_p, ids):
     high, low, *rest = ids
     word0, word1 = _philox(high, low, *rest)
     tokens = _draw(_weights(y, keys), keys, (word1, word0))
-    return jnp.where(_shared(ids), reference.ERROR_INDEX, tokens)
+    return tokens if checked else jnp.where(_shared(ids), reference.ERROR_INDEX, tokens)
 
 
 def _shared(ids):
     """Which rows have the key of another row; bool [B]."""
     import jax.numpy as jnp
 
-    same = functools.reduce(jnp.logical_and, (part[:, None] == part[None] for part in ids))
-    return same.sum(1) > 1
+    order = jnp.lexsort(ids)
+    pairs = ((part[order][1:], part[order][:-1]) for part in ids)
+    same = functools.reduce(jnp.logical_and, (a == b for a, b in pairs))
+    shared = jnp.pad(same, (1, 0)) | jnp.pad(same, (0, 1))
+    return jnp.zeros_like(shared).at[order].set(shared)
 
 
 # Floats as their bits.

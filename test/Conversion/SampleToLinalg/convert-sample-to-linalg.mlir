@@ -6,7 +6,7 @@ func.func @greedy(%x: tensor<4x100xf32>) -> (tensor<4xi32>, tensor<4xi32>) {
   // CHECK-NOT: scf.for
   // CHECK: arith.maxui %{{.*}} : i64
   // CHECK-NOT: sample.
-  %tokens, %flags = sample.greedy %x : tensor<4x100xf32>
+  %tokens, %flags, %logprobs, %margins = sample.greedy %x : tensor<4x100xf32>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }
 
@@ -66,6 +66,6 @@ func.func @draw(%x: tensor<4x100xf32>, %bits: tensor<4xi64>) -> (tensor<4xi32>, 
   // CHECK: %[[BITS:.*]] = arith.constant 20 : index
   // CHECK: scf.for %{{.*}} = %{{.*}} to %[[BITS]]
   // CHECK-NOT: sample.
-  %tokens, %flags = sample.draw %x, %bits : tensor<4x100xf32>, tensor<4xi64>
+  %tokens, %flags, %logprobs, %margins = sample.draw %x, %bits : tensor<4x100xf32>, tensor<4xi64>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }

@@ -52,7 +52,7 @@ func.func @cold_draw(%x: tensor<2x8xf32>, %bits: tensor<2xi64>) -> (tensor<2xi32
   %zero = arith.constant dense<0.0> : tensor<2xf32>
   %0 = sample.temperature %x, %zero : tensor<2x8xf32>, tensor<2xf32>
   // CHECK-NEXT: sample.greedy %[[X]]
-  %tokens, %flags = sample.draw %0, %bits : tensor<2x8xf32>, tensor<2xi64>
+  %tokens, %flags, %logprobs, %margins = sample.draw %0, %bits : tensor<2x8xf32>, tensor<2xi64>
   return %tokens, %flags : tensor<2xi32>, tensor<2xi32>
 }
 
@@ -62,7 +62,7 @@ func.func @draw_of_one(%x: tensor<2x8xf32>, %bits: tensor<2xi64>) -> tensor<2xi3
   %one = arith.constant dense<1> : tensor<2xi32>
   %0 = sample.top_k %x, %one : tensor<2x8xf32>, tensor<2xi32>
   // CHECK-NEXT: sample.greedy %[[X]]
-  %tokens, %flags = sample.draw %0, %bits : tensor<2x8xf32>, tensor<2xi64>
+  %tokens, %flags, %logprobs, %margins = sample.draw %0, %bits : tensor<2x8xf32>, tensor<2xi64>
   return %tokens : tensor<2xi32>
 }
 
@@ -71,7 +71,7 @@ func.func @draw_of_one(%x: tensor<2x8xf32>, %bits: tensor<2xi64>) -> tensor<2xi3
 func.func @greedy_of_top_k(%x: tensor<2x8xf32>, %k: tensor<2xi32>) -> tensor<2xi32> {
   %0 = sample.top_k %x, %k : tensor<2x8xf32>, tensor<2xi32>
   // CHECK-NEXT: sample.greedy %[[X]]
-  %tokens, %flags = sample.greedy %0 : tensor<2x8xf32>
+  %tokens, %flags, %logprobs, %margins = sample.greedy %0 : tensor<2x8xf32>
   return %tokens : tensor<2xi32>
 }
 
@@ -81,6 +81,6 @@ func.func @greedy_of_temperature(%x: tensor<2x8xf32>, %t: tensor<2xf32>) -> tens
   // CHECK-NEXT: %[[Y:.*]] = sample.temperature
   // CHECK-NEXT: sample.greedy %[[Y]]
   %0 = sample.temperature %x, %t : tensor<2x8xf32>, tensor<2xf32>
-  %tokens, %flags = sample.greedy %0 : tensor<2x8xf32>
+  %tokens, %flags, %logprobs, %margins = sample.greedy %0 : tensor<2x8xf32>
   return %tokens : tensor<2xi32>
 }

@@ -26,7 +26,7 @@ func.func @top_p(%x: tensor<4x8xf32>, %p: tensor<5xf32>) {
 
 func.func @draw(%x: tensor<4x8xf32>, %bits: tensor<5xi64>) {
   // expected-error @below {{'sample.draw' op expects one 'bits' per row, got 5 for 4 rows}}
-  %0, %1 = sample.draw %x, %bits : tensor<4x8xf32>, tensor<5xi64>
+  %0:4 = sample.draw %x, %bits : tensor<4x8xf32>, tensor<5xi64>
   return
 }
 
@@ -42,7 +42,7 @@ func.func @random(%seed: tensor<2xi64>, %id: tensor<3xi32>) {
 
 func.func @vocabulary(%x: tensor<4x1048576xf32>) {
   // expected-error @below {{'sample.greedy' op expects a vocabulary below 1048576, got 1048576}}
-  %0, %1 = sample.greedy %x : tensor<4x1048576xf32>
+  %0:4 = sample.greedy %x : tensor<4x1048576xf32>
   return
 }
 
@@ -50,7 +50,7 @@ func.func @vocabulary(%x: tensor<4x1048576xf32>) {
 
 func.func @vocabulary_of_draw(%x: tensor<4x1048576xf32>, %bits: tensor<4xi64>) {
   // expected-error @below {{'sample.draw' op expects a vocabulary below 1048576, got 1048576}}
-  %0, %1 = sample.draw %x, %bits : tensor<4x1048576xf32>, tensor<4xi64>
+  %0:4 = sample.draw %x, %bits : tensor<4x1048576xf32>, tensor<4xi64>
   return
 }
 
@@ -66,7 +66,7 @@ func.func @vocabulary_of_processor(%x: tensor<4x2000000xf32>, %t: tensor<4xf32>)
 
 func.func @rank(%x: tensor<8xf32>) {
   // expected-error @below {{'sample.greedy' 'logits' must be 2D tensor of 32-bit float values, but got 'tensor<8xf32>'}}
-  %0, %1 = sample.greedy %x : tensor<8xf32>
+  %0:4 = sample.greedy %x : tensor<8xf32>
   return
 }
 
@@ -74,7 +74,7 @@ func.func @rank(%x: tensor<8xf32>) {
 
 func.func @element(%x: tensor<4x8xf64>) {
   // expected-error @below {{'sample.greedy' 'logits' must be 2D tensor of 32-bit float values, but got 'tensor<4x8xf64>'}}
-  %0, %1 = sample.greedy %x : tensor<4x8xf64>
+  %0:4 = sample.greedy %x : tensor<4x8xf64>
   return
 }
 
@@ -82,7 +82,7 @@ func.func @element(%x: tensor<4x8xf64>) {
 
 func.func @tokens(%x: tensor<4x8xf32>) {
   // expected-error @below {{failed to verify that one token per row}}
-  %0, %1 = "sample.greedy"(%x) : (tensor<4x8xf32>) -> (tensor<3xi32>, tensor<4xi32>)
+  %0:4 = "sample.greedy"(%x) : (tensor<4x8xf32>) -> (tensor<3xi32>, tensor<4xi32>)
   return
 }
 
@@ -90,6 +90,6 @@ func.func @tokens(%x: tensor<4x8xf32>) {
 
 func.func @generic(%x: tensor<4x8xf64>) {
   // expected-error @below {{'sample.greedy' op operand #0 must be 2D tensor of 32-bit float values, but got 'tensor<4x8xf64>'}}
-  %0, %1 = "sample.greedy"(%x) : (tensor<4x8xf64>) -> (tensor<4xi32>, tensor<4xi32>)
+  %0:4 = "sample.greedy"(%x) : (tensor<4x8xf64>) -> (tensor<4xi32>, tensor<4xi32>)
   return
 }

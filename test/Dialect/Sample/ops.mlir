@@ -14,7 +14,7 @@ func.func @fixed(%x: tensor<4x100xf32>, %t: tensor<4xf32>, %k: tensor<4xi32>, %p
   // CHECK: sample.random %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4xi64>, tensor<4xi32>
   %bits = sample.random %seed, %session, %sequence, %position : tensor<4xi64>, tensor<4xi32>
   // CHECK: %{{.*}}, %{{.*}} = sample.draw %{{.*}}, %{{.*}} : tensor<4x100xf32>, tensor<4xi64>
-  %tokens, %flags = sample.draw %2, %bits : tensor<4x100xf32>, tensor<4xi64>
+  %tokens, %flags, %logprobs, %margins = sample.draw %2, %bits : tensor<4x100xf32>, tensor<4xi64>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }
 
@@ -23,7 +23,7 @@ func.func @dynamic(%x: tensor<?x?xf32>, %t: tensor<?xf32>) -> tensor<?xi32> {
   // CHECK: sample.temperature %{{.*}}, %{{.*}} : tensor<?x?xf32>, tensor<?xf32>
   %0 = sample.temperature %x, %t : tensor<?x?xf32>, tensor<?xf32>
   // CHECK: %{{.*}}, %{{.*}} = sample.greedy %{{.*}} : tensor<?x?xf32>
-  %tokens, %flags = sample.greedy %0 : tensor<?x?xf32>
+  %tokens, %flags, %logprobs, %margins = sample.greedy %0 : tensor<?x?xf32>
   return %tokens : tensor<?xi32>
 }
 

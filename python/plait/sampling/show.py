@@ -1,0 +1,122 @@
+"""``plait sample``: draws, and shows what survived and where the draw fell."""
+
+import numpy as np
+
+from plait.errors import ArgumentError
+from plait.sampling import reference
+from plait.sampling.sampler import Sampler
+
+_BAR = 24
+
+
+def survivors(sampler: Sampler, logits, position: int, text, limit: int):
+    """A rich table of one row's draw.
+
+    Args:
+        sampler: of one request.
+        logits: float32 [1, V].
+        position: of the draw.
+        text: token to str, or None.
+        limit: how many survivors to list, the likeliest first.
+    """
+    from rich.table import Table
+
+    rows = sampler.trace(logits, position)[0]
+    pick = sampler.specification(logits, position)
+    token = int(pick.tokens[0])
+    names = ["all", *(step.op for step in sampler.steps)]
+    counts = [int((row > -np.inf).sum()) for row in rows]
+    path = " > ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+    if token < 0:
+        return Table(title=f"position {position}: no candidate is left ({path})")
+
+    last = rows[-1]
+    mass = np.cumsum(reference.weights(last)).astype(np.float64)
+    ends = mass / mass[-1]
+    starts = np.concatenate([[0.0], ends[:-1]])
+    point = None
+    if sampler.pick == "draw":
+        bits = reference.random(int(sampler.params[0].seed), 0, 0, position)
+        point = bits / 2**64
+    table = Table(title=f"position {position}: {path}", title_justify="left")
+    for name in ("", "token", "text", "logit", "probability", "of the draw's line"):
+        table.add_column(name, justify="right" if name in ("token", "logit") else "left")
+    order = reference.candidates(last)
+    listed = [int(v) for v in order[:limit]]
+    listed += [token] * (token not in listed)
+    best = ends[order[0]] - starts[order[0]]
+    for v in listed:
+        share = ends[v] - starts[v]
+        bar = "\u2588" * max(1, round(_BAR * share / best))
+        table.add_row(
+            "[bold green]>[/]" if v == token else "",
+            str(v),
+            repr(text(v)) if text else "",
+            f"{rows[0][v]:.4g}",
+            f"{share:8.5f} {bar}",
+            f"{starts[v]:.6f} to {ends[v]:.6f}",
+            style="bold green" if v == token else "",
+        )
+    if len(listed) < order.size:
+        table.add_row("", "", f"and {order.size - len(listed)} more", "", "", "")
+    where = f"the draw fell at {point:.6f}: " if point is not None else f"{sampler.pick}: "
+    table.caption = (
+        f"{where}token {token}{' ' + repr(text(token)) if text else ''}, "
+        f"log-probability {pick.logprobs[0]:.4f}, margin {pick.margins[0]:.3g}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def from_file(console, path, params, preset, row, position, limit):
+    """Draws from one row of a saved .npy file, and shows it.
+
+    Raises:
+        ArgumentError: the file does not hold float logits [V] or [B, V], or not that row.
+    """
+    from plait.sampling.keys import check_logits
+
+    logits = np.load(path, allow_pickle=False)
+    logits = check_logits(logits[None] if logits.ndim == 1 else logits)[row : row + 1]
+    if not len(logits):
+        raise ArgumentError(f"{path}: has no row {row}")
+    sampler = Sampler(params, logits.shape[1], preset=preset)
+    console.print(survivors(sampler, logits, position, None, limit))
+    return report(console, sampler, logits, position)
+
+
+def report(console, sampler, logits, position) -> int:
+    """Draws by native code too; 1 if it gives another token."""
+    native, exact = sampler(logits, position), sampler.specification(logits, position)
+    same = native.tokens.tolist() == exact.tokens.tolist()
+    console.print("native code draws the same token" if same else "[red]native code differs[/red]")
+    return 0 if same else 1
+
+
+def from_model(console, prompt, tokens, params, preset, limit):
+    """Continues ``prompt`` with the demo's language model, and shows every draw."""
+    import torch
+
+    from plait.demo.smollm import load
+    from plait.sampling.generation import GenerationSampler
+
+    model, tokenizer = load(console)
+    vocab = model.config.vocab_size
+    sampler = Sampler(params, vocab, preset=preset)
+    ids = tokenizer(prompt).input_ids if tokenizer else [ord(c) % vocab for c in prompt]
+    text = (lambda v: tokenizer.decode([v])) if tokenizer else None
+    drawing = GenerationSampler(sampler)
+
+    def show(input_ids, scores):
+        position = input_ids.shape[1] - 1
+        console.print(survivors(sampler, scores.numpy(), position, text, limit))
+        return scores
+
+    out = model.generate(
+        torch.tensor([ids]), max_new_tokens=tokens, do_sample=False, pad_token_id=0,
+        logits_processor=[show, drawing],
+    )  # fmt: skip
+    drawn = out[0, len(ids) :].tolist()
+    console.print(f"[bold]{prompt}[/bold]{tokenizer.decode(drawn) if tokenizer else drawn}")
+    console.print(sampler.metrics.dict())
+    return 0
