@@ -328,8 +328,8 @@ def attention_text(steps, tokens, size, heads):
 
     def fire(name, current, threshold):
         lines.append(f"""
-  %{name}, %{name}v = spike.scan current({current} : {x}) state(%rest : {rows}) integrator euler
-      decay(%k : tensor<f32>) threshold(%{threshold} : tensor<f32>) compare ge reset value at now
+  %{name}, %{name}_end = spike.scan current({current} : {x}) state(%rest : {rows}) integrator euler
+      decay(%rate : tensor<f32>) threshold(%{threshold} : tensor<f32>) compare ge reset value at now
       : {x}""")
 
     def head(name, source):
@@ -363,7 +363,7 @@ def attention_text(steps, tokens, size, heads):
         for n, t in empties.items()
     )
     return (
-        f"func.func @main({weights}, %k: tensor<f32>, %one: tensor<f32>, %half: tensor<f32>, "
+        f"func.func @main({weights}, %rate: tensor<f32>, %one: tensor<f32>, %half: tensor<f32>, "
         f"%x: {x}) -> {x} {{\n  %zero = arith.constant 0.0 : f32{zeros}"
         f"\n  %ec = tensor.empty() : {cut}\n  %et = tensor.empty() : {turned}"
         f"\n  %es = tensor.empty() : {split}"
