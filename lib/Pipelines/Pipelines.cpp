@@ -8,6 +8,7 @@
 #include "plait/Pipelines/Pipelines.h"
 
 #include "plait/Conversion/Passes.h"
+#include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -46,6 +47,13 @@ void plait::buildImportPipeline(OpPassManager &pm,
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeBatchTime());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeReassociateAttention());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseNeuron());
+  pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikePack());
 }
 
 void plait::buildOptPipeline(OpPassManager &pm) {
@@ -83,6 +91,11 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertMeshToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
+}
+
+void plait::buildCpuLoweredPipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(spike::createConvertSpikeToVector());
+  buildReferencePipeline(pm);
 }
 
 /// linalg on tensors --> linalg on buffers. Every result is a buffer that the
@@ -193,6 +206,10 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>("plait-lowered-reference",
                              "lower every strand op by its reference meaning",
                              buildReferencePipeline);
+  PassPipelineRegistration<>("plait-lowered-cpu",
+                             "lower every strand op by the CPU's fast road, "
+                             "or by its reference meaning",
+                             buildCpuLoweredPipeline);
   PassPipelineRegistration<CpuTargetOptions>(
       "plait-target-cpu", "lower linalg on tensors to the LLVM dialect",
       buildCpuTargetPipeline);
