@@ -159,4 +159,6 @@ def Sample_GreedyOp : Sample_PickOp<"greedy"> {
   let assemblyFormat = "$logits attr-dict `:` type($logits)";
 }
 
+include "plait/Dialect/Sample/IR/SampleFusedOp.td"
+
 #endif // PLAIT_DIALECT_SAMPLE_IR_SAMPLEOPS_TD
