@@ -138,8 +138,8 @@ void Kernel::emitFinish() {
       return {loadScalar(indices, {at})};
     };
     // The mass p of a list that has it.
-    auto cutMass = [&](Num count, Num goal) {
-      Num bound = call(bisectMass, {values, e.index(0), count, goal, least, m,
+    auto cutMass = [&](Num count, Num goal, Num low) {
+      Num bound = call(bisectMass, {values, e.index(0), count, goal, low, m,
                                     e.i64(0), weights})[0];
       return call(cut, {indices, values, weights, count, bound, goal,
                         e.constant(i1, 1)});
@@ -162,13 +162,13 @@ void Kernel::emitFinish() {
                      });
                })
               .front();
-      Num listed = list(bound);
+      Num listed = list(bound), from = bound;
       Num kept =
           e.choose(
                e.to(listed, i64) > k, {index},
                [&]() -> Nums {
                  Num bound = call(bisectCount, {values, e.index(0), listed, k,
-                                                least, m, e.i64(0)})[0];
+                                                from, m, e.i64(0)})[0];
                  return {call(cut, {indices, values, weights, listed, bound, k,
                                     e.constant(i1, 0)})[0]};
                },
@@ -177,11 +177,17 @@ void Kernel::emitFinish() {
       Num mass = weighTheList(kept);
       Nums last = e.choose(
           the.cut, {index, i64},
-          [&] { return cutMass(kept, target(the.p, mass)); },
+          [&] { return cutMass(kept, target(the.p, mass), bound); },
           [&]() -> Nums { return {kept, mass}; });
       return fromList(last[0], last[1]);
     };
 
+    // A bound that leaves out about a 2^shift-th of the rest.
+    auto sampled = [&](Num rest, Num shift) {
+      Num none = e.i64(0);
+      rest = e.select(shift < 40, rest >> shift, none);
+      return call(sampleBound, {logits, row, t, m, rest, values, weights});
+    };
     auto total = [&] {
       return e.loop(e.index(0), groups(size), 1, {e.i64(0)},
                     [&](Num at, Nums sum) -> Nums {
@@ -190,21 +196,30 @@ void Kernel::emitFinish() {
     };
 
     auto fromMass = [&]() -> Nums {
-      Num all = total(), goal = target(the.p, all);
-      Num guess = all - goal;
-      guess = guess - (guess >> 2);
-      Num bound = call(sampleBound, {logits, row, t, m, guess, values,
-                                     weights})[0];
-      Num listed = list(bound);
-      Num mass = weighTheList(listed);
-      Nums enough = e.choose(
-          mass < goal, {index, i64},
-          [&]() -> Nums {
-            Num listed = list(least);
-            return {listed, weighTheList(listed)};
+      Num all = total(), goal = target(the.p, all), count = groups(size);
+      // Maybe the groups' greatest have the mass; if not, look at a sample,
+      // and if that promised too much, for less and less to be left out.
+      e.loop(e.index(0), padded, lanes, [&](Num at) {
+        store(loadVector(best, base + at, f32), values, at);
+      });
+      Num mass = weighTheList(count), enough = mass >= goal;
+      Num bound = e.choose(
+          enough, {f32},
+          [&] {
+            return call(bisectMass, {values, e.index(0), count, goal, least, m,
+                                     e.i64(1 << 12), weights});
           },
-          [&]() -> Nums { return {listed, mass}; });
-      Nums last = cutMass(enough[0], goal);
+          [&] { return sampled(all - goal, e.i64(1)); })[0];
+      Num listed = list(bound);
+      Nums last = e.loopWhile(
+          {e.i64(4), bound, listed, weighTheList(listed)},
+          [&](Nums state) { return state[3] < goal; },
+          [&](Nums state) -> Nums {
+            Num bound = sampled(all - goal, state[0])[0];
+            Num listed = list(bound);
+            return {state[0] + 3, bound, listed, weighTheList(listed)};
+          });
+      last = cutMass(last[2], goal, last[1]);
       return fromList(last[0], last[1]);
     };
 

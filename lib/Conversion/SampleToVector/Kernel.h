@@ -80,8 +80,8 @@ private:
   Num target(Num p, Num total);
 
   // Vectors.cpp: one vector.
-  Num loadLogits(Value view, Num at);
-  Num loadVector(Num memory, Num at, Type element);
+  Num loadLogits(Value view, Num at, int64_t registers = 1);
+  Num loadVector(Num memory, Num at, Type element, int64_t registers = 1);
   Num loadScalar(Num memory, ArrayRef<Num> at);
   void store(Num value, Num memory, Num at);
   Num divide(Num logits, Num temperature);
@@ -91,6 +91,7 @@ private:
   Num weighInOrder(Num scaled, Num greatest);
   Num exp2Entry(Num index);
   Num mulhi32(Num a, Num b);
+  Num slice(Num vector, int64_t from, int64_t size);
   Num reduceMax(Num vector);
   Num reduceAdd(Num vector);
   Num keyOf(Num value);

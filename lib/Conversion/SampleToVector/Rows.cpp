@@ -113,18 +113,20 @@ void Kernel::emitGreatest() {
 /// weigh(logits, row, sums, base, temperature, greatest, from, to): every
 /// group's weight.
 void Kernel::emitWeigh() {
+  // A weight is a long chain of operations: two that do not wait for each other.
+  constexpr int64_t registers = 2;
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], sums = in[2], base = in[3];
     Num temperature = in[4], best = in[5], from = in[6], to = in[7];
     Num size = sizeOf(e, logits);
     Value tail = tailOf(logits, row, to * groupSize > size);
-    Num zero = e.constant(VectorType::get({lanes / 2}, i64), 0);
+    Num zero = e.constant(VectorType::get({registers * lanes / 2}, i64), 0);
     e.loop(from, to, 1, [&](Num group) {
       Value view = groupOf(logits, row, tail, group);
       Nums sum = e.loop(
-          e.index(0), e.index(groupSize), lanes, {zero, zero},
+          e.index(0), e.index(groupSize), registers * lanes, {zero, zero},
           [&](Num at, Nums sum) -> Nums {
-            Num y = divide(loadLogits(view, at), temperature);
+            Num y = divide(loadLogits(view, at, registers), temperature);
             auto [even, odd] = weigh2(y, best);
             return {sum[0] + even, sum[1] + odd};
           });
@@ -230,13 +232,12 @@ void Kernel::emitSampleBound() {
     Num total = reduceAdd(sum[0]);
     Num below = rest / e.to(step * (groupSize / lanes), i64);
     Num least = e.f32(std::numeric_limits<float>::lowest());
-    Num enough = (below == 0) | (total <= below) | (taken == 0);
+    Num goal = e.select(total > below, total - below, e.i64(1));
     return e.choose(
-        enough, {f32}, [&]() -> Nums { return {least}; },
+        (below == 0) | (total == 0), {f32}, [&]() -> Nums { return {least}; },
         [&] {
-          return call(bisectMass,
-                      {values, e.index(0), taken * lanes, total - below, least,
-                       best, e.i64(1 << 15), weights});
+          return call(bisectMass, {values, e.index(0), taken * lanes, goal,
+                                   least, best, e.i64(1 << 15), weights});
         });
   };
   sampleBound = function("sample_bound",

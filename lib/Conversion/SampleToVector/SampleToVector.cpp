@@ -7,6 +7,7 @@
 
 #include "Kernel.h"
 #include "plait/Dialect/Sample/Transforms/Passes.h"
+#include "plait/Target/VectorBits.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -16,7 +17,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "llvm/TargetParser/Host.h"
 
 namespace plait::sample {
 #define GEN_PASS_DEF_CONVERTSAMPLETOVECTOR
@@ -24,6 +24,7 @@ namespace plait::sample {
 } // namespace plait::sample
 
 using namespace mlir;
+using namespace plait;
 using namespace plait::sample;
 
 namespace {
@@ -31,13 +32,6 @@ namespace {
 struct ConvertSampleToVector
     : plait::sample::impl::ConvertSampleToVectorBase<ConvertSampleToVector> {
   using Base::Base;
-
-  static int64_t hostVectorBits() {
-    llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-    return features.lookup("avx512f") ? 512
-           : features.lookup("avx2")  ? 256
-                                      : 128;
-  }
 
   /// Calls the op's function with buffers of its operands and results.
   void convert(FusedOp op, func::FuncOp rows) {
@@ -76,13 +70,9 @@ struct ConvertSampleToVector
   }
 
   void runOnOperation() override {
-    int64_t bits = vectorBits == 0 ? hostVectorBits() : vectorBits.getValue();
-    if (bits != 128 && bits != 256 && bits != 512) {
-      getOperation()->emitError(
-          "expects 'vector-bits' of 128, 256 or 512, got ")
-          << bits;
+    FailureOr<int64_t> bits = vectorBitsOf(vectorBits, getOperation());
+    if (failed(bits))
       return signalPassFailure();
-    }
     SymbolTable symbols(getOperation());
     SmallVector<FusedOp> ops;
     getOperation()->walk([&](FusedOp op) { ops.push_back(op); });
@@ -95,7 +85,7 @@ struct ConvertSampleToVector
       auto *found = llvm::find_if(
           known, [&](auto &entry) { return entry.first == form; });
       if (found == known.end()) {
-        func::FuncOp rows = plait::sampling::Kernel(op, symbols, bits).emit();
+        func::FuncOp rows = plait::sampling::Kernel(op, symbols, *bits).emit();
         known.push_back({form, rows});
         found = &known.back();
       }

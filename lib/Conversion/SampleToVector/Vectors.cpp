@@ -8,7 +8,6 @@
 #include "Kernel.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -28,8 +27,8 @@ static constexpr int32_t exp2Table[64] = {
     0x72dc8374, 0x741cb528, 0x75606374, 0x76a7980f, 0x77f25cce, 0x7940bb9e,
     0x7a92be8b, 0x7be86fba, 0x7d41d96e, 0x7e9f0606};
 
-Num Kernel::loadVector(Num memory, Num at, Type element) {
-  auto type = VectorType::get({lanes}, element);
+Num Kernel::loadVector(Num memory, Num at, Type element, int64_t registers) {
+  auto type = VectorType::get({registers * lanes}, element);
   return e.num(vector::LoadOp::create(e, type, memory, ValueRange{at}));
 }
 
@@ -45,11 +44,11 @@ void Kernel::store(Num value, Num memory, Num at) {
     memref::StoreOp::create(e, value, memory, ValueRange{at});
 }
 
-Num Kernel::loadLogits(Value view, Num at) {
-  Num logits = loadVector(e.num(view), at, element);
+Num Kernel::loadLogits(Value view, Num at, int64_t registers) {
+  Num logits = loadVector(e.num(view), at, element, registers);
   if (element == f32)
     return logits;
-  auto type = VectorType::get({lanes}, f32);
+  auto type = VectorType::get({registers * lanes}, f32);
   return e.num(
       arith::ExtFOp::create(e, type, logits, arith::FastMathFlagsAttr()));
 }
@@ -58,50 +57,64 @@ Num Kernel::divide(Num logits, Num temperature) {
   return op.getTemperature() ? logits / temperature : logits;
 }
 
+static int64_t widthOf(Num vector) {
+  return cast<VectorType>(vector.type()).getNumElements();
+}
+
 /// The upper halves of 32-bit products.
 Num Kernel::mulhi32(Num a, Num b) {
-  auto wide = VectorType::get({lanes / 2}, i64);
+  auto wide = VectorType::get({widthOf(a) / 2}, i64);
   Num x = e.bitcast(a, wide), y = e.bitcast(b, wide);
   Num even = (x & 0xffffffff) * (y & 0xffffffff);
   Num odd = (x >> 32) * (y >> 32);
   return e.bitcast((even >> 32) | (odd & -0x100000000), a.type());
 }
 
+Num Kernel::slice(Num vector, int64_t from, int64_t size) {
+  return e.num(vector::ExtractStridedSliceOp::create(
+      e, vector, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{size},
+      ArrayRef<int64_t>{1}));
+}
+
 /// Entries of the table: a permutation of registers, once the code generator
 /// has seen that every lane is an element at an index in a lane.
-Num Kernel::exp2Entry(Num entry) {
-  auto type = cast<VectorType>(entry.type());
-  Num place = entry & (lanes - 1);
-  SmallVector<Value> places;
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    places.push_back(LLVM::ExtractElementOp::create(e, place, e.i64(lane)));
-  Num result;
-  for (int64_t first = 0; first < 64; first += lanes) {
-    auto values = DenseElementsAttr::get(
-        type, ArrayRef(exp2Table).slice(first, lanes));
-    Value table = arith::ConstantOp::create(e, values);
-    Value found = LLVM::PoisonOp::create(e, type);
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      Value value = LLVM::ExtractElementOp::create(e, table, places[lane]);
-      found = LLVM::InsertElementOp::create(e, found, value, e.i64(lane));
+Num Kernel::exp2Entry(Num entries) {
+  auto type = VectorType::get({lanes}, i32);
+  Num all = e.constant(entries.type(), 0);
+  for (int64_t from = 0; from < widthOf(entries); from += lanes) {
+    Num entry = slice(entries, from, lanes), place = entry & (lanes - 1);
+    SmallVector<Value> places;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      places.push_back(LLVM::ExtractElementOp::create(e, place, e.i64(lane)));
+    Num result;
+    for (int64_t first = 0; first < 64; first += lanes) {
+      auto values = DenseElementsAttr::get(
+          type, ArrayRef(exp2Table).slice(first, lanes));
+      Value table = arith::ConstantOp::create(e, values);
+      Value found = LLVM::PoisonOp::create(e, type);
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        Value value = LLVM::ExtractElementOp::create(e, table, places[lane]);
+        found = LLVM::InsertElementOp::create(e, found, value, e.i64(lane));
+      }
+      result = first ? e.select(entry < first, result, e.num(found))
+                     : e.num(found);
     }
-    result = first ? e.select(entry < first, result, e.num(found))
-                   : e.num(found);
+    all = e.num(vector::InsertStridedSliceOp::create(
+        e, result, all, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{1}));
   }
-  return result;
+  return all;
 }
 
 std::pair<Num, Num> Kernel::weigh2(Num scaled, Num greatest) {
-  auto word = VectorType::get({lanes}, i32),
-       wide = VectorType::get({lanes / 2}, i64);
+  int64_t width = widthOf(scaled);
+  auto word = VectorType::get({width}, i32),
+       wide = VectorType::get({width / 2}, i64);
   // Two infinities differ by nothing, not by NaN.
-  Num difference =
-      e.select(scaled == greatest, e.f32(0), scaled - greatest);
-  Num z = difference * e.f32(0x1.715476p+0);
-  z = e.max(z, e.constant(z.type(), -45)); // A NaN, too, weighs nothing.
-  Num rounded =
-      e.num(math::RoundEvenOp::create(e, z * e.f32(16777216)));
-  Num t = e.num(arith::FPToSIOp::create(e, word, rounded)); // Q8.24
+  Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
+  // Scaling by 2^24 is exact, so it may come before the product is rounded.
+  Num z = difference * e.f32(0x1.715476p+24);
+  z = e.max(z, e.constant(z.type(), -45.0 * (1 << 24))); // A NaN weighs nothing.
+  Num t = e.num(LLVM::LrintOp::create(e, word, z)); // Q8.24, ties to even
 
   Num x = (t & 0x3ffff) << 8; // Q32, below 2^-6
   Num a = mulhi32(x, e.constant(word, int32_t(2977044472u))); // x * ln 2
@@ -128,14 +141,8 @@ Num Kernel::weighInOrder(Num scaled, Num greatest) {
 }
 
 Num Kernel::reduceMax(Num vector) {
-  for (int64_t size = lanes / 2; size >= 1; size /= 2) {
-    auto half = [&](int64_t from) {
-      return e.num(vector::ExtractStridedSliceOp::create(
-          e, vector, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{size},
-          ArrayRef<int64_t>{1}));
-    };
-    vector = e.max(half(0), half(size));
-  }
+  for (int64_t size = lanes / 2; size >= 1; size /= 2)
+    vector = e.max(slice(vector, 0, size), slice(vector, size, size));
   return e.num(vector::ExtractOp::create(e, vector, ArrayRef<int64_t>{0}));
 }
 
