@@ -19,9 +19,9 @@ static bool isFloat(Type type) {
 
 Num Emitter::constant(Type type, double value) {
   Type element = getElementTypeOrSelf(type);
-  TypedAttr scalar =
-      isFloat(type) ? TypedAttr(getFloatAttr(element, value))
-                    : TypedAttr(getIntegerAttr(element, int64_t(value)));
+  TypedAttr scalar = isFloat(type)
+                         ? TypedAttr(getFloatAttr(element, value))
+                         : TypedAttr(getIntegerAttr(element, int64_t(value)));
   if (auto vector = dyn_cast<VectorType>(type))
     scalar = SplatElementsAttr::get(vector, Attribute(scalar));
   return num(arith::ConstantOp::create(*this, scalar));
@@ -87,8 +87,7 @@ static SmallVector<Value> valuesOf(const Nums &nums) {
 }
 
 Nums Emitter::loop(Num from, Num to, int64_t step, Nums start, LoopBody body) {
-  auto loop =
-      scf::ForOp::create(*this, from, to, index(step), valuesOf(start));
+  auto loop = scf::ForOp::create(*this, from, to, index(step), valuesOf(start));
   OpBuilder::InsertionGuard guard(*this);
   // A loop without results already has its terminator.
   if (start.empty())

@@ -29,21 +29,20 @@ Kernel::Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits)
       element(op.getLogits().getType().getElementType()),
       index(e.getIndexType()), i1(e.getI1Type()), i32(e.getI32Type()),
       i64(e.getI64Type()), f32(e.getF32Type()),
-      logitsType(MemRefType::get(
-          {ShapedType::kDynamic, ShapedType::kDynamic}, element)),
+      logitsType(MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic},
+                                 element)),
       floats(vectorOf(f32)), words(vectorOf(i32)), longs(vectorOf(i64)) {}
 
 func::FuncOp Kernel::function(StringRef name, ArrayRef<Type> arguments,
                               ArrayRef<Type> results, Body body) {
   OpBuilder::InsertionGuard guard(e);
   e.clearInsertionPoint();
-  auto function =
-      func::FuncOp::create(e, ("sample_" + name).str(),
-                           e.getFunctionType(arguments, results));
+  auto function = func::FuncOp::create(e, ("sample_" + name).str(),
+                                       e.getFunctionType(arguments, results));
   function.setPrivate();
-  function->setAttr("llvm.linkage",
-                    LLVM::LinkageAttr::get(e.getContext(),
-                                           LLVM::Linkage::Internal));
+  function->setAttr(
+      "llvm.linkage",
+      LLVM::LinkageAttr::get(e.getContext(), LLVM::Linkage::Internal));
   symbols.insert(function);
   Block *entry = function.addEntryBlock();
   e.setInsertionPointToStart(entry);
@@ -74,8 +73,8 @@ Num Kernel::target(Num p, Num total) {
   Num fixed = e.num(arith::FPToUIOp::create(
       e, i64, e.select(p > e.f32(0), p, e.f32(0)) * e.f32(0x1p64)));
   auto product = arith::MulUIExtendedOp::create(e, fixed, total);
-  Num rest = e.compare(arith::CmpIPredicate::ne, e.num(product.getLow()),
-                       e.i64(0));
+  Num rest =
+      e.compare(arith::CmpIPredicate::ne, e.num(product.getLow()), e.i64(0));
   Num ceil = e.num(product.getHigh()) + e.to(rest, i64);
   return e.select(ceil == 0, e.i64(1), ceil);
 }
@@ -157,23 +156,23 @@ void Kernel::emitFinish() {
                      k > e.to(count, i64), {f32},
                      [&]() -> Nums { return {least}; },
                      [&] {
-                       return call(bisectCount, {best, base, count, k, least,
-                                                 m, e.i64(1 << 12)});
+                       return call(bisectCount, {best, base, count, k, least, m,
+                                                 e.i64(1 << 12)});
                      });
                })
               .front();
       Num listed = list(bound), from = bound;
-      Num kept =
-          e.choose(
-               e.to(listed, i64) > k, {index},
-               [&]() -> Nums {
-                 Num bound = call(bisectCount, {values, e.index(0), listed, k,
-                                                from, m, e.i64(0)})[0];
-                 return {call(cut, {indices, values, weights, listed, bound, k,
-                                    e.constant(i1, 0)})[0]};
-               },
-               [&]() -> Nums { return {listed}; })
-              .front();
+      Num kept = e.choose(
+                      e.to(listed, i64) > k, {index},
+                      [&]() -> Nums {
+                        Num bound =
+                            call(bisectCount, {values, e.index(0), listed, k,
+                                               from, m, e.i64(0)})[0];
+                        return {call(cut, {indices, values, weights, listed,
+                                           bound, k, e.constant(i1, 0)})[0]};
+                      },
+                      [&]() -> Nums { return {listed}; })
+                     .front();
       Num mass = weighTheList(kept);
       Nums last = e.choose(
           the.cut, {index, i64},
@@ -186,7 +185,7 @@ void Kernel::emitFinish() {
     auto sampled = [&](Num rest, Num shift) {
       Num none = e.i64(0);
       rest = e.select(shift < 40, rest >> shift, none);
-      return call(sampleBound, {logits, row, t, m, rest, values, weights});
+      return call(suggestBound, {logits, row, t, m, rest, values, weights});
     };
     auto total = [&] {
       return e.loop(e.index(0), groups(size), 1, {e.i64(0)},
@@ -230,11 +229,10 @@ void Kernel::emitFinish() {
           {base, r},
           [&](Nums state) { return loadScalar(sums, {state[0]}) <= state[1]; },
           [&](Nums state) -> Nums {
-            return {state[0] + 1,
-                    state[1] - loadScalar(sums, {state[0]})};
+            return {state[0] + 1, state[1] - loadScalar(sums, {state[0]})};
           });
-      Num token = call(pickGroup, {logits, row, t, m, found[0] - base,
-                                   found[1], weights})[0];
+      Num token = call(pickGroup, {logits, row, t, m, found[0] - base, found[1],
+                                   weights})[0];
       return {e.to(token, i32)};
     };
 
@@ -251,18 +249,18 @@ void Kernel::emitFinish() {
     Num flags = nan | e.select(some, e.i32(0), e.i32(2));
     return {token, flags};
   };
-  finish = function("finish",
-                    {logitsType, index, floats, longs, index, i32, f32, i32,
-                     f32, i64},
-                    {i32, i32}, body);
+  finish = function(
+      "finish",
+      {logitsType, index, floats, longs, index, i32, f32, i32, f32, i64},
+      {i32, i32}, body);
 }
 
 /// Every row is one thread's, which keeps it in its cache from scan to finish.
 void Kernel::emitWhole(ArrayRef<Num> in) {
   Num logits = in[0];
   Num rows = e.num(memref::DimOp::create(e, logits, 0));
-  auto forall = scf::ForallOp::create(
-      e, ArrayRef<OpFoldResult>{rows.value}, ValueRange(), std::nullopt);
+  auto forall = scf::ForallOp::create(e, ArrayRef<OpFoldResult>{rows.value},
+                                      ValueRange(), std::nullopt);
   OpBuilder::InsertionGuard guard(e);
   e.setInsertionPointToStart(forall.getBody());
   Num row = e.num(forall.getInductionVar(0)), zero = e.index(0);
@@ -339,13 +337,12 @@ void Kernel::emitParts(ArrayRef<Num> in, Num parts) {
     Num row = at[0];
     Num nan = e.loop(e.index(0), parts, 1, {e.i32(0)},
                      [&](Num part, Nums nan) -> Nums {
-                       return {nan[0] |
-                               loadScalar(nans, {row * parts + part})};
+                       return {nan[0] | loadScalar(nans, {row * parts + part})};
                      })[0];
     Nums operands = rowOperands(in, row);
-    Nums last = call(finish, {logits, row, best, sums, row * padded, nan,
-                              operands[0], operands[1], operands[2],
-                              operands[3]});
+    Nums last =
+        call(finish, {logits, row, best, sums, row * padded, nan, operands[0],
+                      operands[1], operands[2], operands[3]});
     store(last[0], in[5], row);
     store(last[1], in[6], row);
   });
@@ -359,20 +356,18 @@ func::FuncOp Kernel::emit() {
   emitWeighList();
   emitBisect(/*weighed=*/false);
   emitBisect(/*weighed=*/true);
-  emitSampleBound();
+  emitSuggestBound();
   emitCut();
   emitPick();
   emitPickGroup();
   emitFinish();
 
-  auto module = op->getParentOfType<ModuleOp>();
   StringRef name = "plait_get_num_threads";
   auto threadCount = symbols.lookup<LLVM::LLVMFuncOp>(name);
   if (!threadCount) {
-    OpBuilder::InsertionGuard guard(e);
-    e.setInsertionPointToStart(module.getBody());
-    threadCount = LLVM::LLVMFuncOp::create(
-        e, name, LLVM::LLVMFunctionType::get(i64, {}));
+    threadCount =
+        LLVM::LLVMFuncOp::create(e, name, LLVM::LLVMFunctionType::get(i64, {}));
+    symbols.insert(threadCount);
   }
 
   SmallVector<Type> arguments = {logitsType};
@@ -391,8 +386,8 @@ func::FuncOp Kernel::emit() {
 
     Num rows = e.num(memref::DimOp::create(e, in[0], 0));
     Num size = e.num(memref::DimOp::create(e, in[0], 1));
-    Num limit = e.num(arith::ConstantIndexOp::create(
-        e, int64_t(1) << sample::indexBits));
+    Num limit = e.num(
+        arith::ConstantIndexOp::create(e, int64_t(1) << sample::indexBits));
     cf::AssertOp::create(e, size < limit,
                          "sample: expects a vocabulary below 1048576");
     Num threads = e.to(

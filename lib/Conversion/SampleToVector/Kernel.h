@@ -55,7 +55,7 @@ private:
   void emitGreatest();
   void emitWeigh();
   void emitCollect();
-  void emitSampleBound();
+  void emitSuggestBound();
   void emitPickGroup();
   Value tailOf(Num logits, Num row, Num needed);
   Value groupOf(Num logits, Num row, Value tail, Num group);
@@ -107,7 +107,7 @@ private:
   Type element;
   Type index, i1, i32, i64, f32;
   MemRefType logitsType, floats, words, longs;
-  func::FuncOp scan, greatest, weigh, collect, sampleBound, pickGroup,
+  func::FuncOp scan, greatest, weigh, collect, suggestBound, pickGroup,
       weighList, bisectCount, bisectMass, cut, pick, finish;
 };
 

@@ -46,8 +46,7 @@ Value Kernel::groupOf(Num logits, Num row, Value tail, Num group) {
   auto type = MemRefType::get(
       {groupSize}, element,
       StridedLayoutAttr::get(e.getContext(), ShapedType::kDynamic, {1}));
-  Value view =
-      memref::SubViewOp::create(e, type, logits, at, sizes, ones);
+  Value view = memref::SubViewOp::create(e, type, logits, at, sizes, ones);
   return e.select(group < whole, e.num(view),
                   e.num(memref::CastOp::create(e, type, tail)));
 }
@@ -65,19 +64,19 @@ void Kernel::emitScan() {
     Num never = e.constant(VectorType::get({lanes}, i1), 0);
     Nums nan = e.loop(from, to, 1, {never}, [&](Num group, Nums nan) -> Nums {
       Value view = groupOf(logits, row, tail, group);
-      Nums found = e.loop(
-          e.index(0), e.index(groupSize), 4 * lanes,
-          {nan[0], least, least, least, least}, [&](Num at, Nums found) {
-            Nums v;
-            for (int64_t i = 0; i < 4; ++i) {
-              v.push_back(loadLogits(view, at + i * lanes));
-              found[i + 1] = e.max(v[i], found[i + 1]);
-            }
-            for (int64_t i = 0; i < 4; i += 2)
-              found[0] = found[0] |
-                         e.compare(arith::CmpFPredicate::UNO, v[i], v[i + 1]);
-            return found;
-          });
+      Nums found =
+          e.loop(e.index(0), e.index(groupSize), 4 * lanes,
+                 {nan[0], least, least, least, least}, [&](Num at, Nums found) {
+                   Nums v;
+                   for (int64_t i = 0; i < 4; ++i) {
+                     v.push_back(loadLogits(view, at + i * lanes));
+                     found[i + 1] = e.max(v[i], found[i + 1]);
+                   }
+                   for (int64_t i = 0; i < 4; i += 2)
+                     found[0] = found[0] | e.compare(arith::CmpFPredicate::UNO,
+                                                     v[i], v[i + 1]);
+                   return found;
+                 });
       Num top = e.max(e.max(found[1], found[2]), e.max(found[3], found[4]));
       store(reduceMax(top), best, base + group);
       return {found[0]};
@@ -97,8 +96,8 @@ void Kernel::emitScan() {
 
 /// greatest(greatest of groups, base, size) -> that of the row.
 void Kernel::emitGreatest() {
-  greatest = function(
-      "greatest", {floats, index, index}, {f32}, [&](Nums in) -> Nums {
+  greatest =
+      function("greatest", {floats, index, index}, {f32}, [&](Nums in) -> Nums {
         Num least = e.constant(VectorType::get({lanes}, f32), -INFINITY);
         Num padded = paddedGroups(in[2]);
         Nums best = e.loop(e.index(0), padded, lanes, {least},
@@ -123,13 +122,13 @@ void Kernel::emitWeigh() {
     Num zero = e.constant(VectorType::get({registers * lanes / 2}, i64), 0);
     e.loop(from, to, 1, [&](Num group) {
       Value view = groupOf(logits, row, tail, group);
-      Nums sum = e.loop(
-          e.index(0), e.index(groupSize), registers * lanes, {zero, zero},
-          [&](Num at, Nums sum) -> Nums {
-            Num y = divide(loadLogits(view, at, registers), temperature);
-            auto [even, odd] = weigh2(y, best);
-            return {sum[0] + even, sum[1] + odd};
-          });
+      Nums sum =
+          e.loop(e.index(0), e.index(groupSize), registers * lanes,
+                 {zero, zero}, [&](Num at, Nums sum) -> Nums {
+                   Num y = divide(loadLogits(view, at, registers), temperature);
+                   auto [even, odd] = weigh2(y, best);
+                   return {sum[0] + even, sum[1] + odd};
+                 });
       store(reduceAdd(sum[0] + sum[1]), sums, base + group);
     });
     return {};
@@ -153,8 +152,7 @@ void Kernel::emitCollect() {
                            e.constant(mask, 0));
         },
         [&](Nums state) -> Nums {
-          Num lane =
-              e.num(math::CountTrailingZerosOp::create(e, state[1]));
+          Num lane = e.num(math::CountTrailingZerosOp::create(e, state[1]));
           store(e.to(first + e.to(lane, index), i32), indices, state[0]);
           return {state[0] + 1, state[1] & (state[1] - 1)};
         });
@@ -179,8 +177,8 @@ void Kernel::emitCollect() {
             return {append(bits, group * groupSize + at, indices, count[0])};
           });
     };
-    Nums count = e.loop(
-        e.index(0), last, 1, {e.index(0)}, [&](Num group, Nums count) {
+    Nums count =
+        e.loop(e.index(0), last, 1, {e.index(0)}, [&](Num group, Nums count) {
           Num reached = loadScalar(best, {base + group}) >= bound;
           return e.choose(
               reached, {index}, [&] { return listGroup(group, count[0]); },
@@ -190,7 +188,8 @@ void Kernel::emitCollect() {
       Num place = e.to(loadScalar(indices, {at}), index);
       Num logit = loadScalar(logits, {row, place});
       if (element != f32)
-        logit = e.num(arith::ExtFOp::create(e, f32, logit, arith::FastMathFlagsAttr()));
+        logit = e.num(
+            arith::ExtFOp::create(e, f32, logit, arith::FastMathFlagsAttr()));
       store(divide(logit, temperature), values, at);
     });
     store(e.constant(VectorType::get({lanes}, f32), -INFINITY), values,
@@ -198,15 +197,14 @@ void Kernel::emitCollect() {
     return count;
   };
   collect = function(
-      "collect",
-      {logitsType, index, floats, index, f32, f32, words, floats}, {index},
-      body);
+      "collect", {logitsType, index, floats, index, f32, f32, words, floats},
+      {index}, body);
 }
 
-/// sample_bound(logits, row, temperature, greatest, rest, values, weights)
+/// suggest_bound(logits, row, temperature, greatest, rest, values, weights)
 ///     -> a bound below which candidates weigh about `rest`, going by some of
 /// the row's vectors. `values` and `weights` are scratch.
-void Kernel::emitSampleBound() {
+void Kernel::emitSuggestBound() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
     Num rest = in[4], values = in[5], weights = in[6];
@@ -218,16 +216,16 @@ void Kernel::emitSampleBound() {
     Num taken = (whole + step - 1) / step;
     Value none = tailOf(logits, row, e.constant(i1, 0));
     auto wide = VectorType::get({lanes}, i64);
-    Nums sum = e.loop(
-        e.index(0), taken, 1, {e.constant(wide, 0)},
-        [&](Num at, Nums sum) -> Nums {
-          Value view = groupOf(logits, row, none, at * step);
-          Num y = divide(loadLogits(view, e.index(0)), temperature);
-          Num w = weighInOrder(y, best);
-          store(y, values, at * lanes);
-          store(w, weights, at * lanes);
-          return {sum[0] + w};
-        });
+    Nums sum = e.loop(e.index(0), taken, 1, {e.constant(wide, 0)},
+                      [&](Num at, Nums sum) -> Nums {
+                        Value view = groupOf(logits, row, none, at * step);
+                        Num y =
+                            divide(loadLogits(view, e.index(0)), temperature);
+                        Num w = weighInOrder(y, best);
+                        store(y, values, at * lanes);
+                        store(w, weights, at * lanes);
+                        return {sum[0] + w};
+                      });
     // What is not below the bound is to weigh the rest of the sample.
     Num total = reduceAdd(sum[0]);
     Num below = rest / e.to(step * (groupSize / lanes), i64);
@@ -240,9 +238,9 @@ void Kernel::emitSampleBound() {
                                    least, best, e.i64(1 << 15), weights});
         });
   };
-  sampleBound = function("sample_bound",
-                         {logitsType, index, f32, f32, i64, floats, longs},
-                         {f32}, body);
+  suggestBound =
+      function("suggest_bound",
+               {logitsType, index, f32, f32, i64, floats, longs}, {f32}, body);
 }
 
 /// pick_group(logits, row, temperature, greatest, group, rest, weights)
@@ -262,7 +260,7 @@ void Kernel::emitPickGroup() {
     Num place = call(pick, {weights, e.index(groupSize), rest})[0];
     return {group * groupSize + place};
   };
-  pickGroup = function("pick_group",
-                       {logitsType, index, f32, f32, index, i64, longs},
-                       {index}, body);
+  pickGroup =
+      function("pick_group", {logitsType, index, f32, f32, index, i64, longs},
+               {index}, body);
 }

@@ -88,16 +88,16 @@ Num Kernel::exp2Entry(Num entries) {
       places.push_back(LLVM::ExtractElementOp::create(e, place, e.i64(lane)));
     Num result;
     for (int64_t first = 0; first < 64; first += lanes) {
-      auto values = DenseElementsAttr::get(
-          type, ArrayRef(exp2Table).slice(first, lanes));
+      auto values =
+          DenseElementsAttr::get(type, ArrayRef(exp2Table).slice(first, lanes));
       Value table = arith::ConstantOp::create(e, values);
       Value found = LLVM::PoisonOp::create(e, type);
       for (int64_t lane = 0; lane < lanes; ++lane) {
         Value value = LLVM::ExtractElementOp::create(e, table, places[lane]);
         found = LLVM::InsertElementOp::create(e, found, value, e.i64(lane));
       }
-      result = first ? e.select(entry < first, result, e.num(found))
-                     : e.num(found);
+      result =
+          first ? e.select(entry < first, result, e.num(found)) : e.num(found);
     }
     all = e.num(vector::InsertStridedSliceOp::create(
         e, result, all, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{1}));
@@ -113,10 +113,11 @@ std::pair<Num, Num> Kernel::weigh2(Num scaled, Num greatest) {
   Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
   // Scaling by 2^24 is exact, so it may come before the product is rounded.
   Num z = difference * e.f32(0x1.715476p+24);
-  z = e.max(z, e.constant(z.type(), -45.0 * (1 << 24))); // A NaN weighs nothing.
-  Num t = e.num(LLVM::LrintOp::create(e, word, z)); // Q8.24, ties to even
+  z = e.max(z,
+            e.constant(z.type(), -45.0 * (1 << 24))); // A NaN weighs nothing.
+  Num t = e.num(LLVM::LrintOp::create(e, word, z));   // Q8.24, ties to even
 
-  Num x = (t & 0x3ffff) << 8; // Q32, below 2^-6
+  Num x = (t & 0x3ffff) << 8;                                 // Q32, below 2^-6
   Num a = mulhi32(x, e.constant(word, int32_t(2977044472u))); // x * ln 2
   Num b = mulhi32(a, a);
   // Below 2^13, where that is an exact division by six, as 715827883 is.
@@ -126,9 +127,8 @@ std::pair<Num, Num> Kernel::weigh2(Num scaled, Num greatest) {
   Num weight = base + mulhi32(base, power); // Q30
 
   // (weight << 14) >> -floor(t), where the weight is a word's upper half.
-  Num shift =
-      e.constant(word, 18) -
-      e.num(arith::ShRSIOp::create(e, t, e.constant(word, 24)));
+  Num shift = e.constant(word, 18) -
+              e.num(arith::ShRSIOp::create(e, t, e.constant(word, 24)));
   weight = e.bitcast(weight, wide);
   shift = e.bitcast(shift, wide);
   return {(weight << 32) >> (shift & 0xffffffff),
@@ -147,8 +147,8 @@ Num Kernel::reduceMax(Num vector) {
 }
 
 Num Kernel::reduceAdd(Num vector) {
-  return e.num(vector::ReductionOp::create(e, vector::CombiningKind::ADD,
-                                           vector.value));
+  return e.num(
+      vector::ReductionOp::create(e, vector::CombiningKind::ADD, vector.value));
 }
 
 /// A signed integer of the same order as an f32, and back.
