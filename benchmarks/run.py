@@ -15,7 +15,7 @@ from rich.table import Table
 
 SUBJECTS = {
     "dense": "matmul, MLP, softmax, layer norm, attention, encoder, convolutions, models",
-    "sampling": "temperature, top-k, top-p and a draw; a categorical draw",
+    "sampling": "the best token, and draws: categorical, top-k, top-p, both",
     "spiking": "a LIF network over 100 steps",
     "compile": "seconds and memory to import and compile",
 }
