@@ -113,7 +113,7 @@ void Kernel::emitGreatest() {
 /// group's weight.
 void Kernel::emitWeigh() {
   // A weight is a long chain of operations: two that do not wait for each other.
-  constexpr int64_t registers = 2;
+  constexpr int64_t registers = 4;
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], sums = in[2], base = in[3];
     Num temperature = in[4], best = in[5], from = in[6], to = in[7];
