@@ -15,7 +15,7 @@ from rich.table import Table
 
 SUBJECTS = {
     "dense": "matmul, MLP, softmax, layer norm, attention, encoder, convolutions, models",
-    "sampling": "temperature, top-k, top-p and a draw; a categorical draw",
+    "sampling": "the best token, and draws: categorical, top-k, top-p, both",
     "spiking": "layers, a recurrent population, an attention block over whole runs",
     "compile": "seconds and memory to import and compile",
 }

@@ -13,6 +13,7 @@
 #include "plait/Dialect/Mesh/IR/Mesh.h"
 #include "plait/Dialect/Mesh/Transforms/Passes.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
+#include "plait/Dialect/Sample/Transforms/Passes.h"
 #include "plait/Dialect/Spike/IR/Spike.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Dialect/Stablehlo/IR/Stablehlo.h"
@@ -42,6 +43,7 @@ inline void registerAllPasses() {
   mlir::registerAllPasses();
   mesh::registerPlaitMeshPasses();
   spike::registerPlaitSpikePasses();
+  sample::registerPlaitSamplePasses();
   registerPlaitConversionPasses();
   registerPlaitTransformsPasses();
   registerPipelines();

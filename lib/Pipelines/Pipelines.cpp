@@ -9,6 +9,7 @@
 
 #include "plait/Conversion/Passes.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
+#include "plait/Dialect/Sample/Transforms/Passes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -95,6 +96,8 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
 
 void plait::buildCpuLoweredPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(spike::createConvertSpikeToVector());
+  pm.addPass(plait::sample::createSampleFuse());
+  pm.addPass(plait::sample::createConvertSampleToVector());
   buildReferencePipeline(pm);
 }
 
