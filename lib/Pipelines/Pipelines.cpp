@@ -69,6 +69,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(plait::createLinalgFuseElementwise());
+  pm.addPass(plait::createLinalgSimplifySoftmax());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
