@@ -8,6 +8,7 @@
 #include "plait/Pipelines/Pipelines.h"
 
 #include "plait/Conversion/Passes.h"
+#include "plait/Dialect/Sample/Transforms/Passes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -80,6 +81,12 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertMeshToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
+}
+
+void plait::buildCpuLoweredPipeline(OpPassManager &pm) {
+  pm.addPass(plait::sample::createSampleFuse());
+  pm.addPass(plait::sample::createConvertSampleToVector());
+  buildReferencePipeline(pm);
 }
 
 /// linalg on tensors --> linalg on buffers. Every result is a buffer that the
@@ -190,6 +197,10 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>("plait-lowered-reference",
                              "lower every strand op by its reference meaning",
                              buildReferencePipeline);
+  PassPipelineRegistration<>("plait-lowered-cpu",
+                             "lower strand ops to this processor's kernels, or "
+                             "by their reference meaning",
+                             buildCpuLoweredPipeline);
   PassPipelineRegistration<CpuTargetOptions>(
       "plait-target-cpu", "lower linalg on tensors to the LLVM dialect",
       buildCpuTargetPipeline);

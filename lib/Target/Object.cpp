@@ -202,12 +202,15 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
   llvm::IRBuilder<> builder(module.getContext());
   SmallVector<llvm::Function *> wrappers;
   for (llvm::Function &function : module) {
-    if (function.isDeclaration())
-      continue;
-    function.setLinkage(llvm::GlobalValue::InternalLinkage);
-    if (function.getName().starts_with("_mlir_ciface_"))
-      wrappers.push_back(&function);
+    // What is internal already is no entry.
+    StringRef name = function.getName();
+    if (!function.isDeclaration() && name.consume_front("_mlir_ciface_"))
+      if (!module.getFunction(name)->hasInternalLinkage())
+        wrappers.push_back(&function);
   }
+  for (llvm::Function &function : module)
+    if (!function.isDeclaration())
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
   useRuntimeMemory(module);
   AssertHandler asserts(module);
   for (llvm::Function *wrapper : wrappers) {

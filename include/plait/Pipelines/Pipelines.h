@@ -41,6 +41,10 @@ void buildOptPipeline(mlir::OpPassManager &pm);
 /// op's reference lowering.
 void buildReferencePipeline(mlir::OpPassManager &pm);
 
+/// The same with the fast roads of the processor: a chain of sampling ops is
+/// vector code on buffers.
+void buildCpuLoweredPipeline(mlir::OpPassManager &pm);
+
 struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
   Option<bool> kernels{
       *this, "kernels",

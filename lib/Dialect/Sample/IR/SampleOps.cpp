@@ -144,5 +144,18 @@ PLAIT_VERIFY_LOGITS(GreedyOp)
 PLAIT_VERIFY_LOGITS(GumbelOp)
 #undef PLAIT_VERIFY_LOGITS
 
+LogicalResult FusedOp::verify() {
+  if (failed(verifyVocabulary(*this, getLogits())))
+    return failure();
+  std::pair<Value, StringRef> operands[] = {{getTemperature(), "temperature"},
+                                            {getK(), "k"},
+                                            {getP(), "p"},
+                                            {getBits(), "bits"}};
+  for (auto [operand, name] : operands)
+    if (operand && failed(verifyRows(*this, getLogits(), operand, name)))
+      return failure();
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "plait/Dialect/Sample/IR/SampleOps.cpp.inc"

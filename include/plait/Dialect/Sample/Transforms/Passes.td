@@ -1,0 +1,63 @@
+//===- Passes.td - rewrites of the sample dialect ------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SAMPLE_TRANSFORMS_PASSES_TD
+#define PLAIT_DIALECT_SAMPLE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SampleFuse : Pass<"sample-fuse"> {
+  let summary = "make a chain one op that reads the logits once";
+  let description = [{
+    Turns every `sample.draw` and `sample.greedy` into a `sample.fused` that
+    takes in as much of the chain before it as that op has places for, in its
+    order: `arith.extf` of the logits, temperature, top-k, top-p. What comes
+    before that stays as it is, and so does a pick of which more is used than
+    tokens and flags.
+
+    Example: test/Dialect/Sample/sample-fuse.mlir
+  }];
+  let dependentDialects = ["::plait::sample::SampleDialect"];
+  let statistics = [Statistic<"numFused", "fused", "chains that became one op">];
+}
+
+def ConvertSampleToVector
+    : Pass<"convert-sample-to-vector", "::mlir::ModuleOp"> {
+  let summary = "vector code for fused sampling chains";
+  let description = [{
+    Turns every `sample.fused` into a call of a function of vectors and loops
+    on buffers. A row is read from memory once: a scan leaves the greatest
+    logit of every group of 256. With top-k, or for the best candidate, a bound
+    from the groups' greatest leaves a short list of candidates, which decides
+    the rest. A categorical draw adds the integer weights of the row while it
+    is in the cache; top-p then lists the candidates above a bound that a
+    sample of the row suggests, and that is lowered where it was too high.
+
+    Rows are the tiles of an `scf.forall`; where there are fewer rows than
+    threads, so are parts of rows. Every sum is one of integers: tokens do not
+    depend on vectors, threads or batches, and equal those of
+    `convert-sample-to-linalg`.
+
+    Example: test/Conversion/SampleToVector/convert-sample-to-vector.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::cf::ControlFlowDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+#endif // PLAIT_DIALECT_SAMPLE_TRANSFORMS_PASSES_TD
