@@ -204,9 +204,11 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
   for (llvm::Function &function : module) {
     // What is internal already is no entry.
     StringRef name = function.getName();
-    if (!function.isDeclaration() && name.consume_front("_mlir_ciface_"))
-      if (!module.getFunction(name)->hasInternalLinkage())
-        wrappers.push_back(&function);
+    if (function.isDeclaration() || !name.consume_front("_mlir_ciface_"))
+      continue;
+    llvm::Function *wrapped = module.getFunction(name);
+    if (!wrapped || !wrapped->hasInternalLinkage())
+      wrappers.push_back(&function);
   }
   for (llvm::Function &function : module)
     if (!function.isDeclaration())
