@@ -48,6 +48,7 @@ void plait::buildImportPipeline(OpPassManager &pm,
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(plait::sample::createSampleCanonicalizeChain());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeBatchTime());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
