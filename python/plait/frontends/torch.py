@@ -12,7 +12,9 @@ from plait.worker import run_python, start_python
 _WORKER = "plait.frontends._torch_worker"
 
 
-def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
+def from_torch(
+    model, args, kwargs=None, *, dynamic_shapes=None, time_steps: int | None = None
+) -> Module:
     """Brings in a ``torch.nn.Module``, or a function of tensors.
 
     ``torch.export`` runs here; the graph, without its weights, goes through
@@ -29,6 +31,12 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
             same.
         kwargs: a dict of example keyword arguments.
         dynamic_shapes: as for ``torch.export.export``: which sizes may change.
+        time_steps: for a spiking model that is called once a step, with ``args`` of one step:
+            the compiled code takes all steps at once, ``[time_steps, ...]``, and starts at
+            rest. Without it such a model is called once a step too, and keeps its state.
+
+    Neuron modules of snnTorch, Norse, SpikingJelly and Sinabs become ``spike`` ops with their
+    library's rule; see docs/spiking.md.
 
     Raises:
         FrontendError: torch or torch-mlir is missing, the model cannot be
@@ -40,6 +48,8 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
         raise FrontendError(f"expects a tuple of arguments, got {type(args).__name__}")
     _check_leaves(torch, args, kwargs or {})
     start_python(_WORKER)  # It loads torch while the model is traced.
+    if time_steps is not None and dynamic_shapes:
+        raise FrontendError("time_steps= needs sizes that do not change")
     program = _export(torch, model, args, kwargs, dynamic_shapes)
     _refuse_effects(torch, program.graph_module)
     structure, outputs = _results(torch, program)
@@ -59,7 +69,7 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
     call = Structure.of(args, constants=True)
     if kwargs:
         call = Structure("call", (call, Structure.of(kwargs, constants=True)))
-    return Module(
+    module = Module(
         text,
         weights=tuple(tensors[:first]),
         state=tuple(tensors[first:]),
@@ -76,6 +86,11 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
         source="torch",
         reference=model,
     )
+    if time_steps is None:
+        return module
+    from plait.spike.over_time import over_time
+
+    return over_time(module, time_steps)
 
 
 def _import_torch():
@@ -102,14 +117,17 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         function, model = model, torch.nn.Module()
         model.forward = _named_forward(function)
     from plait.frontends._torch.decompositions import table
+    from plait.frontends._torch.spiking import patched
 
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), patched(model, args, kwargs):
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
             program = program.run_decompositions(table())
+    except FrontendError:
+        raise
     except Exception as error:  # torch.export raises dozens of kinds.
         raise FrontendError(f"torch.export cannot trace the model: {error}") from error
     finally:

@@ -1,6 +1,7 @@
 """A spiking network as MLIR: one function with a loop over time."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -341,6 +342,8 @@ class _Writer:
         """Writes one step of a population; the name of what it gives."""
         if node.current is not None:
             x = self.emit_neuron(name, f"{prefix}_i", node.current, x, shape)
+        if node.threshold is not None and node.reset is None:
+            return self.emit_unreset(name, prefix, node, x, shape)
         operands, leak = f"integrator {node.integrator}", None
         for field in ("decay", "gain", "leak", "threshold"):
             array = getattr(node, field)
@@ -374,6 +377,16 @@ class _Writer:
         )
         self.potentials[name] = state.next
         return results[0]
+
+    def emit_unreset(self, name: str, prefix: str, node: Neuron, x: str, shape) -> str:
+        """A population whose spikes change nothing: its potential, and a comparison."""
+        v = self.emit_neuron(name, prefix, replace(node, threshold=None, current=None), x, shape)
+        level = self.parameter(f"{prefix}_threshold", node.threshold)
+        level = self.spread(self.lines, *level, shape)
+        type_ = self.type(shape)
+        over = self.write_line("over", f"arith.cmpf o{node.compare}, {v}, {level} : {type_}")
+        bits = type_.replace("f32", "i1")
+        return self.write_line(f"{prefix}_spikes", f"arith.uitofp {over} : {bits} to {type_}")
 
     def emit_delay(self, name: str, node: net.Delay, x: str, shape) -> str:
         """Writes a Delay node; on a cycle the loop carries the last of its steps."""

@@ -1,5 +1,7 @@
 """The nodes of the builder that NIR does not know, as MLIR: encodings, attention."""
 
+import re
+
 from plait.spike import network as net
 
 #: The bits of a phase code; bit k of 8 weighs 2^-(k + 1).
@@ -17,8 +19,10 @@ def generic(writer, hint: str, inputs, type_: str, body: str) -> str:
     empty = writer.fresh("empty")
     sizes = "%batch" if writer.batch is None else ""
     writer.lines.append(f"{empty} = tensor.empty({sizes}) : {type_}")
-    scalars = [f"%a{i}: {t.rsplit('x', 1)[-1].strip('>').removeprefix('tensor<')}"
+    scalars = [f"%own.a{i}: {t.rsplit('x', 1)[-1].strip('>').removeprefix('tensor<')}"
                for i, (_, t) in enumerate(inputs)]  # fmt: skip
+    # Names with a dot are the region's own: no other has one.
+    body = re.sub(r"%(?!(?:t|time)\b)(\w+)", r"%own.\1", body)
     parallel = ", ".join(['"parallel"'] * rank)
     listing = ", ".join(value for value, _ in inputs)
     types = ", ".join(t for _, t in inputs)
@@ -27,7 +31,7 @@ def generic(writer, hint: str, inputs, type_: str, body: str) -> str:
         f"linalg.generic {{indexing_maps = [{', '.join([same] * (len(inputs) + 1))}], "
         f"iterator_types = [{parallel}]}} "
         f"ins({listing} : {types}) outs({empty} : {type_}) {{ "
-        f"^bb0({', '.join([*scalars, '%unused: f32'])}): {body} }} -> {type_}",
+        f"^bb0({', '.join([*scalars, '%own.unused: f32'])}): {body} }} -> {type_}",
     )
 
 
