@@ -144,15 +144,18 @@ def ConvertSpikeToLinalg : Pass<"convert-spike-to-linalg"> {
   let summary = "the reference meaning of the spike ops";
   let description = [{
     One time step of a population becomes one elementwise `linalg.generic`
-    that updates the potential in place, a delay line becomes slices. The
-    arithmetic is the one in the documentation of the attributes, term by term
-    and in the element type of the state.
+    that updates the potential in place, a run a loop over time around it, a
+    delay line slices. Synapses given as events become matrix products, packed
+    spikes and lists of events loops over bits. The arithmetic is the one in
+    the documentation of the attributes, term by term and in the element type
+    of the state.
 
     Example: test/Conversion/SpikeToLinalg/convert-spike-to-linalg.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

@@ -66,8 +66,9 @@ def test_optimizer_is_a_list_of_passes():
 
 @pytest.mark.parametrize("reset", ["zero", "subtract", "none"])
 def test_layers_with_given_weights(reset):
-    w1, b1 = RNG.normal(size=(6, 5)).astype(np.float32), RNG.normal(size=6).astype(np.float32)
-    w2 = np.abs(RNG.normal(size=(3, 6))).astype(np.float32)
+    w1 = RNG.uniform(-0.5, 1, (6, 5)).astype(np.float32)
+    b1 = RNG.uniform(-0.5, 0.5, 6).astype(np.float32)
+    w2 = RNG.uniform(0, 0.4, (3, 6)).astype(np.float32)
     tau = RNG.uniform(2, 8, 6)
     builder = SpikeIRBuilder()
     x = builder.add_input("x", [5])
