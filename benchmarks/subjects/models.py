@@ -91,15 +91,19 @@ def _llama(model, tokens, folder):
         str(target), n_ctx=2 * PROMPT, n_threads=threads(), n_threads_batch=threads(), verbose=False
     )
 
+    def logits():
+        last = llama_cpp.llama_get_logits_ith(context.ctx, -1)
+        return np.ctypeslib.as_array(last, (context.n_vocab(),))
+
     def prefill():
         context.reset()
         context.eval(tokens[0].tolist())
-        return np.array(context.eval_logits[-1])
+        return logits()
 
     def decode():
         context.n_tokens = PROMPT - 1
         context.eval(tokens[0, -1:].tolist())
-        return np.array(context.eval_logits[-1])
+        return logits()
 
     def same_choice(mine, theirs):
         mine = mine.ravel()

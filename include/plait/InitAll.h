@@ -14,6 +14,7 @@
 #include "plait/Dialect/Mesh/Transforms/Passes.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
 #include "plait/Dialect/Spike/IR/Spike.h"
+#include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Dialect/Stablehlo/IR/Stablehlo.h"
 #include "plait/Pipelines/Pipelines.h"
 #include "plait/Target/CSL/CSLEmitter.h"
@@ -40,6 +41,7 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 inline void registerAllPasses() {
   mlir::registerAllPasses();
   mesh::registerPlaitMeshPasses();
+  spike::registerPlaitSpikePasses();
   registerPlaitConversionPasses();
   registerPlaitTransformsPasses();
   registerPipelines();

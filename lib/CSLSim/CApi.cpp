@@ -29,9 +29,9 @@ std::string Sim::report() const {
     if (p.commandOpen)
       line(name + " has not unblocked the command stream");
     for (int k = 0; k < Runs; ++k) {
-      const Run &r = p.run[k];
-      if (!r.live || r.endless)
+      if (!(p.live >> k & 1) || p.run[k]->endless)
         continue;
+      const Run &r = *p.run[k];
       std::string what;
       for (int a = 0; a < r.n; ++a) {
         const Operand &o = r.arg[a];
@@ -179,6 +179,10 @@ int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
   std::memcpy(p->vecs.data(), vecs, counts[4] * sizeof(VecOp));
   p->args.resize(counts[5]);
   std::memcpy(p->args.data(), args, counts[5] * sizeof(VecArg));
+  for (const VecOp &v : p->vecs)
+    p->usesDsrs |= v.op == V_loaddsr;
+  for (const VecArg &a : p->args)
+    p->usesDsrs |= a.kind == KDsr;
   p->fns.resize(counts[6]);
   std::memcpy(p->fns.data(), fns, counts[6] * sizeof(Fn));
   p->objects.resize(counts[7]);

@@ -70,12 +70,7 @@ void Sim::computeEngine(int id) {
       int task = machine.arch == 2 ? p.prog->inColor[q] : q;
       if (p.blocked >> task & 1)
         continue;
-      bool taken = false;
-      for (Run &r : p.run)
-        if (r.live)
-          for (int k = 0; k < r.n; ++k)
-            taken |= r.arg[k].kind == DFabIn && r.arg[k].queue == q;
-      if (taken)
+      if (p.inUsers[q])
         continue;
       Wavelet w = p.in[q].front();
       int fn;
@@ -163,9 +158,10 @@ bool Sim::execute(int id, size_t depth) {
   const int64_t size = p.mem.size();
   const Ins *code = p.prog->code.data();
   int pc = p.pc;
-  uint64_t count = 0;
+  uint64_t count = 0, time = p.time;
   auto stop = [&](const std::string &message) {
     p.pc = pc;
+    p.time = time;
     fail(id, pc - 1, message);
     return false;
   };
@@ -181,7 +177,7 @@ bool Sim::execute(int id, size_t depth) {
   for (;;) {
     const Ins &in = code[pc++];
     int op = in.op >> 4, ty = in.op & 15;
-    ++p.time;
+    ++time;
     if (++count > 2000000000ull)
       return stop("this task has run two billion instructions");
     switch (op) {
@@ -268,7 +264,7 @@ bool Sim::execute(int id, size_t depth) {
       std::memmove(p.init.data() + s[in.a], p.init.data() + s[in.b], in.c);
       break;
     case BCHK:
-      --p.time; // the hardware does not check
+      --time; // the hardware does not check
       if (s[in.a] < 0 || s[in.a] >= in.b)
         return stop("index " + std::to_string(s[in.a]) +
                     " is out of range: " + std::to_string(in.b) + " elements");
@@ -293,12 +289,14 @@ bool Sim::execute(int id, size_t depth) {
         if (depth == 0 || p.stack.empty()) {
           stats.instructions += count;
           p.pc = pc;
+          p.time = time;
           return true;
         }
       }
       pc = p.stack.back();
       if (pc < 0 && p.stack.size() == depth) {
         stats.instructions += count;
+        p.time = time;
         return true;
       }
       p.stack.pop_back();
@@ -327,19 +325,21 @@ bool Sim::execute(int id, size_t depth) {
       break;
     case VEC:
       p.pc = pc;
+      p.time = time;
       if (!startVector(id, in.a)) {
         stats.instructions += count;
         return false;
       }
+      time = p.time;
       break;
     case ACTIVATE:
-      setTask(p, s[in.a], false, true, p.time);
+      setTask(p, s[in.a], false, true, time);
       break;
     case BLOCK:
-      setTask(p, s[in.a], true, true, p.time);
+      setTask(p, s[in.a], true, true, time);
       break;
     case UNBLOCK:
-      setTask(p, s[in.a], true, false, p.time);
+      setTask(p, s[in.a], true, false, time);
       break;
     case CMDDONE:
       if (!p.commandOpen)
@@ -351,12 +351,12 @@ bool Sim::execute(int id, size_t depth) {
       s[in.a] = in.b == 0 ? p.x : p.y;
       break;
     case TSC:
-      s[in.a] = p.time;
+      s[in.a] = time;
       break;
     case MATH: {
       int fn = in.c >> 20;
       s[in.a] = mathFunction(fn, ty, s[in.b], s[in.c & 0xfffff]);
-      p.time += fn <= 5 || fn >= 9 ? 40 : 2;
+      time += fn <= 5 || fn >= 9 ? 40 : 2;
       break;
     }
     case POPCNT:
@@ -381,7 +381,7 @@ bool Sim::execute(int id, size_t depth) {
         return stop("two changes of a route are pending");
       routes[route].nextMask = s[in.b];
       routes[route].nextCount = s[in.c];
-      wakeRoute(route, p.time);
+      wakeRoute(route, time);
       break;
     }
     case ROUTECFG: {
@@ -410,7 +410,7 @@ bool Sim::execute(int id, size_t depth) {
         r.closed = false;
         break;
       }
-      wakeRoute(route, p.time);
+      wakeRoute(route, time);
       break;
     }
     case RANDOM:

@@ -11,6 +11,11 @@
 
 using namespace plait::csl;
 
+static int opposite(int direction) {
+  static const int table[] = {Ramp, South, North, West, East};
+  return table[direction];
+}
+
 void Sim::at(uint64_t t, Kind kind, uint32_t id) {
   if (t < now)
     t = now;
@@ -55,38 +60,75 @@ bool Sim::step(uint64_t until) {
     if (seed && bucket->size() > 1)
       std::shuffle(bucket->begin(), bucket->end(), random);
   }
+  // A large grid does not fit in the caches, but who comes next is known.
+  if (cursor + 8 < bucket->size())
+    prefetch((*bucket)[cursor + 8], false);
+  if (cursor + 3 < bucket->size())
+    prefetch((*bucket)[cursor + 3], true);
   Event e = (*bucket)[cursor++];
   ++stats.events;
   dispatch(e);
   return true;
 }
 
+/// Asks for what an event will touch: first its PE or router, then (`inner`)
+/// what that points to.
+void Sim::prefetch(Event e, bool inner) const {
+  if (e.kind == RT) {
+    const Route &r = routes[e.id];
+    if (!inner) {
+      __builtin_prefetch(&r);
+      __builtin_prefetch(reinterpret_cast<const char *>(&r) + 64);
+      __builtin_prefetch(reinterpret_cast<const char *>(&r) + 128);
+      __builtin_prefetch(reinterpret_cast<const char *>(&r) + 192);
+      return;
+    }
+    __builtin_prefetch(&pes[r.pe]);
+    for (int d = North; d <= West; ++d)
+      if (r.next[d] >= 0 && (r.tx[r.current] >> d & 1))
+        __builtin_prefetch(&routes[r.next[d]].in[opposite(d)]);
+  } else if (e.kind == OP) {
+    const PE &p = pes[e.id / Runs];
+    if (!inner) {
+      __builtin_prefetch(&p);
+      __builtin_prefetch(&p.run[e.id % Runs]);
+      return;
+    }
+    __builtin_prefetch(p.run[e.id % Runs]);
+    __builtin_prefetch(&p.run[e.id % Runs]->arg[0]);
+    __builtin_prefetch(&p.run[e.id % Runs]->arg[1]);
+  } else if (e.kind == CE && !inner) {
+    __builtin_prefetch(&pes[e.id]);
+  }
+}
+
 void Sim::dispatch(Event e) {
   switch (e.kind) {
   case CE:
     if (pes[e.id].ceAt == now)
-      pes[e.id].ceAt = ~0ull;
+      pes[e.id].ceAt = Never;
     computeEngine(e.id);
     return;
   case OP: {
-    Run &r = pes[e.id / Runs].run[e.id % Runs];
-    if (r.live && r.scheduled == int64_t(now)) {
-      r.scheduled = -1;
-      advance(e.id / Runs, e.id % Runs);
+    PE &p = pes[e.id / Runs];
+    int slot = e.id % Runs;
+    if ((p.live >> slot & 1) && p.run[slot]->scheduled == now) {
+      p.run[slot]->scheduled = Never;
+      advance(e.id / Runs, slot);
     }
     return;
   }
   case OQ: {
     PE &p = pes[e.id / 8];
     if (p.outAt[e.id % 8] == now) {
-      p.outAt[e.id % 8] = ~0ull;
+      p.outAt[e.id % 8] = Never;
       sendOut(e.id / 8, e.id % 8);
     }
     return;
   }
   case RT:
     if (routes[e.id].at == now) {
-      routes[e.id].at = ~0ull;
+      routes[e.id].at = Never;
       routeStep(e.id);
     }
     return;
@@ -103,7 +145,7 @@ void Sim::start() {
     if (!p.prog)
       continue;
     for (auto &t : p.outAt)
-      t = ~0ull;
+      t = Never;
     p.s = p.prog->slots;
     p.mem = p.prog->memory;
     p.init = p.prog->defined;
@@ -115,15 +157,21 @@ void Sim::start() {
     p.fifos.resize(p.prog->fifos.size());
     p.active = p.prog->active;
     p.blocked = p.prog->blocked;
+    p.dsrs.resize(p.prog->usesDsrs ? 48 : 0);
+    for (Dsr &d : p.dsrs)
+      d.dsd.kind = DNone;
     p.rng = 12345;
     std::fill(p.colorQueue, p.colorQueue + 24, -1);
     for (int q = 0; q < 8; ++q)
       if (p.prog->inColor[q] >= 0)
         p.colorQueue[p.prog->inColor[q]] = q;
-    for (Dsd &d : p.dsr)
-      d.kind = DNone;
     wake(i, 0);
   }
+  for (Route &r : routes)
+    for (int d = Ramp; d <= West; ++d) {
+      int pe = d == Ramp ? -1 : neighbour(r.pe, d);
+      r.next[d] = pe < 0 ? -1 : pes[pe].route[r.color];
+    }
 }
 
 bool Sim::runUntilIdle(uint64_t cycles) {
@@ -218,18 +266,24 @@ void Sim::wake(int pe, uint64_t t) {
 }
 
 void Sim::wakeRun(int pe, int run, uint64_t t) {
-  Run &r = pes[pe].run[run];
+  Run &r = *pes[pe].run[run];
   t = std::max(t, now);
-  if (!r.live || (r.scheduled >= 0 && r.scheduled <= int64_t(t)))
+  if (r.scheduled <= t)
     return;
   r.scheduled = t;
   at(t, OP, pe * Runs + run);
 }
 
+/// Those operations in `mask` that wait for the fabric look again.
+void Sim::wakeRuns(int pe, unsigned mask, uint64_t t) {
+  for (mask &= pes[pe].waiting; mask; mask &= mask - 1)
+    wakeRun(pe, __builtin_ctz(mask), t);
+}
+
 void Sim::wakeRoute(int route, uint64_t t) {
   Route &r = routes[route];
   t = std::max(t, now);
-  if (r.at <= t)
+  if (r.at <= t || !r.held)
     return;
   r.at = t;
   at(t, RT, route);
@@ -254,11 +308,6 @@ int Sim::neighbour(int pe, int direction) const {
   if (x < 0 || y < 0 || x >= width || y >= height)
     return -1;
   return y * width + x;
-}
-
-static int opposite(int direction) {
-  static const int table[] = {Ramp, South, North, West, East};
-  return table[direction];
 }
 
 /// Host words for a colour enter the PE's queue, one a cycle.
@@ -287,13 +336,11 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
   PE &p = pes[pe];
   w.ready = t + machine.ramp;
   p.in[queue].push_back(w);
-  for (int r = 0; r < Runs; ++r)
-    if (p.run[r].live && p.run[r].waiting) {
-      for (int k = 0; k < p.run[r].n; ++k)
-        if (p.run[r].arg[k].kind == DFabIn && p.run[r].arg[k].queue == queue)
-          wakeRun(pe, r, w.ready);
-    }
-  wake(pe, w.ready);
+  int task = machine.arch == 2 ? p.prog->inColor[queue] : queue;
+  if (p.inUsers[queue])
+    wakeRuns(pe, p.inUsers[queue], w.ready);
+  else if (!(p.blocked >> task & 1))
+    wake(pe, w.ready);
 }
 
 /// A wavelet left an input queue: whoever waits for the room goes on.
@@ -340,14 +387,15 @@ void Sim::sendOut(int pe, int queue) {
       return; // routeStep asks again
     w.ready = now + machine.ramp;
     r.in[Ramp].push_back(w);
+    ++r.held;
     wakeRoute(route, w.ready);
   }
   p.rampFree = now + 1;
   q.pop_front();
-  for (int i = 0; i < Runs; ++i)
-    if (p.run[i].live && p.run[i].waiting)
-      wakeRun(pe, i, now);
-  if (!q.empty() && p.outAt[queue] > now + 1) {
+  wakeRuns(pe, p.outUsers[queue], now);
+  if (q.empty())
+    p.outFull &= ~(1u << queue);
+  else if (p.outAt[queue] > now + 1) {
     p.outAt[queue] = now + 1;
     at(now + 1, OQ, pe * 8 + queue);
   }
@@ -403,14 +451,13 @@ void Sim::routeStep(int id) {
     for (int o = North; o <= West && room; ++o) {
       if (!(tx >> o & 1))
         continue;
-      int next = neighbour(r.pe, o);
-      if (next < 0 || pes[next].route[r.color] < 0) {
+      if (r.next[o] < 0) {
         fail(r.pe, -1,
              "a wavelet on color " + std::to_string(r.color) +
                  " leaves towards a PE that has no route for it");
         return;
       }
-      Route &n = routes[pes[next].route[r.color]];
+      Route &n = routes[r.next[o]];
       if (int(n.in[opposite(o)].size()) >= machine.routerDepth)
         room = false;
       later = std::max(later, linkFree[r.pe * 5 + o]);
@@ -428,6 +475,7 @@ void Sim::routeStep(int id) {
         r.f2 = 0;
     }
     q.pop_front();
+    --r.held;
     if (r.left > 0 && --r.left == 0)
       r.rx[0] = 0;
     if (control)
@@ -435,33 +483,33 @@ void Sim::routeStep(int id) {
     for (int o = North; o <= West; ++o) {
       if (!(tx >> o & 1))
         continue;
-      int route = pes[neighbour(r.pe, o)].route[r.color];
       Wavelet copy = after;
       copy.ready = now + machine.hop;
       if (seed)
         copy.ready += random() % 3;
-      Route &n = routes[route];
+      Route &n = routes[r.next[o]];
       Queue &to = n.in[opposite(o)];
       if (seed && !to.empty()) // jitter, but a link keeps its order
         copy.ready = std::max(copy.ready, to.back().ready);
       to.push_back(copy);
+      ++n.held;
       linkFree[r.pe * 5 + o] = now + 1;
       ++stats.hops;
-      wakeRoute(route, copy.ready);
+      wakeRoute(r.next[o], copy.ready);
     }
     if ((tx >> Ramp & 1) && pass)
       deliver(r.pe, queue, w, now);
     // The room just made is someone's chance.
     if (d == Ramp) {
-      for (int o = 0; o < 8; ++o)
-        if (!p.out[o].empty() && p.outAt[o] > now + 1) {
+      for (unsigned full = p.outFull; full; full &= full - 1) {
+        int o = __builtin_ctz(full);
+        if (p.outAt[o] > now + 1) {
           p.outAt[o] = now + 1;
           at(now + 1, OQ, r.pe * 8 + o);
         }
-    } else {
-      int from = neighbour(r.pe, d);
-      if (from >= 0 && pes[from].route[r.color] >= 0)
-        wakeRoute(pes[from].route[r.color], now + 1);
+      }
+    } else if (r.next[d] >= 0) {
+      wakeRoute(r.next[d], now + 1);
     }
     if (!q.empty() || control || r.nextCount)
       wakeRoute(id, now + 1);

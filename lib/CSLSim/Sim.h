@@ -22,6 +22,7 @@
 #define PLAIT_LIB_CSLSIM_SIM_H
 
 #include <cstdint>
+#include <deque>
 #include <queue>
 #include <random>
 #include <string>
@@ -116,13 +117,17 @@ struct Program {
   int32_t local[64], data[64], control[64], teardown[64];
   int32_t inColor[8], outColor[8]; // -1: not initialised
   uint64_t active, blocked;
+  bool usesDsrs = false;
 };
 
+/// A time that does not come.
+constexpr uint64_t Never = ~0ull;
+
 struct Wavelet {
-  uint32_t data;
-  uint8_t control, popped;
-  int16_t color;
   uint64_t ready;
+  uint32_t data;
+  int16_t color;
+  uint8_t control, popped;
 };
 
 /// A first-in first-out buffer that allocates nothing until it is used.
@@ -145,10 +150,10 @@ public:
 
 private:
   std::vector<Wavelet> data;
-  size_t head = 0, n = 0;
+  uint32_t head = 0, n = 0;
   void grow() {
     std::vector<Wavelet> bigger(data.empty() ? 4 : 2 * data.size());
-    for (size_t i = 0; i < n; ++i)
+    for (uint32_t i = 0; i < n; ++i)
       bigger[i] = data[(head + i) & (data.size() - 1)];
     data.swap(bigger);
     head = 0;
@@ -163,19 +168,19 @@ struct Machine {
 };
 
 struct Operand {
-  int32_t kind = DNone; // DsdKind, or -1 scalar, -2 pointer
-  int32_t ty = 0, size = 0, queue = 0, color = -1, flags = 0, param = -1,
-          dsr = -1;
-  int64_t bits = 0, addr = 0, step = 0;
+  int32_t kind; // DsdKind, or -1 scalar, -2 pointer
+  int32_t ty, size, queue, color, flags, param, dsr;
+  int64_t bits, addr, step;
   Dsd dsd;
+  Operand() {} // a Run has eight, most of them never used
 };
 
 /// A vector operation in flight.
 struct Run {
-  bool live = false, waiting = false, sync = false, endless = false;
-  int vec = -1, n = 0, pc = 0;
-  int activate = -1, unblock = -1;
-  int64_t i = 0, length = 0, scheduled = -1;
+  bool sync, endless, carry = false;
+  int vec, n, pc, activate, unblock;
+  int64_t i = 0, length = -1;
+  uint64_t scheduled = Never;
   Operand arg[8];
 };
 
@@ -183,46 +188,60 @@ struct Fifo {
   int head = 0, n = 0;
 };
 
+/// A data structure register and what its load said of the operations on it.
+struct Dsr {
+  Dsd dsd;
+  int32_t flags, activate, unblock, ut;
+};
+
 /// Microthreads 0-7; 8 is the synchronous operation of the running task; 9-15
 /// hold asynchronous operations on memory alone.
 constexpr int Main = 8, Runs = 16;
 
+/// What every wavelet touches comes first. Whatever most PEs never use (most
+/// runs, the DSRs) is allocated when it is first used, so that a large grid
+/// stays in the caches.
 struct PE {
   const Program *prog = nullptr;
-  int x, y;
-  std::vector<int64_t> s;
-  std::vector<uint8_t> mem, init;
-  std::vector<Dsd> dsds;
-  std::vector<Fifo> fifos;
-  Dsd dsr[48];
-  int32_t dsrFlags[48], dsrActivate[48], dsrUnblock[48], dsrUt[48];
-  Run run[Runs];
-  Queue in[8], out[8];
-  int8_t colorQueue[24];
-  int32_t route[24];
+  uint64_t time = 0, ceAt = Never, rampFree = 0;
   uint64_t active = 0, blocked = 0;
-  std::vector<int32_t> stack;
-  int32_t pc = -1;
   bool busy = false, commandOpen = false;
-  uint64_t time = 0, ceAt = ~0ull, rampFree = 0;
+  int8_t colorQueue[24];
+  uint8_t outFull = 0;            // output queues that hold something
+  uint16_t live = 0, waiting = 0; // runs: in flight; and waiting for the fabric
+  uint16_t inUsers[8] = {}, outUsers[8] = {}; // live runs on each queue
+  Run *run[Runs] = {};
   uint64_t outAt[8];
+  Queue in[8], out[8];
+  int32_t route[24];
+  int32_t pc = -1;
+  int x, y;
   int pendingCall = -1;
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
+  std::vector<int32_t> stack;
+  std::vector<int64_t> s;
+  std::vector<uint8_t> mem, init;
+  std::vector<Dsd> dsds;
+  std::vector<Dsr> dsrs;
+  std::vector<Fifo> fifos;
 };
 
 /// The router of one PE for one colour.
 struct Route {
+  uint64_t at = Never;
   int pe, color, npos, current;
-  bool ring = false, closed = false;
-  int pop = 0;
-  // Set by SETROUTE: open for so many wavelets, then closed; and what comes next.
-  int64_t left = -1;
-  int nextMask = 0, nextCount = 0;
+  int held = 0;    // wavelets in all its buffers
+  int32_t next[5]; // the routers of this colour around it, or -1
   uint8_t rx[4], tx[4];
-  int filter = 0, f0 = 0, f1 = 0, f2 = 0;
+  bool ring = false, closed = false;
+  uint8_t pop = 0, filter = 0;
+  // Set by SETROUTE: open for so many wavelets, then closed; and what comes
+  // next.
+  int nextMask = 0, nextCount = 0;
+  int64_t left = -1;
+  int f0 = 0, f1 = 0, f2 = 0;
   Queue in[5];
-  uint64_t at = ~0ull;
 };
 
 struct Stats {
@@ -280,6 +299,7 @@ private:
     Event e;
     bool operator<(const Far &o) const { return t > o.t; }
   };
+  std::deque<Run> runs; // what PE::run points to
   std::vector<std::vector<Event>> buckets;
   std::priority_queue<Far> far;
   uint64_t near = 0;
@@ -288,6 +308,7 @@ private:
 
   void at(uint64_t t, Kind kind, uint32_t id);
   void dispatch(Event e);
+  void prefetch(Event e, bool inner) const;
   bool step(uint64_t until);
 
   void fail(int pe, int pc, const std::string &message);
@@ -305,6 +326,8 @@ private:
   void advance(int pe, int run);
   bool element(int pe, Run &r);
   void complete(int pe, int run, uint64_t t);
+  void launchRun(int pe, int slot, const Run &r, uint64_t t);
+  void wakeRuns(int pe, unsigned mask, uint64_t t);
   bool bulk(int pe, Run &r);
   int64_t fetch(PE &p, Operand &o, int64_t i, int pc);
   bool note(int pe, int pc, const char *text);

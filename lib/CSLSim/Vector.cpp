@@ -7,14 +7,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "Numbers.h"
+#include <cstddef>
 
 using namespace plait::csl;
 
 bool Sim::resolve(int id, const VecArg &a, Operand &o) {
   PE &p = pes[id];
-  o = Operand();
   o.ty = a.ty;
   o.size = tySize[a.ty];
+  o.queue = o.flags = 0;
+  o.color = o.param = o.dsr = -1;
   switch (a.kind) {
   case KScalar:
     o.kind = -1;
@@ -28,7 +30,7 @@ bool Sim::resolve(int id, const VecArg &a, Operand &o) {
     o.dsd = p.dsds[a.index];
     break;
   case KDsr:
-    o.dsd = p.dsr[a.index];
+    o.dsd = p.dsrs[a.index].dsd;
     o.dsr = a.index;
     if (o.dsd.kind == DNone) {
       fail(id, p.pc - 1, "the DSR was never loaded");
@@ -120,89 +122,11 @@ bool Sim::check(int id, Run &r) {
   return true;
 }
 
-static int64_t place(const Operand &o, int64_t i) {
-  if (o.kind == DMem1)
-    return o.addr + i * o.step;
-  int64_t at = o.addr;
-  for (int d = o.dsd.rank - 1; d >= 0; --d) {
-    at += (i % o.dsd.dims[d]) * o.dsd.strides[d] * o.size;
-    i /= o.dsd.dims[d];
-  }
-  return at;
-}
-
-/// One element of a scalar vector operation; `a` is dest's old value for
-/// reductions.
-static int64_t compute(int op, int64_t x, int64_t y, int64_t z, bool &carry) {
-  switch (op) {
-  case V_fadds:
-    return fromFloat(asFloat(x) + asFloat(y));
-  case V_fsubs:
-    return fromFloat(asFloat(x) - asFloat(y));
-  case V_fmuls:
-    return fromFloat(asFloat(x) * asFloat(y));
-  case V_fmaxs:
-    return fromFloat(std::fmax(asFloat(x), asFloat(y)));
-  case V_fmacs:
-    return fromFloat(std::fma(asFloat(y), asFloat(z), asFloat(x)));
-  case V_faddh:
-    return floatToF16(f16ToFloat(x) + f16ToFloat(y));
-  case V_fsubh:
-    return floatToF16(f16ToFloat(x) - f16ToFloat(y));
-  case V_fmulh:
-    return floatToF16(f16ToFloat(x) * f16ToFloat(y));
-  case V_fmaxh:
-    return floatToF16(std::fmax(f16ToFloat(x), f16ToFloat(y)));
-  case V_fmach:
-    return doubleToF16(double(f16ToFloat(y)) * f16ToFloat(z) + f16ToFloat(x));
-  case V_fmachs:
-    return fromFloat(std::fma(f16ToFloat(y), f16ToFloat(z), asFloat(x)));
-  case V_faddhs:
-    return fromFloat(asFloat(x) + f16ToFloat(y));
-  case V_add16:
-  case V_addc16: {
-    uint32_t sum =
-        uint32_t(uint16_t(x)) + uint16_t(y) + (op == V_addc16 && carry ? 1 : 0);
-    carry = sum >> 16;
-    return uint16_t(sum);
-  }
-  case V_sub16:
-    return uint16_t(x - y);
-  case V_and16:
-    return uint16_t(x & y);
-  case V_or16:
-    return uint16_t(x | y);
-  case V_xor16:
-    return uint16_t(x ^ y);
-  case V_sll16:
-    return (uint16_t(y) & 31) > 15 ? 0 : uint16_t(x << (y & 15));
-  case V_slr16:
-    return (uint16_t(y) & 31) > 15 ? 0 : uint16_t(x) >> (y & 15);
-  case V_sar16:
-    return uint16_t(int16_t(x) >> std::min<int>(y & 31, 15));
-  case V_fmovs:
-  case V_fmovh:
-  case V_mov16:
-  case V_mov32:
-    return x;
-  case V_fnegs:
-    return x ^ 0x80000000ll;
-  case V_fabss:
-    return x & 0x7fffffffll;
-  case V_fnegh:
-    return x ^ 0x8000;
-  case V_fabsh:
-    return x & 0x7fff;
-  case V_fs2h:
-    return floatToF16(asFloat(x));
-  case V_fh2s:
-    return fromFloat(f16ToFloat(x));
-  case V_xp162fs:
-    return fromFloat(float(int16_t(x)));
-  case V_fs2xp16:
-    return convert(TI16, TF32, x) & 0xffff;
-  }
-  return 0;
+/// DSRs that keep their address go on behind the operation.
+static void saveAddresses(PE &p, const Run &r) {
+  for (int k = 0; k < r.n; ++k)
+    if (r.arg[k].dsr >= 0 && (p.dsrs[r.arg[k].dsr].flags & 2))
+      p.dsrs[r.arg[k].dsr].dsd.base += r.length * r.arg[k].step;
 }
 
 bool Sim::startVector(int id, int vec) {
@@ -210,11 +134,9 @@ bool Sim::startVector(int id, int vec) {
   const VecOp &v = p.prog->vecs[vec];
   const VecArg *args = p.prog->args.data() + v.args;
   if (v.op == V_loaddsr) {
-    p.dsr[v.index] = p.dsds[args[0].index];
-    p.dsrFlags[v.index] = v.flags;
-    p.dsrActivate[v.index] = v.activate >= 0 ? int(p.s[v.activate]) : -1;
-    p.dsrUnblock[v.index] = v.unblock >= 0 ? int(p.s[v.unblock]) : -1;
-    p.dsrUt[v.index] = v.ut;
+    p.dsrs[v.index] = {p.dsds[args[0].index], v.flags,
+                       v.activate >= 0 ? int(p.s[v.activate]) : -1,
+                       v.unblock >= 0 ? int(p.s[v.unblock]) : -1, v.ut};
     return true;
   }
   Run r;
@@ -234,14 +156,15 @@ bool Sim::startVector(int id, int vec) {
     if (!resolve(id, args[k], o))
       return false;
     if (o.dsr >= 0) {
-      if (p.dsrFlags[o.dsr] & 1)
+      const Dsr &dsr = p.dsrs[o.dsr];
+      if (dsr.flags & 1)
         r.sync = false;
-      if (p.dsrActivate[o.dsr] >= 0)
-        r.activate = p.dsrActivate[o.dsr];
-      if (p.dsrUnblock[o.dsr] >= 0)
-        r.unblock = p.dsrUnblock[o.dsr];
-      if (p.dsrUt[o.dsr] >= 0)
-        ut = p.dsrUt[o.dsr];
+      if (dsr.activate >= 0)
+        r.activate = dsr.activate;
+      if (dsr.unblock >= 0)
+        r.unblock = dsr.unblock;
+      if (dsr.ut >= 0)
+        ut = dsr.ut;
     }
   }
   bool map = v.op == V_map;
@@ -253,7 +176,9 @@ bool Sim::startVector(int id, int vec) {
     else { // no result: an absent destination
       std::rotate(r.arg, r.arg + r.n, r.arg + r.n + 1);
       ++r.n;
-      r.arg[0] = Operand();
+      r.arg[0].kind = DNone;
+      r.arg[0].flags = 0;
+      r.arg[0].dsr = -1;
     }
   }
   if (v.index >= 0)
@@ -261,7 +186,7 @@ bool Sim::startVector(int id, int vec) {
       if (r.arg[k].flags & 4)
         r.arg[k].addr += p.s[v.index] * r.arg[k].dsd.esize;
   // Length: the first source that has one, else the destination's.
-  r.length = -1;
+  r.endless = false;
   bool fabric = false;
   for (int j = 0; j < r.n; ++j) {
     Operand &o = r.arg[(j + 1) % r.n];
@@ -296,15 +221,12 @@ bool Sim::startVector(int id, int vec) {
     r.length = 1;
   if (!r.endless && !check(id, r))
     return false;
-  r.live = true;
   p.time += machine.vecSetup;
   if (!fabric) {
     if (!bulk(id, r))
       return false;
     uint64_t cost = r.length;
-    for (int k = 0; k < r.n; ++k)
-      if (r.arg[k].dsr >= 0 && (p.dsrFlags[r.arg[k].dsr] & 2))
-        p.dsr[r.arg[k].dsr].base += r.length * r.arg[k].step;
+    saveAddresses(p, r);
     if (r.sync) {
       p.time += cost;
       if (r.activate >= 0)
@@ -315,9 +237,8 @@ bool Sim::startVector(int id, int vec) {
     }
     r.i = r.length;
     for (int k = Main + 1; k < Runs; ++k)
-      if (!p.run[k].live) {
-        p.run[k] = r;
-        wakeRun(id, k, p.time + cost);
+      if (!(p.live >> k & 1)) {
+        launchRun(id, k, r, p.time + cost);
         return true;
       }
     fail(id, r.pc, "too many asynchronous operations in flight");
@@ -333,212 +254,59 @@ bool Sim::startVector(int id, int vec) {
       if (r.arg[k].kind == DFabIn)
         slot = r.arg[k].queue;
     if (slot < 0)
-      for (slot = 7; slot > 0 && p.run[slot].live; --slot)
+      for (slot = 7; slot > 0 && (p.live >> slot & 1); --slot)
         ;
-    if (p.run[slot].live) {
+    if (p.live >> slot & 1) {
       fail(id, r.pc,
            "microthread " + std::to_string(slot) +
                " already runs an operation");
       return false;
     }
   }
-  for (int k = 0; k < Runs; ++k)
-    if (p.run[k].live)
-      for (int a = 0; a < p.run[k].n; ++a)
-        for (int b = 0; b < r.n; ++b) {
-          Operand &x = p.run[k].arg[a], &y = r.arg[b];
-          if (x.kind == y.kind && (x.kind == DFabIn || x.kind == DFabOut) &&
-              x.queue == y.queue && slot != Main && k != Main) {
-            fail(id, r.pc,
-                 std::string("two operations in flight on ") +
-                     (x.kind == DFabIn ? "input" : "output") + " queue " +
-                     std::to_string(x.queue));
-            return false;
-          }
-        }
-  p.run[slot] = r;
-  wakeRun(id, slot, p.time);
+  if (slot != Main) // the microthreads that already use its queues
+    for (int k = 0; k < r.n; ++k) {
+      const Operand &o = r.arg[k];
+      if ((o.kind == DFabIn && (p.inUsers[o.queue] & ~(1u << Main))) ||
+          (o.kind == DFabOut && (p.outUsers[o.queue] & ~(1u << Main)))) {
+        fail(id, r.pc,
+             std::string("two operations in flight on ") +
+                 (o.kind == DFabIn ? "input" : "output") + " queue " +
+                 std::to_string(o.queue));
+        return false;
+      }
+    }
+  launchRun(id, slot, r, p.time);
   return slot != Main; // the task waits for its own synchronous operation
 }
 
-/// A whole operation on memory.
-bool Sim::bulk(int id, Run &r) {
+/// Puts an operation in flight.
+void Sim::launchRun(int id, int slot, const Run &r, uint64_t t) {
   PE &p = pes[id];
-  const VecOp &v = p.prog->vecs[r.vec];
-  stats.elements += r.length;
-  uint8_t *m = p.mem.data();
-  Operand &d = r.arg[0];
-  if (v.op == V_fmacs && d.kind == DMem1 && r.arg[1].kind == DMem1 &&
-      r.arg[2].kind == DMem1 && r.arg[3].kind == -1) {
-    float scale = asFloat(r.arg[3].bits);
-    int64_t to = d.addr, a = r.arg[1].addr, b = r.arg[2].addr;
-    for (int64_t i = 0; i < r.length; ++i) {
-      if ((!p.init[a] || !p.init[b]) && !note(id, r.pc, undefinedRead))
-        return false;
-      float x, y;
-      std::memcpy(&x, m + a, 4);
-      std::memcpy(&y, m + b, 4);
-      x = std::fma(y, scale, x);
-      std::memcpy(m + to, &x, 4);
-      p.init[to] = p.init[to + 1] = p.init[to + 2] = p.init[to + 3] = 1;
-      to += d.step;
-      a += r.arg[1].step;
-      b += r.arg[2].step;
-    }
-    return true;
+  if (!p.run[slot]) {
+    runs.emplace_back();
+    p.run[slot] = &runs.back();
   }
-  while (r.i < r.length)
-    if (!element(id, r))
-      return false;
-  return true;
-}
-
-/// Something legal that is hardly meant. True if the run goes on.
-bool Sim::note(int pe, int pc, const char *text) {
-  if (strict) {
-    fail(pe, pc, text);
-    return false;
+  Run &to = *p.run[slot];
+  // Only the operands it has.
+  std::memcpy(static_cast<void *>(&to), &r,
+              offsetof(Run, arg) + r.n * sizeof(Operand));
+  to.scheduled = Never;
+  p.live |= 1u << slot;
+  p.waiting &= ~(1u << slot);
+  for (int k = 0; k < r.n; ++k) {
+    if (r.arg[k].kind == DFabIn)
+      p.inUsers[r.arg[k].queue] |= 1u << slot;
+    else if (r.arg[k].kind == DFabOut)
+      p.outUsers[r.arg[k].queue] |= 1u << slot;
   }
-  for (const Note &n : notes)
-    if (n.pc == pc && pes[n.pe].prog == pes[pe].prog)
-      return true;
-  if (notes.size() < 20)
-    notes.push_back({pe, pc, text});
-  return true;
-}
-
-/// The next value of a source operand.
-int64_t Sim::fetch(PE &p, Operand &o, int64_t i, int pc) {
-  switch (o.kind) {
-  case -1:
-    return o.bits;
-  case -2:
-    return load(p.mem.data() + o.addr, o.ty);
-  case DMem1:
-  case DMem4: {
-    int64_t at = place(o, i);
-    for (int b = 0; b < o.size; ++b)
-      if (!p.init[at + b] && !note(&p - pes.data(), pc, undefinedRead))
-        return 0;
-    return load(p.mem.data() + at, o.ty);
-  }
-  case DFabIn: {
-    Wavelet w = p.in[o.queue].front();
-    p.in[o.queue].pop_front();
-    queueTaken(&p - pes.data(), o.queue);
-    return wrap(o.ty, w.data);
-  }
-  case DFifo: {
-    const FifoInfo &f = p.prog->fifos[o.queue];
-    Fifo &s = p.fifos[o.queue];
-    int64_t v = wrap(o.ty, load(p.mem.data() + f.base + s.head * f.esize,
-                                f.esize == 4 ? TU32 : TU16));
-    s.head = (s.head + 1) % f.count;
-    --s.n;
-    if (f.pop >= 0)
-      setTask(p, f.pop, false, true, now + 1);
-    for (int k = 0; k < Runs; ++k)
-      if (p.run[k].live && p.run[k].waiting)
-        wakeRun(&p - pes.data(), k, now + 1);
-    return v;
-  }
-  }
-  return 0;
-}
-
-/// Computes element r.i. The caller has made sure that nothing has to wait.
-bool Sim::element(int id, Run &r) {
-  PE &p = pes[id];
-  const VecOp &v = p.prog->vecs[r.vec];
-  Operand &d = r.arg[0];
-  int64_t result;
-  if (v.op == V_map) {
-    for (int k = 1; k < r.n; ++k) {
-      Operand &o = r.arg[k];
-      p.s[o.param] = fetch(p, o, r.i, r.pc);
-    }
-    if (!error.empty() || !callNested(id, v.fn))
-      return false;
-    if (d.kind == DNone) {
-      ++r.i;
-      return true;
-    }
-    result = p.s[d.param];
-  } else {
-    int64_t x[3] = {0, 0, 0};
-    for (int k = 1; k < r.n; ++k)
-      x[k - 1] = fetch(p, r.arg[k], r.i, r.pc);
-    if (!error.empty())
-      return false;
-    static thread_local bool carry;
-    if (r.i == 0)
-      carry = false;
-    if (d.kind == -2 && r.n == 3) {
-      // *P = S + sum of D: the scalar starts the running value.
-      if (r.i == 0)
-        d.bits = x[0];
-      d.bits = compute(v.op, d.bits, x[1], 0, carry);
-      result = d.bits;
-    } else {
-      result = compute(v.op, x[0], x[1], x[2], carry);
-    }
-  }
-  switch (d.kind) {
-  case -2:
-    store(p.mem.data() + d.addr, d.ty, result);
-    std::memset(p.init.data() + d.addr, 1, d.size);
-    break;
-  case DMem1:
-  case DMem4: {
-    int64_t at = place(d, r.i);
-    store(p.mem.data() + at, d.ty, result);
-    std::memset(p.init.data() + at, 1, d.size);
-    break;
-  }
-  case DFabOut: {
-    Wavelet w{};
-    w.data = uint32_t(result);
-    if (d.size == 2) {
-      w.data &= 0xffff;
-      if (d.flags & 4)
-        w.data |= uint32_t(r.i) << 16;
-    }
-    w.control = d.flags & 1;
-    w.color = d.color;
-    w.ready = now + 1;
-    if (d.flags & 2 && r.i + 1 == r.length)
-      w.control = 1;
-    p.out[d.queue].push_back(w);
-    if (p.outAt[d.queue] > w.ready) {
-      p.outAt[d.queue] = w.ready;
-      at(w.ready, OQ, id * 8 + d.queue);
-    }
-    break;
-  }
-  case DFifo: {
-    const FifoInfo &f = p.prog->fifos[d.queue];
-    Fifo &s = p.fifos[d.queue];
-    int64_t to = f.base + (s.head + s.n) % f.count * f.esize;
-    store(p.mem.data() + to, f.esize == 4 ? TU32 : TU16, result);
-    std::memset(p.init.data() + to, 1, f.esize);
-    ++s.n;
-    if (f.push >= 0)
-      setTask(p, f.push, false, true, now + 1);
-    for (int k = 0; k < Runs; ++k)
-      if (p.run[k].live && p.run[k].waiting)
-        wakeRun(id, k, now + 1);
-    break;
-  }
-  }
-  ++r.i;
-  return true;
+  wakeRun(id, slot, t);
 }
 
 /// A step of an operation on the fabric: one element if everyone is ready.
 void Sim::advance(int id, int slot) {
   PE &p = pes[id];
-  Run &r = p.run[slot];
-  r.waiting = false;
+  Run &r = *p.run[slot];
+  p.waiting &= ~(1u << slot);
   if (r.endless || r.i < r.length) {
     uint64_t later = now;
     bool ready = true;
@@ -566,7 +334,7 @@ void Sim::advance(int id, int slot) {
       }
     }
     if (!ready) {
-      r.waiting = true;
+      p.waiting |= 1u << slot;
       return;
     }
     if (later > now) {
@@ -593,11 +361,16 @@ void Sim::advance(int id, int slot) {
 
 void Sim::complete(int id, int slot, uint64_t t) {
   PE &p = pes[id];
-  Run &r = p.run[slot];
-  r.live = false;
-  for (int k = 0; k < r.n; ++k)
-    if (r.arg[k].dsr >= 0 && (p.dsrFlags[r.arg[k].dsr] & 2))
-      p.dsr[r.arg[k].dsr].base += r.length * r.arg[k].step;
+  Run &r = *p.run[slot];
+  uint16_t others = ~(1u << slot);
+  p.live &= others;
+  for (int k = 0; k < r.n; ++k) {
+    if (r.arg[k].kind == DFabIn)
+      p.inUsers[r.arg[k].queue] &= others;
+    else if (r.arg[k].kind == DFabOut)
+      p.outUsers[r.arg[k].queue] &= others;
+  }
+  saveAddresses(p, r);
   if (r.activate >= 0)
     setTask(p, r.activate, false, true, t);
   if (r.unblock >= 0)

@@ -8,6 +8,7 @@
 #include "plait/Pipelines/Pipelines.h"
 
 #include "plait/Conversion/Passes.h"
+#include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -46,6 +47,13 @@ void plait::buildImportPipeline(OpPassManager &pm,
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeBatchTime());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeReassociateAttention());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseNeuron());
+  pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikePack());
 }
 
 void plait::buildOptPipeline(OpPassManager &pm) {
@@ -69,6 +77,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(plait::createLinalgFuseElementwise());
+  pm.addPass(plait::createLinalgSimplifySoftmax());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -79,6 +88,11 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertMeshToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
+}
+
+void plait::buildCpuLoweredPipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(spike::createConvertSpikeToVector());
+  buildReferencePipeline(pm);
 }
 
 /// linalg on tensors --> linalg on buffers. Every result is a buffer that the
@@ -189,6 +203,10 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>("plait-lowered-reference",
                              "lower every strand op by its reference meaning",
                              buildReferencePipeline);
+  PassPipelineRegistration<>("plait-lowered-cpu",
+                             "lower every strand op by the CPU's fast road, "
+                             "or by its reference meaning",
+                             buildCpuLoweredPipeline);
   PassPipelineRegistration<CpuTargetOptions>(
       "plait-target-cpu", "lower linalg on tensors to the LLVM dialect",
       buildCpuTargetPipeline);

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "plait/Target/VectorBits.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -15,7 +16,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "llvm/TargetParser/Host.h"
 #include <limits>
 
 namespace plait {
@@ -348,10 +348,11 @@ struct MathExpandToArith
   using Base::Base;
 
   void runOnOperation() override {
+    FailureOr<int64_t> bits = plait::vectorBitsOf(vectorBits, getOperation());
+    if (failed(bits))
+      return signalPassFailure();
+    bool scales = *bits == 512;
     RewritePatternSet patterns(&getContext());
-    bool scales =
-        vectorBits == 512 ||
-        (vectorBits == 0 && llvm::sys::getHostCPUFeatures().lookup("avx512f"));
     patterns.add<
         Expand<math::ExpOp, &F32::exp>, Expand<math::Exp2Op, &F32::exp2>,
         Expand<math::ExpM1Op, &F32::expm1>, Expand<math::LogOp, &F32::log>,

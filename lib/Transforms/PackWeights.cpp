@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "plait/Target/VectorBits.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -17,8 +18,6 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/TargetParser/Host.h"
 
 namespace plait {
 #define GEN_PASS_DEF_LINALGPACKWEIGHTS
@@ -28,12 +27,6 @@ namespace plait {
 using namespace mlir;
 
 namespace {
-
-/// The width of this machine's vector registers.
-int64_t hostVectorBits() {
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  return features.lookup("avx512f") ? 512 : features.lookup("avx") ? 256 : 128;
-}
 
 int64_t bytesOf(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
@@ -131,6 +124,8 @@ struct LinalgPackWeights
     : plait::impl::LinalgPackWeightsBase<LinalgPackWeights> {
   using Base::Base;
 
+  int64_t registerBits = 0;
+
   /// `weight` as `panels x rest x width`: `width` neighbours along `column`
   /// lie together, zeros beyond the last.
   Value makePanels(OpBuilder &b, Location loc, Value weight, unsigned column,
@@ -191,7 +186,7 @@ struct LinalgPackWeights
     auto type = cast<RankedTensorType>(use->operand->get().getType());
     unsigned bits = std::max<unsigned>(
         32, getElementTypeOrSelf(op->getResult(0)).getIntOrFloatBitWidth());
-    int64_t width = 2 * (vectorBits ? vectorBits : hostVectorBits()) / bits;
+    int64_t width = 2 * registerBits / bits;
     int64_t size = type.getDimSize(use->column);
     // A quarter more is too much padding.
     if (bytesOf(type) < 0 || llvm::alignTo(size, width) * 4 > size * 5)
@@ -324,6 +319,10 @@ struct LinalgPackWeights
   }
 
   void runOnOperation() override {
+    FailureOr<int64_t> bits = plait::vectorBitsOf(vectorBits, getOperation());
+    if (failed(bits))
+      return signalPassFailure();
+    registerBits = *bits;
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main || main.isDeclaration())
       return;

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -119,13 +120,66 @@ struct AllMinusInfinity : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// Whether `value` is exp(x - m) where m is the maximum of x along a row.
+bool isShiftedExp(Value value) {
+  auto op = value.getDefiningOp<linalg::GenericOp>();
+  if (!op || !isElementwise(op) || op->getNumResults() != 1)
+    return false;
+  auto exp =
+      op.getBody()->getTerminator()->getOperand(0).getDefiningOp<math::ExpOp>();
+  auto shift = exp ? exp.getOperand().getDefiningOp<arith::SubFOp>() : nullptr;
+  auto least = shift ? dyn_cast<BlockArgument>(shift.getRhs()) : nullptr;
+  if (!least || least.getArgNumber() >= op.getNumDpsInputs())
+    return false;
+  auto row = op.getInputs()[least.getArgNumber()]
+                 .getDefiningOp<linalg::GenericOp>();
+  return row && row.getNumReductionLoops() == 1 && row->getNumResults() == 1 &&
+         row.getBody()
+             ->getTerminator()
+             ->getOperand(0)
+             .getDefiningOp<arith::MaximumFOp>();
+}
+
+/// e / sum(e) of shifted exponentials: the sum is at least one, or NaN, so
+/// that its reciprocal is as good.
+struct DivideByOwnSum : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto parent = dyn_cast<linalg::GenericOp>(op->getParentOp());
+    auto element = dyn_cast<BlockArgument>(op.getLhs());
+    auto total = dyn_cast<BlockArgument>(op.getRhs());
+    auto allowed = op.getFastmath() | arith::FastMathFlags::arcp;
+    if (!parent || op.getFastmath() == allowed || !element || !total ||
+        element.getArgNumber() >= parent.getNumDpsInputs() ||
+        total.getArgNumber() >= parent.getNumDpsInputs())
+      return rewriter.notifyMatchFailure(op, "not of two inputs");
+    auto sum = parent.getInputs()[total.getArgNumber()]
+                   .getDefiningOp<linalg::GenericOp>();
+    Value summed = parent.getInputs()[element.getArgNumber()];
+    if (!sum || sum.getNumDpsInputs() != 1 || sum.getInputs()[0] != summed ||
+        sum.getNumReductionLoops() != 1 || !isShiftedExp(summed))
+      return rewriter.notifyMatchFailure(op, "not by its own sum");
+    auto added = sum.getBody()
+                     ->getTerminator()
+                     ->getOperand(0)
+                     .getDefiningOp<arith::AddFOp>();
+    if (!added || !llvm::is_contained(added->getOperands(),
+                                      sum.getBody()->getArgument(0)))
+      return rewriter.notifyMatchFailure(op, "not by a sum");
+    rewriter.modifyOpInPlace(op, [&] { op.setFastmath(allowed); });
+    return success();
+  }
+};
+
 struct LinalgSimplifySoftmax
     : plait::impl::LinalgSimplifySoftmaxBase<LinalgSimplifySoftmax> {
   using Base::Base;
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<AllMinusInfinity>(&getContext());
+    patterns.add<AllMinusInfinity, DivideByOwnSum>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -271,6 +271,15 @@ static Value divideByScalar(OpBuilder &b, Location loc, Value x, Value y) {
   return branch.getResult(0);
 }
 
+/// x * (1 / y), for a division with `arcp`.
+static Value multiplyByInverse(OpBuilder &b, Location loc, Value x, Value y) {
+  Value one =
+      arith::ConstantOp::create(b, loc, b.getFloatAttr(y.getType(), 1.0));
+  Value inverse = arith::DivFOp::create(b, loc, one, y);
+  Value spread = vector::BroadcastOp::create(b, loc, x.getType(), inverse);
+  return arith::MulFOp::create(b, loc, x, spread);
+}
+
 DenseMap<Value, Lanes>
 LaneBody::emit(OpBuilder &b, LaneShape shape, DenseMap<Value, Lanes> values,
                function_ref<Lanes(unsigned)> indexOf,
@@ -309,7 +318,10 @@ LaneBody::emit(OpBuilder &b, LaneShape shape, DenseMap<Value, Lanes> values,
     };
     if (isa<arith::DivFOp>(inner) && inner.getResult(0).getType().isF32() &&
         !step && isScalar(operands[1])) {
-      values[inner.getResult(0)] = {divideByScalar(
+      auto division = cast<arith::DivFOp>(inner);
+      bool inverts = bitEnumContainsAll(division.getFastmath(),
+                                        arith::FastMathFlags::arcp);
+      values[division] = {(inverts ? multiplyByInverse : divideByScalar)(
           b, inner.getLoc(), operands[0].value, operands[1].value)};
       continue;
     }

@@ -1,4 +1,4 @@
-//===- LinalgToVector.cpp - contractions to vector loops -===//
+//===- LinalgToVector.cpp - linalg on buffers to vector loops -===//
 //
 // Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,20 +6,25 @@
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
+#include "VectorLoops.h"
 
 #include "plait/Conversion/Passes.h"
+#include "plait/Target/VectorBits.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "llvm/TargetParser/Host.h"
 
 namespace plait {
 #define GEN_PASS_DEF_CONVERTLINALGCONTRACTIONSTOVECTOR
+#define GEN_PASS_DEF_CONVERTLINALGTOVECTOR
 #include "plait/Conversion/Passes.h.inc"
 } // namespace plait
 
 using namespace mlir;
+using namespace plait;
 using namespace plait::contraction;
 
 namespace {
@@ -29,26 +34,38 @@ struct ConvertLinalgContractionsToVector
           ConvertLinalgContractionsToVector> {
   using Base::Base;
 
-  static int64_t hostVectorBits() {
-    llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-    return features.lookup("avx512f") ? 512
-           : features.lookup("avx2")  ? 256
-                                      : 128;
-  }
-
   void runOnOperation() override {
-    int64_t bits = vectorBits == 0 ? hostVectorBits() : vectorBits.getValue();
-    if (bits != 128 && bits != 256 && bits != 512) {
-      getOperation()->emitError(
-          "expects 'vector-bits' of 128, 256 or 512, got ")
-          << bits;
+    FailureOr<int64_t> bits = vectorBitsOf(vectorBits, getOperation());
+    if (failed(bits))
       return signalPassFailure();
-    }
     SmallVector<linalg::GenericOp> ops;
     getOperation()->walk([&](linalg::GenericOp op) { ops.push_back(op); });
     for (linalg::GenericOp op : ops)
       if (auto contraction = Contraction::match(op))
-        Lowering(std::move(*contraction), bits).lower();
+        Lowering(std::move(*contraction), *bits).lower();
+  }
+};
+
+struct ConvertLinalgToVector
+    : plait::impl::ConvertLinalgToVectorBase<ConvertLinalgToVector> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    FailureOr<int64_t> bits = vectorBitsOf(vectorBits, getOperation());
+    if (failed(bits))
+      return signalPassFailure();
+    SmallVector<Block *> blocks;
+    getOperation()->walk([&](Block *block) { blocks.push_back(block); });
+    for (Block *block : blocks)
+      mergeIntoReductions(*block);
+    SmallVector<linalg::GenericOp> ops;
+    getOperation()->walk([&](linalg::GenericOp op) { ops.push_back(op); });
+    for (linalg::GenericOp op : ops) {
+      if (succeeded(VectorLoops(op, *bits).lower()))
+        ++numVectorized;
+      else
+        ++numLeft;
+    }
   }
 };
 

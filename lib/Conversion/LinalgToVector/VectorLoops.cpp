@@ -4,68 +4,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-//
-// One loop of each op becomes vectors. Along a parallel loop, lanes are
-// neighbours of the result, and sums stay in registers over the reduction
-// loops inside. Along a reduction loop, lanes are partial results that are
-// combined at the end of the row.
-//
-//===----------------------------------------------------------------------===//
 
-#include "LaneBody.h"
-#include "LoopNest.h"
-
-#include "plait/Conversion/Passes.h"
+#include "VectorLoops.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "llvm/ADT/SmallPtrSet.h"
-#include "llvm/ADT/TypeSwitch.h"
-#include "llvm/TargetParser/Host.h"
-
-namespace plait {
-#define GEN_PASS_DEF_CONVERTLINALGTOVECTOR
-#include "plait/Conversion/Passes.h.inc"
-} // namespace plait
 
 using namespace mlir;
 using namespace plait;
 
-namespace {
-
-/// How a result of a reduction is combined: `op` of its old value and another.
-struct Combiner {
-  Operation *op;
-  vector::CombiningKind kind;
-  /// The combined value.
-  Value candidate;
-};
-
-std::optional<vector::CombiningKind> kindOf(Operation *op) {
-  using Kind = vector::CombiningKind;
-  return llvm::TypeSwitch<Operation *, std::optional<Kind>>(op)
-      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return Kind::ADD; })
-      .Case<arith::MulFOp, arith::MulIOp>([](auto) { return Kind::MUL; })
-      .Case([](arith::MaximumFOp) { return Kind::MAXIMUMF; })
-      .Case([](arith::MinimumFOp) { return Kind::MINIMUMF; })
-      .Case([](arith::MaxNumFOp) { return Kind::MAXNUMF; })
-      .Case([](arith::MinNumFOp) { return Kind::MINNUMF; })
-      .Case([](arith::MaxSIOp) { return Kind::MAXSI; })
-      .Case([](arith::MinSIOp) { return Kind::MINSI; })
-      .Case([](arith::MaxUIOp) { return Kind::MAXUI; })
-      .Case([](arith::MinUIOp) { return Kind::MINUI; })
-      .Case([](arith::AndIOp) { return Kind::AND; })
-      .Case([](arith::OrIOp) { return Kind::OR; })
-      .Case([](arith::XOrIOp) { return Kind::XOR; })
-      .Default(std::nullopt);
-}
-
 /// The value that changes nothing when it is combined.
-TypedAttr neutral(OpBuilder &b, vector::CombiningKind kind, Type type) {
+static TypedAttr neutral(OpBuilder &b, vector::CombiningKind kind, Type type) {
   using Kind = vector::CombiningKind;
   if (auto number = dyn_cast<FloatType>(type)) {
     const llvm::fltSemantics &semantics = number.getFloatSemantics();
@@ -96,199 +48,6 @@ TypedAttr neutral(OpBuilder &b, vector::CombiningKind kind, Type type) {
   default:
     return b.getIntegerAttr(type, APInt::getZero(width));
   }
-}
-
-class VectorLoops {
-public:
-  VectorLoops(linalg::GenericOp op, int64_t vectorBits)
-      : op(op), loc(op.getLoc()), bits(vectorBits), body(op) {}
-
-  /// Replaces the op, or says why it stays.
-  LogicalResult lower();
-
-private:
-  using Emit = function_ref<void(OpBuilder &)>;
-  using Values = SmallVector<Value>;
-  /// Emits one step for the loop's variable in `ivs`.
-  using Step = function_ref<Values(OpBuilder &, LaneShape, Values)>;
-
-  bool matchCombiners();
-  bool choose();
-  double cost(unsigned loop);
-  int64_t lanesFor(unsigned loop);
-
-  Value value(OpBuilder &b, OpFoldResult number) {
-    return getValueOrCreateConstantIndexOp(b, loc, number);
-  }
-  void forLoops(OpBuilder &b, ArrayRef<unsigned> loops, Emit emit);
-  Values carry(OpBuilder &b, ArrayRef<unsigned> loops, Values sums,
-               function_ref<Values(OpBuilder &, Values)> emit);
-  Value position(OpBuilder &b, unsigned operand, int64_t lane = 0);
-  Lanes load(OpBuilder &b, LaneShape shape, unsigned operand, int64_t lane);
-  bool movesWith(unsigned operand, ArrayRef<unsigned> loops) const;
-  void hoist(OpBuilder &b, ArrayRef<unsigned> inside);
-
-  SmallVector<Lanes> step(OpBuilder &b, LaneShape shape, int64_t lane,
-                          ArrayRef<Value> sums);
-  Value combine(OpBuilder &b, unsigned result, LaneShape shape, Value sum,
-                Value candidate);
-  Value widen(OpBuilder &b, unsigned result, Value stored);
-  Value narrow(OpBuilder &b, unsigned result, Value sum);
-
-  std::optional<unsigned> transposedLoop();
-  void transpose(OpBuilder &b, unsigned across);
-  void alongParallel(OpBuilder &b);
-  void parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles);
-  void alongReduction(OpBuilder &b);
-
-  unsigned inputs() { return op.getNumDpsInputs(); }
-  bool isReduction() { return op.getNumReductionLoops() > 0; }
-
-  linalg::GenericOp op;
-  Location loc;
-  int64_t bits;
-  LaneBody body;
-  std::optional<LoopNest> nest;
-  /// One per result of a reduction whose combiner is known.
-  SmallVector<Combiner> combiners;
-  SmallVector<Type> sumTypes;
-  llvm::SmallPtrSet<Operation *, 4> skip;
-  unsigned vectorLoop = 0;
-  int64_t lanes = 1, unroll = 1;
-  bool scalarTail = false;
-  SmallVector<unsigned> outer, inner;
-  SmallVector<Value> ivs;
-  /// Inputs that are the same all along the vector loop.
-  DenseMap<unsigned, Value> hoisted;
-};
-
-//===----------------------------------------------------------------------===//
-// Analysis
-//===----------------------------------------------------------------------===//
-
-/// Fills `combiners` if every result is a known combination of its old value
-/// with one that does not depend on any old value.
-bool VectorLoops::matchCombiners() {
-  Operation *yield = op.getBody()->getTerminator();
-  SmallVector<Combiner> found;
-  for (auto [yielded, old] :
-       llvm::zip(yield->getOperands(), op.getRegionOutputArgs())) {
-    Operation *combined = yielded.getDefiningOp();
-    auto kind = combined ? kindOf(combined) : std::nullopt;
-    if (!kind || combined->getBlock() != op.getBody() || !old.hasOneUse() ||
-        *old.user_begin() != combined || !combined->hasOneUse())
-      return false;
-    Value candidate = combined->getOperand(combined->getOperand(0) == old);
-    found.push_back({combined, *kind, candidate});
-  }
-  combiners = found;
-  return true;
-}
-
-/// The vector's length along `loop`.
-int64_t VectorLoops::lanesFor(unsigned loop) {
-  int64_t widest = 8;
-  auto see = [&](Type type) {
-    type = getElementTypeOrSelf(type);
-    widest = std::max<int64_t>(
-        widest, type.isIndex() ? 64 : type.getIntOrFloatBitWidth());
-  };
-  for (auto [index, access] : llvm::enumerate(nest->accesses))
-    if (access && !isConstantIntValue(access->strides[loop], 0))
-      see(access->buffer.element());
-  op.getBody()->walk([&](Operation *inner) {
-    for (Type type : inner->getResultTypes())
-      if (isa<FloatType>(type))
-        see(type);
-  });
-  int64_t lanes = bits / widest;
-  if (auto size = getConstantIntValue(nest->loops[loop].size))
-    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(*size));
-  return lanes;
-}
-
-/// An estimate of the time per element if `loop` is vectors.
-double VectorLoops::cost(unsigned loop) {
-  bool reduces = nest->loops[loop].reduction;
-  double work = 1;
-  for (unsigned operand = 0; operand < nest->accesses.size(); ++operand) {
-    const std::optional<Access> &access = nest->accesses[operand];
-    if (!access)
-      continue;
-    auto stride = getConstantIntValue(access->strides[loop]);
-    bool written = operand >= inputs();
-    if (stride && *stride == 0)
-      work += written ? 0.5 : 0.1;
-    else if (stride && *stride == 1)
-      work += 1;
-    else
-      work += written ? 30 : 15;
-  }
-  auto size = getConstantIntValue(nest->loops[loop].size);
-  int64_t lanes = lanesFor(loop);
-  // A partly filled vector costs as much as a full one.
-  double filled =
-      size ? double(*size) / llvm::alignTo(std::max<int64_t>(*size, 1), lanes)
-           : 1.0;
-  double total = work / lanes / std::max(filled, 0.01);
-  if (reduces && size)
-    total += 10.0 / *size;
-  return total;
-}
-
-/// Decides which loop is vectors. Fails if none can be.
-bool VectorLoops::choose() {
-  std::optional<double> best;
-  for (unsigned loop = 0; loop < nest->loops.size(); ++loop) {
-    if (nest->loops[loop].reduction && combiners.empty())
-      continue;
-    bool possible = true;
-    for (unsigned operand = 0; operand < nest->accesses.size(); ++operand)
-      possible &= nest->isRegular(operand, loop);
-    // A parallel loop that does not move a result writes it again and again.
-    if (!nest->loops[loop].reduction)
-      for (unsigned result = inputs(); result < nest->accesses.size(); ++result)
-        possible &=
-            !isConstantIntValue(nest->accesses[result]->strides[loop], 0);
-    double here = cost(loop);
-    if (possible && (!best || here <= *best)) {
-      best = here;
-      vectorLoop = loop;
-    }
-  }
-  if (!best)
-    return false;
-  lanes = lanesFor(vectorLoop);
-  if (lanes < 2)
-    return false;
-
-  int64_t work = 0;
-  bool divides = false, narrow = false;
-  op.getBody()->walk([&](Operation *inner) {
-    bool costly = isa<math::MathDialect>(inner->getDialect()) &&
-                  !isa<math::AbsFOp, math::SqrtOp, math::FmaOp>(inner);
-    work += costly ? 12 : isa<arith::DivFOp>(inner) ? 4 : 1;
-    // What masked lanes hold may trap.
-    divides |=
-        isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
-            arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(inner);
-  });
-  for (std::optional<Access> &access : nest->accesses)
-    if (access)
-      narrow |= access->buffer.element().isIntOrFloat() &&
-                access->buffer.element().getIntOrFloatBitWidth() < 32;
-  // AVX-512 masks every element; AVX2 masks 32 and 64 bits.
-  scalarTail = divides || bits < 256 || (bits < 512 && narrow);
-  unroll = work > 16 ? 1 : work > 8 ? 2 : 4;
-  if (nest->loops[vectorLoop].reduction)
-    unroll = work > 16 ? 2 : 4;
-  if (auto size = getConstantIntValue(nest->loops[vectorLoop].size))
-    unroll = std::clamp<int64_t>(*size / lanes, 1, unroll);
-
-  for (unsigned loop = 0; loop < nest->loops.size(); ++loop)
-    if (loop != vectorLoop)
-      (nest->loops[loop].reduction ? inner : outer).push_back(loop);
-  return true;
 }
 
 //===----------------------------------------------------------------------===//
@@ -377,6 +136,14 @@ Lanes VectorLoops::load(OpBuilder &b, LaneShape shape, unsigned operand,
                         position(b, operand, lane), access.strides[vectorLoop]);
 }
 
+void VectorLoops::store(OpBuilder &b, LaneShape shape, unsigned result,
+                        int64_t lane, Lanes lanes) {
+  unsigned operand = inputs() + result;
+  const Access &access = *nest->accesses[operand];
+  LaneBody::store(b, loc, shape, lanes, access.buffer.memref,
+                  position(b, operand, lane), access.strides[vectorLoop]);
+}
+
 /// `stored`, a scalar or vector of a result's elements, as its sum's type.
 Value VectorLoops::widen(OpBuilder &b, unsigned result, Value stored) {
   Type type = sumTypes[result];
@@ -448,25 +215,31 @@ SmallVector<Lanes> VectorLoops::step(OpBuilder &b, LaneShape shape,
     return known == values.end() ? Lanes{value} : known->second;
   };
   SmallVector<Lanes> results;
+  OperandRange yielded = op.getBody()->getTerminator()->getOperands();
   if (combiners.empty()) {
-    for (Value yielded : op.getBody()->getTerminator()->getOperands())
-      results.push_back(get(yielded));
+    for (Value result : yielded)
+      results.push_back(get(result));
     return results;
   }
   for (auto [result, combiner] : llvm::enumerate(combiners)) {
+    if (!combiner.op) {
+      store(b, shape, result, lane, get(yielded[result]));
+      continue;
+    }
+    Value sum = sums[results.size()];
     // A sum of products is fused multiply-adds, like a contraction's.
     auto product = combiner.candidate.getDefiningOp<arith::MulFOp>();
     if (combiner.kind == vector::CombiningKind::ADD && product &&
         product.getType() == sumTypes[result] && !shape.mask) {
       Value x = LaneBody::toVector(b, loc, shape, get(product.getLhs()));
       Value y = LaneBody::toVector(b, loc, shape, get(product.getRhs()));
-      results.push_back({math::FmaOp::create(b, loc, x, y, sums[result])});
+      results.push_back({math::FmaOp::create(b, loc, x, y, sum)});
       continue;
     }
     Value candidate =
         LaneBody::toVector(b, loc, shape, get(combiner.candidate));
     results.push_back(
-        {combine(b, result, shape, sums[result], widen(b, result, candidate))});
+        {combine(b, result, shape, sum, widen(b, result, candidate))});
   }
   return results;
 }
@@ -478,18 +251,11 @@ SmallVector<Lanes> VectorLoops::step(OpBuilder &b, LaneShape shape,
 /// Computes `tiles` vectors of the results from the vector loop's variable on.
 void VectorLoops::parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles) {
   unsigned results = op.getNumDpsInits();
-  auto store = [&](OpBuilder &b, unsigned result, int64_t tile, Lanes lanes) {
-    unsigned operand = inputs() + result;
-    const Access &access = *nest->accesses[operand];
-    LaneBody::store(b, loc, shape, lanes, access.buffer.memref,
-                    position(b, operand, tile * shape.lanes),
-                    access.strides[vectorLoop]);
-  };
   if (!isReduction()) {
     for (int64_t tile = 0; tile < tiles; ++tile)
       for (auto [result, lanes] :
            llvm::enumerate(step(b, shape, tile * shape.lanes, {})))
-        store(b, result, tile, lanes);
+        store(b, shape, result, tile * shape.lanes, lanes);
     return;
   }
   // The results' places do not depend on the reduction loops' variables.
@@ -509,7 +275,7 @@ void VectorLoops::parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles) {
   });
   for (int64_t tile = 0; tile < tiles; ++tile)
     for (unsigned result = 0; result < results; ++result)
-      store(b, result, tile,
+      store(b, shape, result, tile * shape.lanes,
             {narrow(b, result, sums[tile * results + result])});
 }
 
@@ -640,7 +406,7 @@ void VectorLoops::alongParallel(OpBuilder &b) {
 //===----------------------------------------------------------------------===//
 
 void VectorLoops::alongReduction(OpBuilder &b) {
-  unsigned results = op.getNumDpsInits();
+  unsigned results = summed.size();
   LaneShape shape = {lanes, Value()};
   Value zero = value(b, b.getIndexAttr(0));
   OpFoldResult size = nest->loops[vectorLoop].size;
@@ -660,7 +426,7 @@ void VectorLoops::alongReduction(OpBuilder &b) {
   // cannot be masked.
   Values sums;
   for (int64_t part = 0; part < unroll + scalarTail; ++part)
-    for (unsigned result = 0; result < results; ++result) {
+    for (unsigned result : summed) {
       TypedAttr none = neutral(b, combiners[result].kind, sumTypes[result]);
       if (part < unroll) {
         VectorType type = shape.vectorOf(sumTypes[result]);
@@ -710,8 +476,10 @@ void VectorLoops::alongReduction(OpBuilder &b) {
       loop(b, vectors, end, 1, unroll, {1, Value()}, false, sums);
     return sums;
   });
-  for (unsigned result = 0; result < results; ++result) {
-    auto part = [&](int64_t number) { return sums[number * results + result]; };
+  for (auto [sum, result] : llvm::enumerate(summed)) {
+    auto part = [&, sum = sum](int64_t number) {
+      return sums[number * results + sum];
+    };
     Value total = part(0);
     for (int64_t number = 1; number < unroll; ++number)
       total = combine(b, result, {lanes, Value()}, total, part(number));
@@ -751,7 +519,11 @@ LogicalResult VectorLoops::lower() {
   };
   if (isReduction() && matchCombiners())
     for (Combiner &combiner : combiners)
-      skip.insert(combiner.op);
+      if (combiner.op)
+        skip.insert(combiner.op);
+  for (unsigned result = 0; result < op.getNumDpsInits(); ++result)
+    if (combiners.empty() || combiners[result].op)
+      summed.push_back(result);
   for (Value init : op.getDpsInits()) {
     Type type = getElementTypeOrSelf(init.getType());
     bool isNarrow = !combiners.empty() && (type.isF16() || type.isBF16());
@@ -778,34 +550,3 @@ LogicalResult VectorLoops::lower() {
   return success();
 }
 
-struct ConvertLinalgToVector
-    : plait::impl::ConvertLinalgToVectorBase<ConvertLinalgToVector> {
-  using Base::Base;
-
-  static int64_t hostVectorBits() {
-    llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-    return features.lookup("avx512f") ? 512
-           : features.lookup("avx2")  ? 256
-                                      : 128;
-  }
-
-  void runOnOperation() override {
-    int64_t bits = vectorBits == 0 ? hostVectorBits() : vectorBits.getValue();
-    if (bits != 128 && bits != 256 && bits != 512) {
-      getOperation()->emitError(
-          "expects 'vector-bits' of 128, 256 or 512, got ")
-          << bits;
-      return signalPassFailure();
-    }
-    SmallVector<linalg::GenericOp> ops;
-    getOperation()->walk([&](linalg::GenericOp op) { ops.push_back(op); });
-    for (linalg::GenericOp op : ops) {
-      if (succeeded(VectorLoops(op, bits).lower()))
-        ++numVectorized;
-      else
-        ++numLeft;
-    }
-  }
-};
-
-} // namespace

@@ -263,7 +263,6 @@ struct ConvertNeuron : OpConversionPattern<NeuronOp> {
     SmallVector<Value> results{step.out, step.v};
     if (step.left)
       results.push_back(step.left);
-    llvm::erase(results, Value());
     rewriter.replaceOp(op, results);
     return success();
   }
@@ -329,13 +328,12 @@ struct ConvertScan : OpConversionPattern<ScanOp> {
     if (isa<IntegerType>(out.getElementType()))
       spikes = PackOp::create(b, loc, out, spikes);
     SmallVector<Value> results{cast(spikes, op.getOut()), loop.getResult(0)};
-    results.push_back(op.getLeft() ? loop.getResult(1) : Value());
-    results.push_back(op.getRecurrent() ? loop.getResult(records - 1)
-                                        : Value());
-    results.push_back(op.getRecord()
-                          ? cast(loop->getResults().back(), op.getPotentials())
-                          : Value());
-    llvm::erase(results, Value());
+    if (op.getLeft())
+      results.push_back(loop.getResult(1));
+    if (op.getRecurrent())
+      results.push_back(loop.getResult(records - 1));
+    if (op.getRecord())
+      results.push_back(cast(loop->getResults().back(), op.getPotentials()));
     rewriter.replaceOp(op, results);
     return success();
   }

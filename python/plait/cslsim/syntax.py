@@ -6,10 +6,12 @@ out) and the position ``(file, line, column)`` that every message starts with.
 """
 
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput
 
+from plait import cache as caches
 from plait.cslsim.errors import CslError
 
 
@@ -28,12 +30,16 @@ class Node:
 
 @cache
 def _parser():
+    # Building its tables takes longer than compiling most programs: they are kept.
+    folder = caches.folder()
+    folder.mkdir(parents=True, exist_ok=True)
     return Lark.open(
         "csl.lark",
         rel_to=__file__,
         parser="lalr",
         propagate_positions=True,
         maybe_placeholders=True,
+        cache=str(folder / f"csl-grammar-lark-{version('lark')}"),
     )
 
 

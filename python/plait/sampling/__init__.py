@@ -5,6 +5,7 @@ call of a :class:`KeyedSampler`.
 """
 
 from plait.sampling.keyed import Draw, KeyedSampler, module
+from plait.sampling.production import ProductionSampler
 from plait.sampling.reference import ERROR_INDEX, NO_CANDIDATE, SAW_NAN
 from plait.sampling.simple import SimpleTokenSampler
 
@@ -14,6 +15,7 @@ __all__ = [
     "SAW_NAN",
     "Draw",
     "KeyedSampler",
+    "ProductionSampler",
     "SimpleTokenSampler",
     "module",
 ]

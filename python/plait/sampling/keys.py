@@ -3,19 +3,21 @@
 import numpy as np
 
 from plait.errors import ArgumentError
-from plait.sampling.reference import VOCAB_LIMIT
+from plait.sampling.reference import VOCAB_LIMIT, widen
 
 
 def check_logits(logits, vocab: int | None = None) -> np.ndarray:
-    """``logits`` as float32 [B, V].
+    """``logits`` of float32, float16 or bfloat16 as float32 [B, V].
 
     Raises:
         ArgumentError: another dtype or rank, V is not ``vocab``, or V is
             2**20 or more.
     """
     array = np.asarray(logits)
-    if array.dtype != np.float32:
-        raise ArgumentError(f"logits: expects dtype float32, got {array.dtype}")
+    if array.dtype.name not in ("float32", "float16", "bfloat16"):
+        raise ArgumentError(
+            f"logits: expects dtype float32, float16 or bfloat16, got {array.dtype}"
+        )
     if array.ndim != 2:
         raise ArgumentError(f"logits: expects shape (B, V), got {array.shape}")
     if vocab is not None and array.shape[1] != vocab:
@@ -24,7 +26,7 @@ def check_logits(logits, vocab: int | None = None) -> np.ndarray:
         raise ArgumentError(
             f"logits: expects a vocabulary below {VOCAB_LIMIT}, got {array.shape[1]}"
         )
-    return array
+    return widen(array)
 
 
 def rows_of(name: str, value, batch: int, dtype) -> np.ndarray:

@@ -23,7 +23,8 @@ class SimpleTokenSampler:
         """Temperature, then top-k, then top-p, then a keyed draw.
 
         Args:
-            logits: float32 [B, V], or [V] for one row.
+            logits: float32, float16 or bfloat16 (of ``ml_dtypes``) [B, V], or
+                [V] for one row.
             temperature: from 0 (greedy) on.
             seed: unsigned 64-bit.
             position: unsigned 32-bit, the place of the token in its sequence.
@@ -57,5 +58,5 @@ class SimpleTokenSampler:
             if top_p is not None:
                 row = reference.top_p(row, top_p[b])
             bits = reference.random(*(int(part[b]) for part in key))
-            tokens[b], _ = reference.draw(row, bits)
+            tokens[b] = reference.draw(row, bits).token
         return tokens[0] if single else tokens

@@ -82,7 +82,7 @@ def expected(function, x, *parameters):
 
 
 def expected_pick(function, x, *parameters):
-    rows = [function(row, *(int(p[b]) for p in parameters)) for b, row in enumerate(x)]
+    rows = [function(row, *(int(p[b]) for p in parameters))[:2] for b, row in enumerate(x)]
     return np.array(rows, np.int32).reshape(len(x), 2).T
 
 

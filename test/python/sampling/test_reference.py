@@ -80,13 +80,12 @@ def test_total_variation_to_float64_softmax(vocab, scale):
 
 
 def test_drawn_frequencies():
-    """Chi-square of 40000 draws over 12 candidates: 11 degrees of freedom, p = 1e-6 at 53."""
+    """Chi-square of 12000 draws over 12 candidates: 11 degrees of freedom, p = 1e-6 at 53."""
     logits = (np.random.default_rng(1).standard_normal(12)).astype(np.float32)
-    n = 40_000
+    n = 12_000
     counts = np.zeros(12)
     for position in range(n):
-        token, _ = reference.draw(logits, reference.random(7, 0, 0, position))
-        counts[token] += 1
+        counts[reference.draw(logits, reference.random(7, 0, 0, position)).token] += 1
     expected = n * softmax(logits)
     assert ((counts - expected) ** 2 / expected).sum() < 53
 
@@ -126,7 +125,7 @@ def test_ties_go_to_the_lowest_index():
     assert survivors(reference.top_k(row(0.0, -0.0, 0.0), 2)) == [0, 1]
     assert survivors(reference.top_k(row(-0.0, 0.0, -0.0), 1)) == [0]
     assert survivors(reference.top_p(logits, 0.6)) == [0, 1]
-    assert reference.greedy(row(1, 5, 5)) == (1, 0)
+    assert reference.greedy(row(1, 5, 5))[:2] == (1, 0)
 
 
 def test_top_p_edges():
@@ -160,14 +159,14 @@ def test_temperature_edges():
 
 
 def test_picks_report_nan_and_empty_rows():
-    assert reference.draw(row(NAN, 1), 0) == (1, SAW_NAN)
-    assert reference.draw(row(NAN, -INF), 0) == (-1, SAW_NAN | NO_CANDIDATE)
-    assert reference.draw(row(-INF), 5) == (-1, NO_CANDIDATE)
-    assert reference.draw(row(), 5) == (-1, NO_CANDIDATE)
-    assert reference.greedy(row(NAN, -INF)) == (-1, SAW_NAN | NO_CANDIDATE)
-    assert reference.draw(row(3), (1 << 64) - 1) == (0, 0)
-    assert reference.draw(row(3, 3), (1 << 63) - 1) == (0, 0)
-    assert reference.draw(row(3, 3), 1 << 63) == (1, 0)
+    assert reference.draw(row(NAN, 1), 0)[:2] == (1, SAW_NAN)
+    assert reference.draw(row(NAN, -INF), 0)[:2] == (-1, SAW_NAN | NO_CANDIDATE)
+    assert reference.draw(row(-INF), 5)[:2] == (-1, NO_CANDIDATE)
+    assert reference.draw(row(), 5)[:2] == (-1, NO_CANDIDATE)
+    assert reference.greedy(row(NAN, -INF))[:2] == (-1, SAW_NAN | NO_CANDIDATE)
+    assert reference.draw(row(3), (1 << 64) - 1)[:2] == (0, 0)
+    assert reference.draw(row(3, 3), (1 << 63) - 1)[:2] == (0, 0)
+    assert reference.draw(row(3, 3), 1 << 63)[:2] == (1, 0)
 
 
 LOGITS = np.zeros((4, 8), np.float32)
@@ -220,7 +219,10 @@ def test_bad_arguments(arguments, message):
 @pytest.mark.parametrize(
     "logits, message",
     [
-        (LOGITS.astype(np.float64), "logits: expects dtype float32, got float64"),
+        (
+            LOGITS.astype(np.float64),
+            "logits: expects dtype float32, float16 or bfloat16, got float64",
+        ),
         (LOGITS[None], r"logits: expects shape \(B, V\)"),
         (np.zeros((0, 1 << 20), np.float32), "logits: expects a vocabulary below 1048576"),
     ],
