@@ -75,6 +75,10 @@ enum Ty : int32_t {
 enum DsdKind : int32_t { DNone, DMem1, DMem4, DFabIn, DFabOut, DFifo };
 enum OperandKind : int32_t { KDsd = 1, KDsr, KScalar, KPointer, KParam };
 enum Direction : int32_t { Ramp, North, South, East, West };
+inline int opposite(int direction) {
+  constexpr int table[] = {Ramp, South, North, West, East};
+  return table[direction];
+}
 
 /// `op` is 16 bits as Python writes it; the core adds the cycles above them.
 struct Ins {
@@ -358,7 +362,8 @@ public:
   size_t strays() const;
 
 private:
-  static constexpr int Ring = 4096;
+  // Few buckets, so that they stay in a cache; whatever is later goes to `far`.
+  static constexpr int Ring = 256;
   static constexpr uint64_t Idle = 10000000;
   uint64_t idleTasks = 0; // since anything moved
   bool goesOn();

@@ -79,8 +79,13 @@ def cslc(
 def cs_python(
     program: Annotated[Path, typer.Argument(help="the host program", exists=True)],
     arguments: Annotated[list[str], typer.Argument(help="its arguments")] = [],  # noqa: B006
+    trace: Annotated[
+        Path | None, typer.Option(help="write a timeline and a heat map of the fabric, as HTML")
+    ] = None,
 ):
     """Run a host program (run.py) with the simulator behind its SdkRuntime."""
+    if trace:
+        os.environ["PLAIT_CSL_TRACE"] = str(trace.resolve())
     sys.path[:0] = [str(program.parent), str(SHIM)]
     sys.argv = [str(program), *arguments]
     runpy.run_path(str(program), run_name="__main__")

@@ -388,6 +388,7 @@ def save(folder, layout, programs, options):
         described.append(
             {
                 "name": program.name,
+                "functions": [code.name for code in program.codes],
                 "files": files,
                 "symbols": symbols,
                 "logs": program.logs,

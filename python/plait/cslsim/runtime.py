@@ -5,6 +5,7 @@ Host tensors are [h][w][elements] (ROW_MAJOR) or [elements][w][h] reordered
 16-bit elements travel in the low halves of 32-bit words.
 """
 
+import atexit
 import enum
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from plait.cslsim import trace
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.simulator import Simulator
 
@@ -75,6 +77,10 @@ class SdkRuntime:
         )
         self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
         self.open = False
+        if path := os.environ.get("PLAIT_CSL_TRACE"):
+            self.sim.trace(trace.LIMIT)
+            # At the end, however the host program ends.
+            atexit.register(trace.write, path, self.sim, f"{Path(sys.argv[0]).name}: {bindir}")
         self.folder, self.logged, self.lines, self.traces = Path(bindir), 0, {}, []
 
     # A symbol's id is above every colour, so that one argument can be either.

@@ -64,6 +64,7 @@ class Simulator:
             limit,
         )
         self.names = list(self.meta["exports"])
+        self.commands = []  # of each launch: function, cycle of its start and its end, or -1
         self._load()
 
     def __del__(self):
@@ -148,6 +149,8 @@ class Simulator:
     def finish(self):
         """Run until every launched PE has unblocked its command stream."""
         self._run(self.lib.plait_csl_finish_command)
+        if self.commands:
+            self.commands[-1][2] = self.totals()["cycles"]
 
     def settle(self):
         """Let the fabric run until nothing moves, or for a while."""
@@ -165,6 +168,7 @@ class Simulator:
         bits = core.array(
             [_argument(a, t) for a, t in zip(args, export["params"], strict=True)], np.int64
         )
+        self.commands.append([name, self.totals()["cycles"], -1])
         self.lib.plait_csl_launch(
             self.handle, 0, 0, self.width, self.height, self.names.index(name), core.pointer(bits)
         )
@@ -268,6 +272,15 @@ class Simulator:
     def trace(self, limit):
         """Keep a timeline of at most ``limit`` spans; call before ``start``."""
         self.lib.plait_csl_trace(self.handle, limit)
+
+    def describe(self, pe, kind, what):
+        """What a span of the timeline is: a task's name, or an operation and its place."""
+        number = int(self.tiles[pe])
+        if kind == 0:
+            return self.meta["programs"][number]["functions"][what]
+        operation = self.arrays[f"{number}.vecs"][self.arrays[f"{number}.code"][what][1]][0]
+        place = Path(self._place(number, what)).name
+        return f"@{core.vector_ops()[operation]} {place}"
 
     def spans(self):
         """The timeline: rows of from, to, PE (row * width + column), kind (0 task, 1 a task waits
