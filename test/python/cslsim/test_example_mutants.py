@@ -28,6 +28,10 @@ EXPLAINED = {
     # The length of a DSD that is set before every use.
     ("residual", "axpy.csl:31: shift an access up (|i|{42})"),
     ("residual", "gemv.csl:88: shift an access up (|i|{42})"),
+    # The first value sent is 0, to a PE whose result is 0 already.
+    ("topic-06-switches", "layout.csl:67: move a route (EAST)"),
+    # Each receiver takes the same value twice, for as long as it is sent.
+    ("topic-06-switches", "send.csl:64: shift an extent up (.extent = 1)"),
 }
 pytestmark = pytest.mark.skipif(not ROOT, reason="PLAIT_CSL_EXAMPLES is not set")
 
