@@ -10,6 +10,9 @@ from pathlib import Path
 from plait import cache
 from plait.errors import FrontendError
 
+#: transformers keeps a hash of strings, which differs in every process.
+_SEEDED = "_original_object_hash"
+
 
 def key(torch, model, call) -> str:
     """The hash of a model without its parameters' values, and of what it is called with.
@@ -47,6 +50,8 @@ def _pickler(torch, model, stream):
         def reducer_override(self, value):
             if isinstance(value, types.ModuleType):
                 return tuple, ((value.__name__,),)
+            if (own := getattr(value, "__dict__", {})) and _SEEDED in own:
+                return tuple, ((type(value), {n: v for n, v in own.items() if n != _SEEDED}),)
             if isinstance(value, property):
                 return tuple, ((value.fget, value.fset),)
             if isinstance(value, staticmethod | classmethod):
