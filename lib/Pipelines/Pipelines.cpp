@@ -47,6 +47,7 @@ void plait::buildImportPipeline(OpPassManager &pm,
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(plait::sample::createSampleCanonicalizeChain());
 }
 
 void plait::buildOptPipeline(OpPassManager &pm) {

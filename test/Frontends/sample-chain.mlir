@@ -19,6 +19,6 @@ func.func @main(%logits: tensor<4x49152xf32>, %temperature: tensor<4xf32>, %top_
   %1 = sample.top_k %0, %top_k : tensor<4x49152xf32>, tensor<4xi32>
   %2 = sample.top_p %1, %top_p : tensor<4x49152xf32>, tensor<4xf32>
   %bits = sample.random %seed, %session, %sequence, %position : tensor<4xi64>, tensor<4xi32>
-  %tokens, %flags = sample.draw %2, %bits : tensor<4x49152xf32>, tensor<4xi64>
+  %tokens, %flags, %logprobs, %margins = sample.draw %2, %bits : tensor<4x49152xf32>, tensor<4xi64>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }

@@ -45,7 +45,7 @@ def module(batch: int | None, vocab: int, *, top_k: bool = True, top_p: bool = T
         last = f"%{index}"
     lines += [
         f"  %bits = sample.random %seed, %session, %sequence, %position : {i64}, {i32}",
-        f"  %tokens, %flags = sample.draw {last}, %bits : {logits}, {i64}",
+        f"  %tokens, %flags, %logprobs, %margins = sample.draw {last}, %bits : {logits}, {i64}",
         f"  return %tokens, %flags : {i32}, {i32}",
         "}",
         "",

@@ -198,7 +198,7 @@ def logit_bias(row, ids, values) -> np.ndarray:
     """
     result = row.copy()
     for i, value in zip(ids, np.asarray(values, np.float32), strict=True):
-        if 0 <= i < row.size and row[i] > -_INF:
+        if 0 <= i < row.size and result[i] > -_INF:
             with np.errstate(over="ignore", invalid="ignore"):
                 result[i] = result[i] + value
     return result
@@ -239,7 +239,7 @@ def repetition_penalty(row, penalty, output, prompt=None, reciprocal=False) -> n
     if not 0 < penalty < _INF:
         return _only(row, [])
     seen = output > 0 if prompt is None else (output > 0) | (prompt > 0)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         less = row * (np.float32(1) / penalty) if reciprocal else row / penalty
         return _change(row, seen, np.where(row > 0, less, row * penalty))
 
@@ -283,9 +283,11 @@ def _repeats(history: list, end: int) -> int:
 
 def no_repeat_ngram(row, tokens, n: int) -> np.ndarray:
     """Removes what would complete an n-gram that ``tokens`` int32 [L] holds; ``n <= 0`` is off."""
+    if n <= 0:
+        return row
     history = _history(tokens)
     ends = [end for end in range(n - 1, len(history)) if _repeats(history, end) >= n - 1]
-    return ban(row, [history[end] for end in ends if history[end] is not None]) if n > 0 else row
+    return ban(row, [history[end] for end in ends if history[end] is not None])
 
 
 def dry(row, tokens, breakers, multiplier, base, allowed: int) -> np.ndarray:

@@ -55,7 +55,7 @@ func.func @random() {
 func.func @draw() {
   %x = func.call @logits() : () -> tensor<4x4xf32>
   %bits = arith.constant dense<[0, 0x7FFFFFFFFFFFFFFF, 7, 0x8000000000000000]> : tensor<4xi64>
-  %y, %f = sample.draw %x, %bits : tensor<4x4xf32>, tensor<4xi64>
+  %y, %f, %lp, %m = sample.draw %x, %bits : tensor<4x4xf32>, tensor<4xi64>
   %u = tensor.cast %y : tensor<4xi32> to tensor<*xi32>
   func.call @printMemrefI32(%u) : (tensor<*xi32>) -> ()
   %v = tensor.cast %f : tensor<4xi32> to tensor<*xi32>
@@ -65,7 +65,7 @@ func.func @draw() {
 
 func.func @greedy() {
   %x = func.call @logits() : () -> tensor<4x4xf32>
-  %y, %f = sample.greedy %x : tensor<4x4xf32>
+  %y, %f, %lp, %m = sample.greedy %x : tensor<4x4xf32>
   %u = tensor.cast %y : tensor<4xi32> to tensor<*xi32>
   func.call @printMemrefI32(%u) : (tensor<*xi32>) -> ()
   %v = tensor.cast %f : tensor<4xi32> to tensor<*xi32>

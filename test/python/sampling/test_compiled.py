@@ -19,21 +19,26 @@ from plait.sampling import (
 )
 
 LOGITS = "tensor<?x?xf32>"
-PICK = "(tensor<?xi32>, tensor<?xi32>)"
+PICK = "tensor<?xi32>, tensor<?xi32>, tensor<?xf32>, tensor<?xf32>"
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 @functools.cache
-def one_op(name, parameter=None):
+def one_op(name, *kinds, attributes=""):
     """An executable of one op on any batch and vocabulary."""
-    kind = parameter and f"tensor<?x{parameter}>"
-    more = f", %p: {kind}" if kind else ""
-    use = f"sample.{name} %x{', %p' if kind else ''} : {LOGITS}{f', {kind}' if kind else ''}"
-    if name in ("draw", "greedy"):
-        result, body = PICK, f"%t, %f = {use}\n return %t, %f : tensor<?xi32>, tensor<?xi32>"
-    else:
-        result, body = LOGITS, f"%y = {use}\n return %y : {LOGITS}"
-    return plait.compile(f"func.func @main(%x: {LOGITS}{more}) -> {result} {{\n {body}\n}}")
+    parameters = "".join(f", %{i}: tensor<{kind}>" for i, kind in enumerate(kinds))
+    operands = "".join(f", %{i}" for i in range(len(kinds)))
+    types = "".join(f", tensor<{kind}>" for kind in kinds)
+    pick = name.split()[0] in ("draw", "greedy", "gumbel")
+    result = PICK if pick else {"count": "tensor<?x?xi32>"}.get(name, LOGITS)
+    result = "tensor<?xf32>" if name == "dynamic_temperature" else result
+    values = "%y#0, %y#1, %y#2, %y#3" if pick else "%y"
+    return plait.compile(
+        f"""func.func @main(%x: {LOGITS}{parameters}) -> ({result}) {{
+          %y{":4" * pick} = sample.{name} %x{operands} {attributes} : {LOGITS}{types}
+          return {values} : {result}
+        }}"""
+    )
 
 
 SPECIAL = [0.0, -0.0, 1.0, 1.0000001, -1.0, 88.0, 1e-45, -1e-45, 3e38, -3e38]
@@ -82,43 +87,51 @@ def expected(function, x, *parameters):
 
 
 def expected_pick(function, x, *parameters):
-    rows = [function(row, *(int(p[b]) for p in parameters))[:2] for b, row in enumerate(x)]
-    return np.array(rows, np.int32).reshape(len(x), 2).T
+    rows = [function(row, *(int(p[b]) for p in parameters)) for b, row in enumerate(x)]
+    kinds = (np.int32, np.int32, np.float32, np.float32)
+    columns = list(zip(*rows, strict=True)) or [[]] * 4
+    return [np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+
+
+def same_pick(ours, theirs):
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.dtype == other.dtype
+        same(mine, other)
 
 
 @few
 @given(logits(), temperatures)
 def test_temperature(x, t):
     t = t[: len(x)]
-    same(one_op("temperature", "f32")(x, t), expected(reference.temperature, x, t))
+    same(one_op("temperature", "?xf32")(x, t), expected(reference.temperature, x, t))
 
 
 @few
 @given(logits(), ks)
 def test_top_k(x, k):
     k = k[: len(x)]
-    same(one_op("top_k", "i32")(x, k), expected(reference.top_k, x, k))
+    same(one_op("top_k", "?xi32")(x, k), expected(reference.top_k, x, k))
 
 
 @few
 @given(logits(), ps)
 def test_top_p(x, p):
     p = p[: len(x)]
-    same(one_op("top_p", "f32")(x, p), expected(reference.top_p, x, p))
+    same(one_op("top_p", "?xf32")(x, p), expected(reference.top_p, x, p))
 
 
 @few
 @given(logits(), words)
 def test_draw(x, bits):
     bits = bits[: len(x)]
-    ours = one_op("draw", "i64")(x, bits.view(np.int64))
-    np.testing.assert_array_equal(ours, expected_pick(reference.draw, x, bits))
+    ours = one_op("draw", "?xi64")(x, bits.view(np.int64))
+    same_pick(ours, expected_pick(reference.draw, x, bits))
 
 
 @few
 @given(logits())
 def test_greedy(x):
-    np.testing.assert_array_equal(one_op("greedy")(x), expected_pick(reference.greedy, x))
+    same_pick(one_op("greedy")(x), expected_pick(reference.greedy, x))
 
 
 def test_weights_to_the_last_bit():
@@ -131,11 +144,11 @@ def test_weights_to_the_last_bit():
     assert w[0][0] == 1 << 44
     # The least bits whose product with the total has 2**44 in its high half.
     least = [-(-(1 << 108) // sum(pair)) for pair in w]
-    draw = one_op("draw", "i64")
+    draw = one_op("draw", "?xi64")
     live = [pair[1] > 0 for pair in w]
     assert sum(live) > 19_000
-    below, _ = draw(x, np.array([u - 1 for u in least], np.uint64).view(np.int64))
-    at, _ = draw(x, np.array([min(u, 2**64 - 1) for u in least], np.uint64).view(np.int64))
+    below, *_ = draw(x, np.array([u - 1 for u in least], np.uint64).view(np.int64))
+    at, *_ = draw(x, np.array([min(u, 2**64 - 1) for u in least], np.uint64).view(np.int64))
     assert not below.any()
     assert at.tolist() == [int(one) for one in live]
 
@@ -155,7 +168,7 @@ def test_weights_to_the_last_bit():
 )
 def test_top_p_boundaries(row, p, survivors):
     x, p = np.array([row], np.float32), np.array([p], np.float32)
-    kept = one_op("top_p", "f32")(x, p)
+    kept = one_op("top_p", "?xf32")(x, p)
     assert np.flatnonzero(kept[0] > -np.inf).tolist() == survivors
     same(kept, expected(reference.top_p, x, p))
 
@@ -209,7 +222,7 @@ def test_chains(x, t, k, p, seed, with_k, with_p):
         y = reference.top_p(y, p[b]) if with_p else y
         return reference.draw(y, reference.random(int(seed[b]), b, b + 1, b + 2))
 
-    np.testing.assert_array_equal(ours, expected_pick(expect, x, index))
+    np.testing.assert_array_equal(ours, expected_pick(expect, x, index)[:2])
 
 
 def test_order_is_the_chain_s():
@@ -236,7 +249,7 @@ def folded(processor, value, element):
             -> (tensor<5xi32>, tensor<5xi32>) {{
           %c = arith.constant dense<{value}> : tensor<5x{element}>
           %y = sample.{processor} %x, %c : tensor<5x?xf32>, tensor<5x{element}>
-          %t, %f = sample.draw %y, %bits : tensor<5x?xf32>, tensor<5xi64>
+          %t, %f, %lp, %m = sample.draw %y, %bits : tensor<5x?xf32>, tensor<5xi64>
           return %t, %f : tensor<5xi32>, tensor<5xi32>
         }}"""
     )
@@ -248,7 +261,7 @@ def test_folded_draws(x, bits):
     for name, value, element in (("temperature", 0.0, "f32"), ("top_k", 1, "i32")):
         y = expected(lambda row, name=name, v=value: getattr(reference, name)(row, v), x)
         ours = folded(name, value, element)(x, bits.view(np.int64))
-        np.testing.assert_array_equal(ours, expected_pick(reference.draw, y, bits))
+        np.testing.assert_array_equal(ours, expected_pick(reference.draw, y, bits)[:2])
 
 
 def normal(rows, vocab, seed=0):

@@ -1,4 +1,4 @@
-//===- SampleOps.cpp - verifiers and folders of the sample ops -===//
+//===- SampleOps.cpp - verifiers of the sample ops -===//
 //
 // Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,36 +8,49 @@
 #include "plait/Dialect/Sample/IR/Sample.h"
 
 #include "mlir/IR/Builders.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/IR/PatternMatch.h"
-#include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace plait::sample;
 
-Type plait::sample::getTokensType(Type logits) {
+Type plait::sample::getRowsType(Type logits, Type element) {
   // The type constraint on the operand reports any other type.
   auto type = dyn_cast<RankedTensorType>(logits);
   if (!type || type.getRank() != 2)
     return logits;
-  return RankedTensorType::get(type.getShape().take_front(),
-                               IntegerType::get(type.getContext(), 32));
+  return RankedTensorType::get(type.getShape().take_front(), element);
 }
 
-/// Checks that `parameter` has one element per row of `logits`.
+static int64_t getSize(Value value, int64_t dimension) {
+  return cast<ShapedType>(value.getType()).getDimSize(dimension);
+}
+
+static bool differ(int64_t a, int64_t b) {
+  return ShapedType::isStatic(a) && ShapedType::isStatic(b) && a != b;
+}
+
+/// Checks that `parameter` has one row per row of `logits`.
 static LogicalResult verifyRows(Operation *op, Value logits, Value parameter,
                                 StringRef name) {
-  int64_t rows = cast<ShapedType>(logits.getType()).getDimSize(0);
-  int64_t count = cast<ShapedType>(parameter.getType()).getDimSize(0);
-  if (ShapedType::isStatic(rows) && ShapedType::isStatic(count) &&
-      rows != count)
+  int64_t rows = getSize(logits, 0), count = getSize(parameter, 0);
+  if (differ(rows, count))
     return op->emitOpError() << "expects one '" << name << "' per row, got "
                              << count << " for " << rows << " rows";
   return success();
 }
 
+/// Checks that `parameter` has `columns` columns.
+static LogicalResult verifyColumns(Operation *op, int64_t columns,
+                                   Value parameter, StringRef name) {
+  int64_t count = getSize(parameter, 1);
+  if (differ(columns, count))
+    return op->emitOpError() << "expects " << columns << " columns of '" << name
+                             << "', got " << count;
+  return success();
+}
+
 static LogicalResult verifyVocabulary(Operation *op, Value logits) {
-  int64_t vocabulary = cast<ShapedType>(logits.getType()).getDimSize(1);
+  int64_t vocabulary = getSize(logits, 1);
   constexpr int64_t limit = int64_t(1) << indexBits;
   if (ShapedType::isStatic(vocabulary) && vocabulary >= limit)
     return op->emitOpError()
@@ -45,131 +58,97 @@ static LogicalResult verifyVocabulary(Operation *op, Value logits) {
   return success();
 }
 
-/// The f32 or integer that `value` holds in every row, if that is known.
-static std::optional<APFloat> getSplatFloat(Attribute value) {
-  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(value))
-    return splat.getSplatValue<APFloat>();
-  return std::nullopt;
-}
-
-static std::optional<int64_t> getSplatInt(Attribute value) {
-  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(value))
-    return splat.getSplatValue<APInt>().getSExtValue();
-  return std::nullopt;
-}
-
-static Attribute getConstant(Value value) {
-  Attribute attribute;
-  matchPattern(value, m_Constant(&attribute));
-  return attribute;
-}
-
-//===----------------------------------------------------------------------===//
-// Processors
-//===----------------------------------------------------------------------===//
-
-LogicalResult TemperatureOp::verify() {
-  if (failed(verifyVocabulary(*this, getLogits())))
+/// Checks the vocabulary and the rows of every parameter.
+template <typename Op> static LogicalResult verifyLogits(Op op) {
+  if (failed(verifyVocabulary(op, op.getLogits())))
     return failure();
-  return verifyRows(*this, getLogits(), getTemperature(), "temperature");
+  for (auto [index, name] : llvm::enumerate(Op::getParameterNames()))
+    if (failed(verifyRows(op, op.getLogits(), op->getOperand(index + 1), name)))
+      return failure();
+  return success();
 }
 
-OpFoldResult TemperatureOp::fold(FoldAdaptor adaptor) {
-  // Division by one is exact.
-  std::optional<APFloat> temperature = getSplatFloat(adaptor.getTemperature());
-  if (temperature && temperature->isExactlyValue(1.0))
-    return getLogits();
-  return {};
-}
-
-LogicalResult TopKOp::verify() {
-  if (failed(verifyVocabulary(*this, getLogits())))
+/// The same, and that the rows of `counts` are as wide as the logits'.
+template <typename Op>
+static LogicalResult verifyCounts(Op op, Value counts, StringRef name) {
+  if (failed(verifyLogits(op)))
     return failure();
-  return verifyRows(*this, getLogits(), getK(), "k");
+  return verifyColumns(op, getSize(op.getLogits(), 1), counts, name);
 }
 
-OpFoldResult TopKOp::fold(FoldAdaptor adaptor) {
-  if (std::optional<int64_t> k = getSplatInt(adaptor.getK())) {
-    int64_t vocabulary = getLogits().getType().getDimSize(1);
-    if (*k <= 0 || (ShapedType::isStatic(vocabulary) && *k >= vocabulary))
-      return getLogits();
-  }
-  // The k best of the k best are the k best.
-  if (auto inner = getLogits().getDefiningOp<TopKOp>())
-    if (inner.getK() == getK())
-      return inner.getResult();
-  return {};
+LogicalResult LogitBiasOp::verify() {
+  if (failed(verifyLogits(*this)))
+    return failure();
+  return verifyColumns(*this, getSize(getIds(), 1), getValues(), "values");
+}
+
+LogicalResult BitmaskOp::verify() {
+  if (failed(verifyLogits(*this)))
+    return failure();
+  int64_t vocabulary = getSize(getLogits(), 1);
+  if (ShapedType::isDynamic(vocabulary))
+    return success();
+  return verifyColumns(*this, llvm::divideCeil(vocabulary, 32), getWords(),
+                       "words");
+}
+
+LogicalResult RepetitionPenaltyOp::verify() {
+  if (failed(verifyCounts(*this, getOutput(), "output")))
+    return failure();
+  if (!getPrompt())
+    return success();
+  if (failed(verifyRows(*this, getLogits(), getPrompt(), "prompt")))
+    return failure();
+  return verifyColumns(*this, getSize(getLogits(), 1), getPrompt(), "prompt");
+}
+
+LogicalResult PresencePenaltyOp::verify() {
+  return verifyCounts(*this, getCounts(), "counts");
+}
+
+LogicalResult FrequencyPenaltyOp::verify() {
+  return verifyCounts(*this, getCounts(), "counts");
 }
 
 LogicalResult TopPOp::verify() {
-  if (failed(verifyVocabulary(*this, getLogits())))
+  if (failed(verifyLogits(*this)))
     return failure();
-  return verifyRows(*this, getLogits(), getP(), "p");
+  if (!getFull())
+    return success();
+  if (failed(verifyRows(*this, getLogits(), getFull(), "full")))
+    return failure();
+  return verifyColumns(*this, getSize(getLogits(), 1), getFull(), "full");
 }
-
-OpFoldResult TopPOp::fold(FoldAdaptor adaptor) {
-  std::optional<APFloat> p = getSplatFloat(adaptor.getP());
-  if (p && *p >= APFloat(1.0f))
-    return getLogits();
-  return {};
-}
-
-//===----------------------------------------------------------------------===//
-// RandomOp
-//===----------------------------------------------------------------------===//
 
 LogicalResult RandomOp::verify() {
-  int64_t seeds = getSeed().getType().getDimSize(0);
-  int64_t ids = getSession().getType().getDimSize(0);
-  if (ShapedType::isStatic(seeds) && ShapedType::isStatic(ids) && seeds != ids)
+  int64_t seeds = getSize(getSeed(), 0), ids = getSize(getSession(), 0);
+  if (differ(seeds, ids))
     return emitOpError() << "expects one 'session', 'sequence' and 'position' "
                             "per 'seed', got "
                          << ids << " for " << seeds << " seeds";
   return success();
 }
 
-//===----------------------------------------------------------------------===//
-// Picks
-//===----------------------------------------------------------------------===//
-
-LogicalResult DrawOp::verify() {
-  if (failed(verifyVocabulary(*this, getLogits())))
-    return failure();
-  return verifyRows(*this, getLogits(), getBits(), "bits");
-}
-
-LogicalResult DrawOp::canonicalize(DrawOp op, PatternRewriter &rewriter) {
-  // A draw from one candidate needs no bits.
-  Operation *processor = op.getLogits().getDefiningOp();
-  Value logits;
-  if (auto temperature = dyn_cast_or_null<TemperatureOp>(processor)) {
-    auto value = getSplatFloat(getConstant(temperature.getTemperature()));
-    if (value && value->isZero())
-      logits = temperature.getLogits();
-  } else if (auto topK = dyn_cast_or_null<TopKOp>(processor)) {
-    if (getSplatInt(getConstant(topK.getK())) == 1)
-      logits = topK.getLogits();
-  }
-  if (!logits)
-    return rewriter.notifyMatchFailure(op, "may have several candidates");
-  rewriter.replaceOpWithNewOp<GreedyOp>(op, logits);
-  return success();
-}
-
-LogicalResult GreedyOp::verify() {
-  return verifyVocabulary(*this, getLogits());
-}
-
-LogicalResult GreedyOp::canonicalize(GreedyOp op, PatternRewriter &rewriter) {
-  // The best candidate is among the k best. (Not so for temperature: division
-  // can round two values to one, and then the lower index wins.)
-  auto topK = op.getLogits().getDefiningOp<TopKOp>();
-  if (!topK)
-    return rewriter.notifyMatchFailure(op, "is not behind a top_k");
-  rewriter.modifyOpInPlace(
-      op, [&] { op.getLogitsMutable().assign(topK.getLogits()); });
-  return success();
-}
+#define PLAIT_VERIFY_LOGITS(OP)                                                \
+  LogicalResult OP::verify() { return verifyLogits(*this); }
+PLAIT_VERIFY_LOGITS(AllowOp)
+PLAIT_VERIFY_LOGITS(BanOp)
+PLAIT_VERIFY_LOGITS(CountOp)
+PLAIT_VERIFY_LOGITS(NoRepeatNgramOp)
+PLAIT_VERIFY_LOGITS(DryOp)
+PLAIT_VERIFY_LOGITS(TemperatureOp)
+PLAIT_VERIFY_LOGITS(DynamicTemperatureOp)
+PLAIT_VERIFY_LOGITS(TopKOp)
+PLAIT_VERIFY_LOGITS(MinPOp)
+PLAIT_VERIFY_LOGITS(TypicalPOp)
+PLAIT_VERIFY_LOGITS(TopNSigmaOp)
+PLAIT_VERIFY_LOGITS(XtcOp)
+PLAIT_VERIFY_LOGITS(EpsilonOp)
+PLAIT_VERIFY_LOGITS(EtaOp)
+PLAIT_VERIFY_LOGITS(DrawOp)
+PLAIT_VERIFY_LOGITS(GreedyOp)
+PLAIT_VERIFY_LOGITS(GumbelOp)
+#undef PLAIT_VERIFY_LOGITS
 
 LogicalResult FusedOp::verify() {
   if (failed(verifyVocabulary(*this, getLogits())))

@@ -32,8 +32,8 @@ namespace plait::sample {
 /// this many weights stay below 2^64: vocabularies are smaller than 2^20.
 constexpr unsigned indexBits = 20;
 
-/// `tensor<Bxi32>` for logits `tensor<BxVxf32>`.
-mlir::Type getTokensType(mlir::Type logits);
+/// `tensor<Bxelement>` for logits `tensor<BxVxf32>`.
+mlir::Type getRowsType(mlir::Type logits, mlir::Type element);
 
 } // namespace plait::sample
 

@@ -11,9 +11,9 @@ def Sample_FusedOp
     : Sample_Op<"fused", [
         AttrSizedOperandSegments,
         TypesMatchWith<"one token per row", "logits", "tokens",
-                       "::plait::sample::getTokensType($_self)">,
+                       "::plait::sample::getRowsType($_self, ::mlir::IntegerType::get($_ctxt, 32))">,
         TypesMatchWith<"one flag word per row", "logits", "flags",
-                       "::plait::sample::getTokensType($_self)">]> {
+                       "::plait::sample::getRowsType($_self, ::mlir::IntegerType::get($_ctxt, 32))">]> {
   let summary = "temperature, top-k, top-p and a pick as one";
   let description = [{
     Means the chain of those ops whose operands it has, in this order:

@@ -10,6 +10,59 @@
 
 include "mlir/Pass/PassBase.td"
 
+def SampleCanonicalizeChain : Pass<"sample-canonicalize-chain"> {
+  let summary = "drop and merge processors, where no bit can change";
+  let description = [{
+    Removes every processor whose parameters are known to change nothing, and
+    makes one of two neighbours:
+
+    * `top_k` of `top_k`: the smaller k (without `keep_ties`);
+    * `min_p` of `min_p`: the greater p;
+    * `ban` of `ban`, `logit_bias` of `logit_bias`: one list after the other;
+    * `bitmask` of `bitmask`: the bits of both;
+    * `top_k` behind `min_p` goes before it, which keeps the same candidates
+      and brings together what merges.
+
+    Two temperatures, penalties, or masses of top-p are not merged: their
+    roundings and sums differ. A pick behind a filter that keeps the best
+    candidate needs no filter, as long as only its tokens are used.
+
+    Example: test/Dialect/Sample/sample-canonicalize-chain.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::sample::SampleDialect"];
+}
+
+def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
+  let summary = "make sample ops of the picks in an imported program";
+  let description = [{
+    A reduction of f32, f16 or bf16 rows that gives the first index of the
+    greatest element, in whatever form torch or JAX wrote it, becomes
+    `sample.greedy`. Where what it reduces is the sum of logits and JAX's
+    Gumbel noise, that is `jax.random.categorical`, it becomes
+    `sample.gumbel jax_threefry` with JAX's own bits (`keep-bits`, the
+    default), or one keyed `sample.draw` per row with the key as its seed,
+    which is the same distribution for a fraction of the work.
+
+    It runs on what a front end has imported, before functions are inlined. It
+    is not part of a pipeline, since it changes results: a row with a NaN or
+    without candidates has its flag and the error index, where the source gives
+    some index, and scores closer than the source's f32 rounding may give the
+    other token.
+
+    Example: test/Dialect/Sample/raise-to-sample.mlir
+  }];
+  let options = [Option<"keepBits", "keep-bits", "bool", /*default=*/"true",
+                        "draw with the bits of the source's generator">];
+  let statistics = [
+    Statistic<"numGreedy", "greedy", "reductions that became sample.greedy">,
+    Statistic<"numDrawn", "drawn", "categorical draws that became sample ops">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::sample::SampleDialect"];
+}
+
 def SampleFuse : Pass<"sample-fuse"> {
   let summary = "make a chain one op that reads the logits once";
   let description = [{
