@@ -239,7 +239,7 @@ def repetition_penalty(row, penalty, output, prompt=None, reciprocal=False) -> n
     if not 0 < penalty < _INF:
         return _only(row, [])
     seen = output > 0 if prompt is None else (output > 0) | (prompt > 0)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         less = row * (np.float32(1) / penalty) if reciprocal else row / penalty
         return _change(row, seen, np.where(row > 0, less, row * penalty))
 

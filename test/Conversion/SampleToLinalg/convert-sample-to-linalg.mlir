@@ -39,8 +39,8 @@ func.func @top_k(%x: tensor<4x100xf32>, %k: tensor<4xi32>) -> tensor<4x100xf32> 
 
 // CHECK-LABEL: func @top_p
 func.func @top_p(%x: tensor<4x100xf32>, %p: tensor<4xf32>) -> tensor<4x100xf32> {
-  // CHECK: arith.constant dense<{{.*}}> : tensor<64xi64>
   // CHECK: math.roundeven
+  // CHECK: arith.constant dense<{{.*}}> : tensor<64xi64>
   // CHECK: tensor.extract %{{.*}} : tensor<64xi64>
   // CHECK: arith.mului_extended %{{.*}} : i64
   // CHECK: scf.for
@@ -68,4 +68,38 @@ func.func @draw(%x: tensor<4x100xf32>, %bits: tensor<4xi64>) -> (tensor<4xi32>, 
   // CHECK-NOT: sample.
   %tokens, %flags, %logprobs, %margins = sample.draw %x, %bits : tensor<4x100xf32>, tensor<4xi64>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
+}
+
+// The list is walked in order, and what is outside of the vocabulary skipped.
+// CHECK-LABEL: func @logit_bias
+func.func @logit_bias(%x: tensor<4x100xf32>, %ids: tensor<4x8xi32>, %values: tensor<4x8xf32>) -> tensor<4x100xf32> {
+  // CHECK: scf.for
+  // CHECK: scf.for
+  // CHECK: arith.cmpi ult, %{{.*}}, %{{.*}} : index
+  // CHECK: scf.if
+  // CHECK: arith.addf
+  // CHECK: tensor.insert
+  // CHECK-NOT: sample.
+  %0 = sample.logit_bias %x, %ids, %values : tensor<4x100xf32>, tensor<4x8xi32>, tensor<4x8xf32>
+  return %0 : tensor<4x100xf32>
+}
+
+// Two roundings.
+// CHECK-LABEL: func @frequency_penalty
+func.func @frequency_penalty(%x: tensor<4x100xf32>, %p: tensor<4xf32>, %c: tensor<4x100xi32>) -> tensor<4x100xf32> {
+  // CHECK: %[[PRODUCT:.*]] = arith.mulf
+  // CHECK: arith.subf %{{.*}}, %[[PRODUCT]] : f32
+  // CHECK-NOT: sample.
+  %0 = sample.frequency_penalty %x, %p, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  return %0 : tensor<4x100xf32>
+}
+
+// Two logarithms for the noise; one for the log-probability.
+// CHECK-LABEL: func @gumbel
+func.func @gumbel(%x: tensor<4x100xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>) -> tensor<4xi32> {
+  // CHECK-COUNT-3: math.ctlz
+  // CHECK-NOT: math.ctlz
+  // CHECK-NOT: sample.
+  %y:4 = sample.gumbel jax_threefry %x, %seed, %id, %id, %id : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+  return %y#0 : tensor<4xi32>
 }

@@ -24,6 +24,10 @@ using namespace plait::sample;
 #include "plait/Dialect/Sample/IR/SampleTypes.cpp.inc"
 
 void SampleDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "plait/Dialect/Sample/IR/SampleAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "plait/Dialect/Sample/IR/SampleOps.cpp.inc"

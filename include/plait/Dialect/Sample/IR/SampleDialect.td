@@ -13,6 +13,7 @@ include "mlir/IR/OpBase.td"
 def Sample_Dialect : Dialect {
   let name = "sample";
   let cppNamespace = "::plait::sample";
+  let useDefaultAttributePrinterParser = 1;
   let summary = "From logits to tokens, keyed and bit-exact.";
   let description = [{
     Every op works on rows of logits `tensor<BxVxf32>` with one parameter per
