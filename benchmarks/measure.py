@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 ROUNDS = 7
+#: A peer whose call lasts longer is timed in one round only.
+SLOW_SECONDS = 0.5
 #: A sample repeats its call until it lasts this long.
 SAMPLE_SECONDS = 0.02
 
@@ -37,12 +39,16 @@ class Peer:
 
 @dataclass
 class Case:
-    """One job; ``flops`` and ``bytes`` are what it must do and move at least."""
+    """One job; ``flops`` and ``bytes`` are what it must do and move at least.
+
+    With ``percentiles``, single calls of Plait are timed too.
+    """
 
     name: str
     peers: list[Peer]
     flops: float = 0
     bytes: float = 0
+    percentiles: bool = False
 
 
 def close(mine, theirs) -> str:
@@ -104,6 +110,17 @@ def _sample(peer: Peer, repeats: int) -> float:
         return (time.perf_counter() - start) / repeats
 
 
+def _percentiles(peer: Peer) -> tuple[float, float, float]:
+    """The 50th, 95th and 99th of the seconds of up to 200 calls."""
+    seconds, end = [], time.perf_counter() + 1
+    with real_time():
+        while len(seconds) < 200 and (len(seconds) < 20 or time.perf_counter() < end):
+            start = time.perf_counter()
+            peer.call()
+            seconds.append(time.perf_counter() - start)
+    return tuple(float(value) for value in np.percentile(seconds, (50, 95, 99)))
+
+
 def measure(case: Case) -> list[dict]:
     """One row per peer: milliseconds over rounds A B ... A B ..., and how it agrees.
 
@@ -112,11 +129,17 @@ def measure(case: Case) -> list[dict]:
     """
     mine = np.asarray(case.peers[0].call())
     agree = ["-"] + [(peer.check or close)(mine, peer.call()) for peer in case.peers[1:]]
-    repeats = [max(1, int(SAMPLE_SECONDS / _sample(peer, 1))) for peer in case.peers]
+    once = [_sample(peer, 1) for peer in case.peers]
+    repeats = [max(1, int(SAMPLE_SECONDS / seconds)) for seconds in once]
     times = [[] for _ in case.peers]
-    for _ in range(ROUNDS):
-        for peer, count, series in zip(case.peers, repeats, times, strict=True):
-            series.append(_sample(peer, count))
+    for turn in range(ROUNDS):
+        for peer, seconds, count, series in zip(case.peers, once, repeats, times, strict=True):
+            if turn == 0 or seconds < SLOW_SECONDS:
+                series.append(_sample(peer, count))
+    calls = [None] * 3
+    if case.percentiles:
+        calls = [1e3 * value for value in _percentiles(case.peers[0])]
+    latencies = [calls] + [[None] * 3 for _ in case.peers[1:]]
     medians = [statistics.median(series) for series in times]
     flops, read = roof()
     return [
@@ -125,13 +148,19 @@ def measure(case: Case) -> list[dict]:
             "peer": peer.name,
             "ms": 1e3 * median,
             "best": 1e3 * min(series),
+            "p50": latency[0],
+            "p95": latency[1],
+            "p99": latency[2],
             "ratio": median / medians[0],
             "gflops": case.flops / median / 1e9 or None,
             "of_peak": case.flops / median / flops or None,
+            "gb_s": case.bytes / median / 1e9 or None,
             "of_read": case.bytes / median / read or None,
             "agrees": agreement,
         }
-        for peer, series, median, agreement in zip(case.peers, times, medians, agree, strict=True)
+        for peer, series, median, latency, agreement in zip(
+            case.peers, times, medians, latencies, agree, strict=True
+        )
     ]
 
 

@@ -13,7 +13,9 @@
 #include "plait/Dialect/Mesh/IR/Mesh.h"
 #include "plait/Dialect/Mesh/Transforms/Passes.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
+#include "plait/Dialect/Sample/Transforms/Passes.h"
 #include "plait/Dialect/Spike/IR/Spike.h"
+#include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Dialect/Stablehlo/IR/Stablehlo.h"
 #include "plait/Pipelines/Pipelines.h"
 #include "plait/Target/CSL/CSLEmitter.h"
@@ -40,6 +42,8 @@ inline void registerAllDialects(mlir::DialectRegistry &registry) {
 inline void registerAllPasses() {
   mlir::registerAllPasses();
   mesh::registerPlaitMeshPasses();
+  spike::registerPlaitSpikePasses();
+  sample::registerPlaitSamplePasses();
   registerPlaitConversionPasses();
   registerPlaitTransformsPasses();
   registerPipelines();

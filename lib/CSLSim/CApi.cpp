@@ -14,6 +14,68 @@
 
 using namespace plait::csl;
 
+static std::string nameOf(const PE &p) {
+  return "PE (" + std::to_string(p.x) + ", " + std::to_string(p.y) + ")";
+}
+
+static std::string mark(const PE &p, int pc) {
+  return "@" + std::to_string(p.x) + " " + std::to_string(p.y) + " " +
+         std::to_string(pc) + "@";
+}
+
+/// Who can send to a PE on a colour, and how much they have: the routes walked
+/// backwards, through every position of the switches.
+std::string Sim::senders(int pe, int color) const {
+  std::vector<int> seen, open;
+  auto visit = [&](int id, int c) {
+    int r = id < 0 ? -1 : pes[id].route[c];
+    if (r >= 0 && std::find(seen.begin(), seen.end(), r) == seen.end()) {
+      seen.push_back(r);
+      open.push_back(r);
+    }
+  };
+  visit(pe, color);
+  std::string text;
+  while (!open.empty()) {
+    const Route &r = routes[open.back()];
+    const PE &p = pes[r.pe];
+    open.pop_back();
+    int from = 0;
+    for (int i = 0; i < r.npos; ++i)
+      from |= r.rx[i] == Route::Keep ? 0 : r.rx[i];
+    if (from & 1 && seen.size() < 1000) {
+      text += (text.empty() ? "; " : ", ") + nameOf(p) + " sent " +
+              std::to_string(r.sent);
+      if (r.sent)
+        text += " (" + mark(p, r.sentBy) + ")";
+    }
+    for (int d = North; d <= West; ++d)
+      if (from >> d & 1)
+        for (int c : {r.color, r.color ^ 1}) {
+          int id = neighbour(r.pe, d);
+          int before = id < 0 ? -1 : pes[id].route[c];
+          if (before >= 0 && (c == r.color) == !routes[before].swap)
+            visit(id, c);
+        }
+  }
+  return text.size() < 400 ? text : "";
+}
+
+size_t Sim::strays() const {
+  size_t n = 0;
+  for (const PE &p : pes)
+    for (int q = 0; q < 8; ++q)
+      n += p.in[q].size() + p.out[q].size();
+  for (const Route &r : routes)
+    for (const Queue &q : r.in)
+      n += q.size();
+  for (const Queue &q : host)
+    n += q.size();
+  for (const Queue &q : feed)
+    n += q.size();
+  return n;
+}
+
 std::string Sim::report() const {
   std::string text;
   int lines = 0;
@@ -24,10 +86,13 @@ std::string Sim::report() const {
   for (const PE &p : pes) {
     if (!p.prog)
       continue;
-    std::string name =
-        "PE (" + std::to_string(p.x) + ", " + std::to_string(p.y) + ")";
+    int id = &p - pes.data();
+    std::string name = nameOf(p);
     if (p.commandOpen)
-      line(name + " has not unblocked the command stream");
+      line(name + " has not unblocked the command stream" +
+           (p.launched < 0 ? ""
+                           : " after the launch of " +
+                                 mark(p, p.prog->fns[p.launched].pc)));
     for (int k = 0; k < Runs; ++k) {
       if (!(p.live >> k & 1) || p.run[k]->endless)
         continue;
@@ -35,19 +100,20 @@ std::string Sim::report() const {
       std::string what;
       for (int a = 0; a < r.n; ++a) {
         const Operand &o = r.arg[a];
+        int color = o.kind == DFabIn ? p.prog->inColor[o.queue] : o.color;
         if (o.kind == DFabIn && p.in[o.queue].empty())
-          what += " for wavelets on color " +
-                  std::to_string(p.prog->inColor[o.queue]) + " (queue " +
-                  std::to_string(o.queue) + ")";
+          what += " for wavelets on color " + std::to_string(color) +
+                  " (queue " + std::to_string(o.queue) + ")" +
+                  senders(id, color);
         if (o.kind == DFabOut &&
             int(p.out[o.queue].size()) >= machine.outDepth[o.queue])
-          what += " for room to send on color " + std::to_string(o.color);
+          what += " for room to send on color " + std::to_string(color);
         if (o.kind == DFifo)
           what += " for its FIFO";
       }
-      line(name + ": the operation @" + std::to_string(r.pc) + "@ waits" +
-           what + ", " + std::to_string(r.i) + " of " +
-           std::to_string(r.length) + " elements done");
+      line(name + ": the operation " + mark(p, r.pc) + " waits, " +
+           std::to_string(r.i) + " of " + std::to_string(r.length) +
+           " elements done," + what);
     }
     uint64_t stuck = p.active & p.blocked;
     for (int t = 0; t < 64; ++t)
@@ -60,31 +126,32 @@ std::string Sim::report() const {
              std::to_string(p.prog->inColor[q]) + ")" +
              (p.blocked >> (machine.arch == 2 ? p.prog->inColor[q] : q) & 1
                   ? ", which is blocked"
-                  : ""));
+                  : "") +
+             senders(id, p.prog->inColor[q]));
   }
   static const char *names[] = {"RAMP", "NORTH", "SOUTH", "EAST", "WEST"};
   for (const Route &r : routes)
     for (int d = 0; d < 5; ++d)
       if (!r.in[d].empty())
-        line("PE (" + std::to_string(pes[r.pe].x) + ", " +
-             std::to_string(pes[r.pe].y) +
-             "): " + std::to_string(r.in[d].size()) + " wavelets on color " +
-             std::to_string(r.color) + " from " + names[d] +
-             " are stuck in the router" +
-             (r.closed ? " (torn down)"
-              : !(r.rx[r.current] >> d & 1)
-                  ? " (its route takes nothing from there)"
-              : (r.tx[r.current] & 1) && pes[r.pe].colorQueue[r.color] < 0
+        line(nameOf(pes[r.pe]) + ": " + std::to_string(r.in[d].size()) +
+             " wavelets on color " + std::to_string(r.color) + " from " +
+             names[d] + " are stuck in the router" +
+             (r.closed                ? " (torn down)"
+              : !(r.takes() >> d & 1) ? " (its route takes nothing from there)"
+              : (r.exits() & 1) && pes[r.pe].colorQueue[r.color] < 0
                   ? " (no input queue of the PE takes the color)"
-                  : ""));
+                  : "") +
+             senders(r.pe, r.color));
   for (size_t i = 0; i < host.size(); ++i)
-    if (!host[i].empty()) {
-      const PE &p = pes[i / nOut];
-      line("PE (" + std::to_string(p.x) + ", " + std::to_string(p.y) +
-           "): " + std::to_string(host[i].size()) + " words on color " +
-           std::to_string(host[i].front().color) +
+    if (!host[i].empty())
+      line(nameOf(pes[i / nOut]) + ": " + std::to_string(host[i].size()) +
+           " words on color " + std::to_string(host[i].front().color) +
            " were not read by the host");
-    }
+  for (size_t i = 0; i < feed.size(); ++i)
+    if (!feed[i].empty())
+      line(nameOf(pes[i / nIn]) + ": " + std::to_string(feed[i].size()) +
+           " words of the host on color " +
+           std::to_string(feed[i].front().color) + " were not taken");
   if (lines > 40)
     text += "  and " + std::to_string(lines - 40) + " more\n";
   return text;
@@ -114,21 +181,14 @@ const char *plait_csl_ops() {
   return text.c_str();
 }
 
-/// machine: arch, hop, ramp, taskStart, vecSetup, routerDepth, 8 input depths,
-/// 8 output depths.
+/// machine: the fields of Machine in their order.
 void *plait_csl_new(int width, int height, const int32_t *machine,
                     const int32_t *streamIn, int nIn, const int32_t *streamOut,
                     int nOut, uint64_t seed, int strict, int checkBounds,
                     uint64_t limit) {
   Machine m;
-  m.arch = machine[0];
-  m.hop = machine[1];
-  m.ramp = machine[2];
-  m.taskStart = machine[3];
-  m.vecSetup = machine[4];
-  m.routerDepth = machine[5];
-  std::copy(machine + 6, machine + 14, m.inDepth);
-  std::copy(machine + 14, machine + 22, m.outDepth);
+  static_assert(sizeof(Machine) % sizeof(int32_t) == 0);
+  std::memcpy(&m, machine, sizeof(Machine));
   auto *h = new Handle(width, height, m);
   Sim &s = h->sim;
   s.seed = seed;
@@ -157,6 +217,48 @@ void *plait_csl_new(int width, int height, const int32_t *machine,
 
 void plait_csl_delete(void *handle) { delete static_cast<Handle *>(handle); }
 
+/// What an instruction costs, but for branches that are taken.
+static int cyclesOf(const Ins &in, const Machine &m) {
+  bool real = (in.op & 15) >= TF16;
+  const int *c = m.scalar;
+  switch (in.op >> 4) {
+  case BCHK: // the hardware does not check
+    return 0;
+  case ADD:
+  case SUB:
+  case MUL:
+  case LT:
+  case LE:
+  case EQ:
+  case NE:
+    return c[real ? CFloat : CInteger];
+  case DIV:
+  case MOD:
+    return c[CDivide];
+  case LOAD:
+  case LOADG:
+  case LOADX:
+    return c[CLoad];
+  case STORE:
+  case STOREG:
+  case STOREX:
+    return c[CStore];
+  case COPY:
+    return (in.c + 3) / 4 * (c[CLoad] + c[CStore]);
+  case MATH: {
+    int fn = in.c >> 20; // 6 to 8, 10 and 11: floor, ceil, abs, min, max
+    return c[(fn >= 6 && fn <= 8) || fn == 10 || fn == 11 ? CFloat : CMath];
+  }
+  case JMP:
+    return c[CTaken];
+  case JZ:
+  case JNZ:
+    return c[CBranch];
+  default:
+    return c[CInteger];
+  }
+}
+
 /// Arrays in the order of Program; `counts` holds their lengths.
 int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
                       const int64_t *slots, const uint8_t *memory,
@@ -170,6 +272,8 @@ int plait_csl_program(void *handle, const int32_t *counts, const int32_t *code,
   auto p = std::make_unique<Program>();
   p->code.resize(counts[0]);
   std::memcpy(p->code.data(), code, counts[0] * sizeof(Ins));
+  for (Ins &in : p->code)
+    in.op |= cyclesOf(in, h->sim.machine) << 16;
   p->slots.assign(slots, slots + counts[1]);
   p->memory.assign(memory, memory + counts[2]);
   p->defined.assign(defined, defined + counts[2]);
@@ -213,7 +317,7 @@ void plait_csl_pe(void *handle, int x, int y, int program) {
   h->sim.pes[y * h->sim.width + x].prog = h->programs[program].get();
 }
 
-/// config: npos, current, ring, pop, closed, filter kind, f0, f1, f2, then rx
+/// config: npos, current, ring, pop, closed, filter kind, f0 to f3, swap, then rx
 /// and tx of each position.
 void plait_csl_route(void *handle, int x, int y, int color,
                      const int32_t *config) {
@@ -230,9 +334,13 @@ void plait_csl_route(void *handle, int x, int y, int color,
   r.f0 = config[6];
   r.f1 = config[7];
   r.f2 = config[8];
+  r.f3 = config[9];
+  r.swap = config[10];
+  for (int i = 0; i < 4; ++i)
+    r.rx[i] = r.tx[i] = Route::Keep;
   for (int i = 0; i < r.npos; ++i) {
-    r.rx[i] = config[9 + 2 * i];
-    r.tx[i] = config[10 + 2 * i];
+    r.rx[i] = config[11 + 2 * i];
+    r.tx[i] = config[12 + 2 * i];
   }
   s.pes[r.pe].route[color] = s.routes.size();
   s.routes.push_back(r);
@@ -247,13 +355,14 @@ void plait_csl_launch(void *handle, int x, int y, int w, int h, int exported,
   static_cast<Handle *>(handle)->sim.launch(x, y, w, h, exported, args);
 }
 
-/// 1 if all went well; else ask plait_csl_error.
-int plait_csl_finish_command(void *handle) {
-  return static_cast<Handle *>(handle)->sim.runUntilUnblocked();
+/// A Status, as of the other two: 1 if all went well, 2 to be called again, 0
+/// to ask plait_csl_error.
+int plait_csl_finish_command(void *handle, uint64_t budget) {
+  return static_cast<Handle *>(handle)->sim.runUntilUnblocked(budget);
 }
 
-int plait_csl_settle(void *handle, uint64_t cycles) {
-  return static_cast<Handle *>(handle)->sim.runUntilIdle(cycles);
+int plait_csl_settle(void *handle, uint64_t until, uint64_t budget) {
+  return static_cast<Handle *>(handle)->sim.runUntilIdle(until, budget);
 }
 
 int plait_csl_memory(void *handle, int x, int y, int addr, int bytes, int write,
@@ -288,9 +397,9 @@ void plait_csl_send(void *handle, int x, int y, int color,
 }
 
 int plait_csl_await(void *handle, int x, int y, int w, int h, int color,
-                    uint64_t n) {
+                    uint64_t n, uint64_t budget) {
   return static_cast<Handle *>(handle)->sim.runUntilReceived(x, y, w, h, color,
-                                                             n);
+                                                             n, budget);
 }
 
 void plait_csl_receive(void *handle, int x, int y, int color, uint32_t *words,
@@ -319,6 +428,10 @@ const char *plait_csl_report(void *handle) {
   return h->text.c_str();
 }
 
+int plait_csl_strays(void *handle) {
+  return static_cast<Handle *>(handle)->sim.strays();
+}
+
 /// The text of note `i`, or null; where[0..2] are the PE's x and y and the
 /// instruction.
 const char *plait_csl_note(void *handle, int i, int32_t *where) {
@@ -331,14 +444,44 @@ const char *plait_csl_note(void *handle, int i, int32_t *where) {
   return s.notes[i].text.c_str();
 }
 
-/// cycle, instructions, elements, hops, tasks, events
-void plait_csl_stats(void *handle, uint64_t *out) {
+/// Entry `i` of what programs printed and traced, or null.
+const int64_t *plait_csl_log(void *handle, int i) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  return i < int(s.log.size()) ? &s.log[i].pe : nullptr;
+}
+
+/// Keep a timeline of at most so many spans.
+void plait_csl_trace(void *handle, uint64_t limit) {
+  static_cast<Handle *>(handle)->sim.spanLimit = limit;
+}
+
+/// Up to `n` spans as six numbers each; how many there are.
+uint64_t plait_csl_spans(void *handle, int64_t *out, uint64_t n) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  for (size_t i = 0; i < s.spans.size() && i < n; ++i) {
+    const Span &span = s.spans[i];
+    for (int64_t v :
+         {int64_t(span.from), int64_t(span.to), int64_t(span.pe),
+          int64_t(span.kind), int64_t(span.what), int64_t(span.slot)})
+      *out++ = v;
+  }
+  return s.spans.size();
+}
+
+/// cycle, events, spans that did not fit, open commands
+void plait_csl_totals(void *handle, uint64_t *out) {
   Sim &s = static_cast<Handle *>(handle)->sim;
   out[0] = s.now;
-  out[1] = s.stats.instructions;
-  out[2] = s.stats.elements;
-  out[3] = s.stats.hops;
-  out[4] = s.stats.tasks;
-  out[5] = s.stats.events;
+  out[1] = s.events;
+  out[2] = s.spansLost;
+  out[3] = s.openCommands;
+}
+
+/// The fields of Counters of every PE, row by row.
+void plait_csl_counters(void *handle, uint64_t *out) {
+  for (const PE &p : static_cast<Handle *>(handle)->sim.pes) {
+    std::memcpy(out, &p.count, sizeof(Counters));
+    out += sizeof(Counters) / sizeof(uint64_t);
+  }
 }
 }

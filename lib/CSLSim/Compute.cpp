@@ -21,6 +21,7 @@ void Sim::computeEngine(int id) {
   if (p.pendingCall >= 0) {
     int fn = p.pendingCall;
     p.pendingCall = -1;
+    p.launched = fn;
     beginTask(p, fn, now + machine.taskStart);
     finish(id);
     return;
@@ -39,7 +40,9 @@ void Sim::computeEngine(int id) {
     if ((round == 0) == (first == 0)) {
       if (!ready)
         continue;
-      int task = __builtin_ctzll(ready);
+      // In turn, so that a task which activates itself holds up no other.
+      uint64_t later = ready & ~((2ull << p.lastTask) - 1);
+      int task = __builtin_ctzll(later ? later : ready);
       if (seed) {
         int skip = random() % __builtin_popcountll(ready);
         uint64_t rest = ready;
@@ -48,6 +51,7 @@ void Sim::computeEngine(int id) {
         task = __builtin_ctzll(rest);
       }
       p.active &= ~(1ull << task);
+      p.lastTask = task;
       if (p.prog->local[task] < 0) {
         fail(id, -1,
              "task id " + std::to_string(task) +
@@ -58,16 +62,16 @@ void Sim::computeEngine(int id) {
       finish(id);
       return;
     }
-    int offset = seed ? random() % 8 : 0;
-    for (int i = 0; i < 8; ++i) {
-      int q = (i + offset) % 8;
+    int offset = seed ? random() % 9 : 0;
+    for (int i = 0; i < 9; ++i) {
+      int q = (i + offset) % 9;
       if (p.in[q].empty())
         continue;
       if (p.in[q].front().ready > now) {
         wake(id, p.in[q].front().ready);
         continue;
       }
-      int task = machine.arch == 2 ? p.prog->inColor[q] : q;
+      int task = machine.arch == 2 ? p.in[q].front().color : q;
       if (p.blocked >> task & 1)
         continue;
       if (p.inUsers[q])
@@ -114,7 +118,11 @@ void Sim::computeEngine(int id) {
 }
 
 void Sim::beginTask(PE &p, int fn, uint64_t t) {
-  ++stats.tasks;
+  ++p.count.tasks;
+  ++idleTasks;
+  p.began = now;
+  p.stalledBefore = p.count.stalled;
+  p.task = fn;
   p.time = t;
   p.busy = true;
   p.stack.clear();
@@ -126,6 +134,9 @@ void Sim::finish(int id) {
   PE &p = pes[id];
   if (execute(id, 0)) {
     p.busy = false;
+    uint64_t stalled = p.count.stalled - p.stalledBefore;
+    p.count.busy += p.time - p.began - stalled;
+    span(p.began, p.time, id, 0, p.task, 0);
     wake(id, p.time);
   }
 }
@@ -159,6 +170,7 @@ bool Sim::execute(int id, size_t depth) {
   const Ins *code = p.prog->code.data();
   int pc = p.pc;
   uint64_t count = 0, time = p.time;
+  const int taken = machine.scalar[CTaken] - machine.scalar[CBranch];
   auto stop = [&](const std::string &message) {
     p.pc = pc;
     p.time = time;
@@ -176,8 +188,8 @@ bool Sim::execute(int id, size_t depth) {
   };
   for (;;) {
     const Ins &in = code[pc++];
-    int op = in.op >> 4, ty = in.op & 15;
-    ++time;
+    int op = in.op >> 4 & 0xfff, ty = in.op & 15;
+    time += in.op >> 16;
     if (++count > 2000000000ull)
       return stop("this task has run two billion instructions");
     switch (op) {
@@ -238,8 +250,11 @@ bool Sim::execute(int id, size_t depth) {
       int64_t addr = op == LOADG   ? in.b
                      : op == LOADX ? s[in.b] * tySize[ty] + in.c
                                    : s[in.b] + in.c;
-      if (!inside(addr, tySize[ty]))
+      if (!inside(addr, tySize[ty])) {
+        if (ty == TU16 && readRegister(p, addr, s[in.a]))
+          break;
         return stop("read outside of memory");
+      }
       if (!defined(addr, tySize[ty]) && !note(id, pc - 1, undefinedRead))
         return stop("");
       s[in.a] = load(mem + addr, ty);
@@ -251,8 +266,11 @@ bool Sim::execute(int id, size_t depth) {
       int64_t addr = op == STOREG   ? in.b
                      : op == STOREX ? s[in.b] * tySize[ty] + in.c
                                     : s[in.b] + in.c;
-      if (!inside(addr, tySize[ty]))
+      if (!inside(addr, tySize[ty])) {
+        if (ty == TU16 && writeRegister(p, addr, s[in.a]))
+          break;
         return stop("write outside of memory");
+      }
       store(mem + addr, ty, s[in.a]);
       std::memset(p.init.data() + addr, 1, tySize[ty]);
       break;
@@ -264,7 +282,6 @@ bool Sim::execute(int id, size_t depth) {
       std::memmove(p.init.data() + s[in.a], p.init.data() + s[in.b], in.c);
       break;
     case BCHK:
-      --time; // the hardware does not check
       if (s[in.a] < 0 || s[in.a] >= in.b)
         return stop("index " + std::to_string(s[in.a]) +
                     " is out of range: " + std::to_string(in.b) + " elements");
@@ -273,12 +290,16 @@ bool Sim::execute(int id, size_t depth) {
       pc = in.a;
       break;
     case JZ:
-      if (!s[in.a])
+      if (!s[in.a]) {
         pc = in.b;
+        time += taken;
+      }
       break;
     case JNZ:
-      if (s[in.a])
+      if (s[in.a]) {
         pc = in.b;
+        time += taken;
+      }
       break;
     case CALL:
       p.stack.push_back(pc);
@@ -287,7 +308,7 @@ bool Sim::execute(int id, size_t depth) {
     case RET:
       if (p.stack.size() <= depth) {
         if (depth == 0 || p.stack.empty()) {
-          stats.instructions += count;
+          p.count.instructions += count;
           p.pc = pc;
           p.time = time;
           return true;
@@ -295,7 +316,7 @@ bool Sim::execute(int id, size_t depth) {
       }
       pc = p.stack.back();
       if (pc < 0 && p.stack.size() == depth) {
-        stats.instructions += count;
+        p.count.instructions += count;
         p.time = time;
         return true;
       }
@@ -327,7 +348,7 @@ bool Sim::execute(int id, size_t depth) {
       p.pc = pc;
       p.time = time;
       if (!startVector(id, in.a)) {
-        stats.instructions += count;
+        p.count.instructions += count;
         return false;
       }
       time = p.time;
@@ -354,9 +375,7 @@ bool Sim::execute(int id, size_t depth) {
       s[in.a] = time;
       break;
     case MATH: {
-      int fn = in.c >> 20;
-      s[in.a] = mathFunction(fn, ty, s[in.b], s[in.c & 0xfffff]);
-      time += fn <= 5 || fn >= 9 ? 40 : 2;
+      s[in.a] = mathFunction(in.c >> 20, ty, s[in.b], s[in.c & 0xfffff]);
       break;
     }
     case POPCNT:
@@ -404,7 +423,7 @@ bool Sim::execute(int id, size_t depth) {
       case 3:
         r.npos = 2;
         r.rx[1] = mask;
-        r.tx[1] = r.tx[0];
+        r.tx[1] = Route::Keep;
         break;
       case 4:
         r.closed = false;
@@ -413,6 +432,10 @@ bool Sim::execute(int id, size_t depth) {
       wakeRoute(route, time);
       break;
     }
+    case LOG: // a: channel, b: slot, or c: a text's number (ty is then unused)
+      log.push_back({id, in.a, in.c >= 0 ? -1 : ty, in.c >= 0 ? in.c : s[in.b],
+                     int64_t(p.time)});
+      break;
     case RANDOM:
       p.rng = p.rng * 1664525u + 1013904223u;
       s[in.a] = p.rng;

@@ -114,7 +114,8 @@ static void multiplyAdd(uint8_t *to, const uint8_t *x, const uint8_t *y,
 bool Sim::bulk(int id, Run &r) {
   PE &p = pes[id];
   const VecOp &v = p.prog->vecs[r.vec];
-  stats.elements += r.length;
+  p.count.elements += r.length;
+  idleTasks = 0;
   uint8_t *m = p.mem.data();
   Operand &d = r.arg[0];
   if (v.op == V_fmacs && d.kind == DMem1 && r.arg[1].kind == DMem1 &&
@@ -250,6 +251,7 @@ bool Sim::element(int id, Run &r) {
       w.control = 1;
     p.out[d.queue].push_back(w);
     p.outFull |= 1u << d.queue;
+    p.outPc[d.queue] = r.pc;
     if (p.outAt[d.queue] > w.ready) {
       p.outAt[d.queue] = w.ready;
       at(w.ready, OQ, id * 8 + d.queue);

@@ -1,4 +1,4 @@
-//===- Fabric.cpp - clock, routers and queues -------------------*- C++ -*-===//
+//===- Fabric.cpp - routers and queues --------------------------*- C++ -*-===//
 //
 // Part of the Plait Project, under the Apache License v2.0 with LLVM Exceptions.
 // See the LICENSE file for license information.
@@ -11,282 +11,9 @@
 
 using namespace plait::csl;
 
-static int opposite(int direction) {
-  static const int table[] = {Ramp, South, North, West, East};
-  return table[direction];
-}
-
-void Sim::at(uint64_t t, Kind kind, uint32_t id) {
-  if (t < now)
-    t = now;
-  if (t - now < Ring) {
-    buckets[t % Ring].push_back({kind, id});
-    ++near;
-  } else {
-    far.push({t, {kind, id}});
-  }
-}
-
-void Sim::fail(int pe, int pc, const std::string &message) {
-  if (!error.empty())
-    return;
-  error = message;
-  errorPe = pe;
-  errorPc = pc;
-}
-
-/// One event. False when nothing is left (or not before `until`).
-bool Sim::step(uint64_t until) {
-  std::vector<Event> *bucket = &buckets[now % Ring];
-  while (cursor == bucket->size()) {
-    near -= bucket->size();
-    bucket->clear();
-    cursor = 0;
-    if (near == 0) {
-      if (far.empty() || far.top().t > until)
-        return false;
-      now = far.top().t;
-    } else {
-      if (now >= until)
-        return false;
-      ++now;
-    }
-    while (!far.empty() && far.top().t - now < Ring) {
-      buckets[far.top().t % Ring].push_back(far.top().e);
-      ++near;
-      far.pop();
-    }
-    bucket = &buckets[now % Ring];
-    if (seed && bucket->size() > 1)
-      std::shuffle(bucket->begin(), bucket->end(), random);
-  }
-  // A large grid does not fit in the caches, but who comes next is known.
-  if (cursor + 8 < bucket->size())
-    prefetch((*bucket)[cursor + 8], false);
-  if (cursor + 3 < bucket->size())
-    prefetch((*bucket)[cursor + 3], true);
-  Event e = (*bucket)[cursor++];
-  ++stats.events;
-  dispatch(e);
-  return true;
-}
-
-/// Asks for what an event will touch: first its PE or router, then (`inner`)
-/// what that points to.
-void Sim::prefetch(Event e, bool inner) const {
-  if (e.kind == RT) {
-    const Route &r = routes[e.id];
-    if (!inner) {
-      __builtin_prefetch(&r);
-      __builtin_prefetch(reinterpret_cast<const char *>(&r) + 64);
-      __builtin_prefetch(reinterpret_cast<const char *>(&r) + 128);
-      __builtin_prefetch(reinterpret_cast<const char *>(&r) + 192);
-      return;
-    }
-    __builtin_prefetch(&pes[r.pe]);
-    for (int d = North; d <= West; ++d)
-      if (r.next[d] >= 0 && (r.tx[r.current] >> d & 1))
-        __builtin_prefetch(&routes[r.next[d]].in[opposite(d)]);
-  } else if (e.kind == OP) {
-    const PE &p = pes[e.id / Runs];
-    if (!inner) {
-      __builtin_prefetch(&p);
-      __builtin_prefetch(&p.run[e.id % Runs]);
-      return;
-    }
-    __builtin_prefetch(p.run[e.id % Runs]);
-    __builtin_prefetch(&p.run[e.id % Runs]->arg[0]);
-    __builtin_prefetch(&p.run[e.id % Runs]->arg[1]);
-  } else if (e.kind == CE && !inner) {
-    __builtin_prefetch(&pes[e.id]);
-  }
-}
-
-void Sim::dispatch(Event e) {
-  switch (e.kind) {
-  case CE:
-    if (pes[e.id].ceAt == now)
-      pes[e.id].ceAt = Never;
-    computeEngine(e.id);
-    return;
-  case OP: {
-    PE &p = pes[e.id / Runs];
-    int slot = e.id % Runs;
-    if ((p.live >> slot & 1) && p.run[slot]->scheduled == now) {
-      p.run[slot]->scheduled = Never;
-      advance(e.id / Runs, slot);
-    }
-    return;
-  }
-  case OQ: {
-    PE &p = pes[e.id / 8];
-    if (p.outAt[e.id % 8] == now) {
-      p.outAt[e.id % 8] = Never;
-      sendOut(e.id / 8, e.id % 8);
-    }
-    return;
-  }
-  case RT:
-    if (routes[e.id].at == now) {
-      routes[e.id].at = Never;
-      routeStep(e.id);
-    }
-    return;
-  case FD:
-    feedStream(e.id / 24, e.id % 24, now);
-    return;
-  }
-}
-
-void Sim::start() {
-  random.seed(seed);
-  for (size_t i = 0; i < pes.size(); ++i) {
-    PE &p = pes[i];
-    if (!p.prog)
-      continue;
-    for (auto &t : p.outAt)
-      t = Never;
-    p.s = p.prog->slots;
-    p.mem = p.prog->memory;
-    p.init = p.prog->defined;
-    if (!checkBounds) { // what lies behind the variables is memory, too
-      p.mem.resize(48 * 1024);
-      p.init.resize(48 * 1024);
-    }
-    p.dsds = p.prog->dsds;
-    p.fifos.resize(p.prog->fifos.size());
-    p.active = p.prog->active;
-    p.blocked = p.prog->blocked;
-    p.dsrs.resize(p.prog->usesDsrs ? 48 : 0);
-    for (Dsr &d : p.dsrs)
-      d.dsd.kind = DNone;
-    p.rng = 12345;
-    std::fill(p.colorQueue, p.colorQueue + 24, -1);
-    for (int q = 0; q < 8; ++q)
-      if (p.prog->inColor[q] >= 0)
-        p.colorQueue[p.prog->inColor[q]] = q;
-    wake(i, 0);
-  }
-  for (Route &r : routes)
-    for (int d = Ramp; d <= West; ++d) {
-      int pe = d == Ramp ? -1 : neighbour(r.pe, d);
-      r.next[d] = pe < 0 ? -1 : pes[pe].route[r.color];
-    }
-}
-
-bool Sim::runUntilIdle(uint64_t cycles) {
-  uint64_t until = now + cycles;
-  while (error.empty() && step(until))
-    ;
-  return error.empty();
-}
-
-bool Sim::runUntilUnblocked() {
-  while (openCommands > 0) {
-    {
-      if (!error.empty())
-        return false;
-      if (limit && now > limit) {
-        error = "the cycle limit was reached\n" + report();
-        return false;
-      }
-      if (!step(~0ull)) {
-        if (!error.empty())
-          return false;
-        error = "deadlock: nothing can move, and some PE has not unblocked the "
-                "command stream\n" +
-                report();
-        return false;
-      }
-    }
-  }
-  return error.empty();
-}
-
-bool Sim::runUntilReceived(int x, int y, int w, int h, int color, uint64_t n) {
-  auto missing = [&] {
-    for (int j = y; j < y + h; ++j)
-      for (int i = x; i < x + w; ++i)
-        if (host[(j * width + i) * nOut + streamOut[color]].size() < n)
-          return true;
-    return false;
-  };
-  while (missing()) {
-    for (int i = 0; i < 64; ++i) {
-      if (!error.empty())
-        return false;
-      if (limit && now > limit) {
-        error = "the cycle limit was reached\n" + report();
-        return false;
-      }
-      if (!step(~0ull)) {
-        if (!error.empty())
-          return false;
-        if (!missing())
-          return true;
-        error = "deadlock: the host waits for wavelets that no PE will send\n" +
-                report();
-        return false;
-      }
-    }
-  }
-  return error.empty();
-}
-
-void Sim::launch(int x, int y, int w, int h, int exported,
-                 const int64_t *args) {
-  for (int j = y; j < y + h; ++j)
-    for (int i = x; i < x + w; ++i) {
-      int id = j * width + i;
-      PE &p = pes[id];
-      int fn = p.prog->exports[exported];
-      if (fn < 0) {
-        fail(id, -1, "this PE does not export the launched function");
-        return;
-      }
-      const Fn &f = p.prog->fns[fn];
-      for (int k = 0; k < f.nparams; ++k)
-        p.s[f.slot[k]] = args[k];
-      p.pendingCall = fn;
-      openCommands += !p.commandOpen;
-      p.commandOpen = true;
-      wake(id, now);
-    }
-}
-
-void Sim::wake(int pe, uint64_t t) {
-  PE &p = pes[pe];
-  if (p.busy)
-    return;
-  t = std::max({t, p.time, now});
-  if (p.ceAt <= t)
-    return;
-  p.ceAt = t;
-  at(t, CE, pe);
-}
-
-void Sim::wakeRun(int pe, int run, uint64_t t) {
-  Run &r = *pes[pe].run[run];
-  t = std::max(t, now);
-  if (r.scheduled <= t)
-    return;
-  r.scheduled = t;
-  at(t, OP, pe * Runs + run);
-}
-
-/// Those operations in `mask` that wait for the fabric look again.
-void Sim::wakeRuns(int pe, unsigned mask, uint64_t t) {
-  for (mask &= pes[pe].waiting; mask; mask &= mask - 1)
-    wakeRun(pe, __builtin_ctz(mask), t);
-}
-
-void Sim::wakeRoute(int route, uint64_t t) {
-  Route &r = routes[route];
-  t = std::max(t, now);
-  if (r.at <= t || !r.held)
-    return;
-  r.at = t;
-  at(t, RT, route);
+/// Cycles that a wavelet from `d` to `o` takes longer than straight on.
+int Sim::bend(int d, int o) const {
+  return d == Ramp || o == opposite(d) ? 0 : machine.turn - machine.hop;
 }
 
 int Sim::neighbour(int pe, int direction) const {
@@ -336,7 +63,8 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
   PE &p = pes[pe];
   w.ready = t + machine.ramp;
   p.in[queue].push_back(w);
-  int task = machine.arch == 2 ? p.prog->inColor[queue] : queue;
+  ++p.count.received;
+  int task = machine.arch == 2 ? w.color : queue;
   if (p.inUsers[queue])
     wakeRuns(pe, p.inUsers[queue], w.ready);
   else if (!(p.blocked >> task & 1))
@@ -346,6 +74,12 @@ void Sim::deliver(int pe, int queue, Wavelet w, uint64_t t) {
 /// A wavelet left an input queue: whoever waits for the room goes on.
 void Sim::queueTaken(int pe, int queue) {
   PE &p = pes[pe];
+  if (queue == Direct) {
+    for (int route : p.route)
+      if (route >= 0)
+        wakeRoute(route, now + 1);
+    return;
+  }
   int color = p.prog->inColor[queue];
   if (color < 0)
     return;
@@ -383,14 +117,17 @@ void Sim::sendOut(int pe, int queue) {
       return;
     }
     Route &r = routes[route];
-    if (int(r.in[Ramp].size()) >= machine.routerDepth)
+    if (int(r.in[Ramp].size()) >= machine.routerDepth + machine.ramp - 1)
       return; // routeStep asks again
     w.ready = now + machine.ramp;
+    ++r.sent;
+    r.sentBy = p.outPc[queue];
     r.in[Ramp].push_back(w);
     ++r.held;
     wakeRoute(route, w.ready);
   }
   p.rampFree = now + 1;
+  ++p.count.sent;
   q.pop_front();
   wakeRuns(pe, p.outUsers[queue], now);
   if (q.empty())
@@ -401,10 +138,19 @@ void Sim::sendOut(int pe, int queue) {
   }
 }
 
-/// The first command left in a control wavelet: two bits of opcode, one that
-/// hides the wavelet from the compute engine. Three commands fit, from bit 22.
-static int command(const Wavelet &w) {
-  return w.popped < 3 ? w.data >> (22 + 3 * w.popped) & 7 : 0;
+/// A control wavelet carries eight commands, each two bits of opcode and one
+/// that hides the wavelet from the compute engine: the first three bits from 22,
+/// 25 and 28 on, but the third's last bit is bit 0; the others from bit 1 on.
+/// Bits 16 to 21 are the entry point.
+static int command(uint32_t data) { return data >> 22 & 7; }
+
+/// Removes the first command; what moves up is followed by one that does
+/// nothing and is hidden.
+static uint32_t popped(uint32_t data) {
+  uint64_t all = (data >> 22 & 0xff) | uint64_t(data & 0xffff) << 8;
+  all = all >> 3 | 4ull << 21;
+  return (data & 0xc03f0000) | uint32_t(all & 0xff) << 22 |
+         (uint32_t(all >> 8) & 0xffff);
 }
 
 /// Moves what can move through one router on one colour.
@@ -419,13 +165,13 @@ void Sim::routeStep(int id) {
   }
   for (int d = 0; d < 5; ++d) {
     Queue &q = r.in[d];
-    if (q.empty() || !(r.rx[r.current] >> d & 1) || r.closed)
+    if (q.empty() || !(r.takes() >> d & 1) || r.closed)
       continue;
     if (q.front().ready > now) {
       wakeRoute(id, q.front().ready);
       continue;
     }
-    uint8_t tx = r.tx[r.current];
+    uint8_t tx = r.exits();
     Wavelet w = q.front();
     // All exits or none.
     bool room = true, pass = true;
@@ -435,13 +181,15 @@ void Sim::routeStep(int id) {
       if (r.filter == 1 && !w.control) {
         int index = w.data >> 16;
         pass = index >= r.f0 && index <= r.f1;
-      } else if (r.filter == 2 && !w.control) {
+      } else if (r.filter == 2) {
         pass = r.f2 <= r.f0;
       }
-      if (w.control && command(w) & 4)
+      if (w.control && command(w.data) & 4)
         pass = false;
       if (pass) {
         queue = p.colorQueue[r.color];
+        if (queue < 0 && w.control && machine.arch == 2)
+          queue = Direct;
         if (queue < 0)
           room = false; // stays, and is named in the report
         else if (int(p.in[queue].size()) >= machine.inDepth[queue])
@@ -453,14 +201,16 @@ void Sim::routeStep(int id) {
         continue;
       if (r.next[o] < 0) {
         fail(r.pe, -1,
-             "a wavelet on color " + std::to_string(r.color) +
+             "a wavelet on color " + std::to_string(r.colorTo(o)) +
                  " leaves towards a PE that has no route for it");
         return;
       }
       Route &n = routes[r.next[o]];
-      if (int(n.in[opposite(o)].size()) >= machine.routerDepth)
+      // Whatever is on its way is not yet in the buffer.
+      if (int(n.in[opposite(o)].size()) >=
+          machine.routerDepth + machine.hop - 1 + bend(d, o))
         room = false;
-      later = std::max(later, linkFree[r.pe * 5 + o]);
+      later = std::max(later, linkFree[r.pe * 5 + o] >> 3);
     }
     if (!room)
       continue;
@@ -468,9 +218,11 @@ void Sim::routeStep(int id) {
       wakeRoute(id, later);
       continue;
     }
+    p.count.waited += now - w.ready;
+    idleTasks = 0;
     bool control = w.control;
     Wavelet after = w;
-    if (r.filter == 2 && !w.control && (tx >> Ramp & 1)) {
+    if (r.filter == 2 && (tx >> Ramp & 1) && (r.f3 & (w.control ? 2 : 1))) {
       if (++r.f2 > r.f1)
         r.f2 = 0;
     }
@@ -484,21 +236,25 @@ void Sim::routeStep(int id) {
       if (!(tx >> o & 1))
         continue;
       Wavelet copy = after;
-      copy.ready = now + machine.hop;
+      copy.color = r.colorTo(o);
+      copy.ready = now + machine.hop + bend(d, o);
       if (seed)
         copy.ready += random() % 3;
       Route &n = routes[r.next[o]];
       Queue &to = n.in[opposite(o)];
-      if (seed && !to.empty()) // jitter, but a link keeps its order
+      if (!to.empty()) // whatever delays it, a link keeps its order
         copy.ready = std::max(copy.ready, to.back().ready);
       to.push_back(copy);
       ++n.held;
-      linkFree[r.pe * 5 + o] = now + 1;
-      ++stats.hops;
+      uint64_t &free = linkFree[r.pe * 5 + o];
+      free = std::max(free, now * 8) + machine.gap;
+      ++p.count.links[o];
       wakeRoute(r.next[o], copy.ready);
     }
-    if ((tx >> Ramp & 1) && pass)
+    if ((tx >> Ramp & 1) && pass) {
+      ++p.count.links[Ramp];
       deliver(r.pe, queue, w, now);
+    }
     // The room just made is someone's chance.
     if (d == Ramp) {
       for (unsigned full = p.outFull; full; full &= full - 1) {
@@ -508,6 +264,11 @@ void Sim::routeStep(int id) {
           at(now + 1, OQ, r.pe * 8 + o);
         }
       }
+    } else if (machine.arch == 2) { // who sent it may swap colours
+      int from = neighbour(r.pe, d);
+      for (int color : {r.color, r.color ^ 1})
+        if (from >= 0 && pes[from].route[color] >= 0)
+          wakeRoute(pes[from].route[color], now + 1);
     } else if (r.next[d] >= 0) {
       wakeRoute(r.next[d], now + 1);
     }
@@ -519,7 +280,7 @@ void Sim::routeStep(int id) {
 /// Executes the first command left in a control wavelet.
 void Sim::applyControl(Route &r, Wavelet &w) {
   bool moved = false;
-  switch (command(w) & 3) {
+  switch (command(w.data) & 3) {
   case 1: { // advance
     int next = r.current + 1;
     if (next >= r.npos)
@@ -540,6 +301,7 @@ void Sim::applyControl(Route &r, Wavelet &w) {
     }
     break;
   }
-  if (r.pop == 1 || (r.pop == 2 && moved))
-    ++w.popped;
+  bool idle = (command(w.data) & 3) == 0;
+  if (r.pop == 1 || (r.pop >= 2 && moved) || (r.pop == 3 && idle))
+    w.data = popped(w.data);
 }

@@ -39,7 +39,7 @@ namespace plait::csl {
   X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) \
   X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK) \
   X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT) X(CLZ) X(CTZ) \
-  X(SETROUTE) X(ROUTECFG) X(RANDOM)
+  X(SETROUTE) X(ROUTECFG) X(RANDOM) X(LOG)
 
 #define PLAIT_CSL_VECTOR_OPS(X) \
   X(loaddsr) X(map) X(fadds) X(fsubs) X(fmuls) X(fmaxs) X(faddh) X(fsubh) \
@@ -75,7 +75,12 @@ enum Ty : int32_t {
 enum DsdKind : int32_t { DNone, DMem1, DMem4, DFabIn, DFabOut, DFifo };
 enum OperandKind : int32_t { KDsd = 1, KDsr, KScalar, KPointer, KParam };
 enum Direction : int32_t { Ramp, North, South, East, West };
+inline int opposite(int direction) {
+  constexpr int table[] = {Ramp, South, North, West, East};
+  return table[direction];
+}
 
+/// `op` is 16 bits as Python writes it; the core adds the cycles above them.
 struct Ins {
   int32_t op, a, b, c;
 };
@@ -127,7 +132,7 @@ struct Wavelet {
   uint64_t ready;
   uint32_t data;
   int16_t color;
-  uint8_t control, popped;
+  uint8_t control;
 };
 
 /// A first-in first-out buffer that allocates nothing until it is used.
@@ -160,11 +165,17 @@ private:
   }
 };
 
-/// What one machine is like: every number with its source in docs/cslsim.md.
+/// Classes of scalar instructions, as the cost table has them.
+enum Cost { CInteger, CFloat, CLoad, CStore, CDivide, CMath, CBranch, CTaken };
+
+/// What one machine is like; the numbers and their sources are in machine.py.
 struct Machine {
-  int arch = 3;
-  int hop = 1, ramp = 2, taskStart = 3, vecSetup = 1, routerDepth = 3;
-  int inDepth[8], outDepth[8];
+  int arch, hop, turn, gap, ramp, taskStart, vectorSetup, fabricSetup,
+      routerDepth; // gap: eighths of a cycle between wavelets on a link
+  int inDepth[9], outDepth[8]; // inDepth[8]: see Direct
+  int scalar[8];               // cycles by Cost
+  /// 1/64 cycles an element, by vector operation; last: reductions to a scalar.
+  int vector[64], reduction;
 };
 
 struct Operand {
@@ -178,6 +189,7 @@ struct Operand {
 /// A vector operation in flight.
 struct Run {
   bool sync, endless, carry = false;
+  uint64_t began;
   int vec, n, pc, activate, unblock;
   int64_t i = 0, length = -1;
   uint64_t scheduled = Never;
@@ -198,6 +210,20 @@ struct Dsr {
 /// hold asynchronous operations on memory alone.
 constexpr int Main = 8, Runs = 16;
 
+/// On wse2, control wavelets reach the compute engine of a PE that has no input
+/// queue for their colour; here they wait for their task.
+constexpr int Direct = 8;
+
+/// What one PE and its router did.
+struct Counters {
+  uint64_t busy = 0;    // cycles that tasks ran, without `stalled`
+  uint64_t stalled = 0; // cycles that tasks waited for operations on the fabric
+  uint64_t tasks = 0, instructions = 0, elements = 0;
+  uint64_t sent = 0, received = 0; // wavelets over the ramp
+  uint64_t waited = 0;    // cycles that wavelets stood in the router, in all
+  uint64_t links[5] = {}; // wavelets by exit; [Ramp]: to the compute engine
+};
+
 /// What every wavelet touches comes first. Whatever most PEs never use (most
 /// runs, the DSRs) is allocated when it is first used, so that a large grid
 /// stays in the caches.
@@ -209,16 +235,21 @@ struct PE {
   int8_t colorQueue[24];
   uint8_t outFull = 0;            // output queues that hold something
   uint16_t live = 0, waiting = 0; // runs: in flight; and waiting for the fabric
-  uint16_t inUsers[8] = {}, outUsers[8] = {}; // live runs on each queue
+  uint16_t inUsers[9] = {}, outUsers[8] = {}; // live runs on each queue
   Run *run[Runs] = {};
   uint64_t outAt[8];
-  Queue in[8], out[8];
+  Queue in[9], out[8]; // in[8]: see Direct
   int32_t route[24];
   int32_t pc = -1;
   int x, y;
-  int pendingCall = -1;
+  int pendingCall = -1, lastTask = 63;
+  int launched = -1;     // the function of the open command
+  int32_t outPc[8];      // the operation that filled each output queue last
   uint32_t tornDown = 0; // colours whose handler is due
   uint32_t rng = 0;
+  int task = -1; // the function that runs
+  uint64_t began = 0, stalledBefore = 0;
+  Counters count;
   std::vector<int32_t> stack;
   std::vector<int64_t> s;
   std::vector<uint8_t> mem, init;
@@ -232,7 +263,9 @@ struct Route {
   uint64_t at = Never;
   int pe, color, npos, current;
   int held = 0;    // wavelets in all its buffers
-  int32_t next[5]; // the routers of this colour around it, or -1
+  int32_t next[5]; // the routers around it, of the colour as it leaves, or -1
+  // What each switch position takes and where it sends; Keep: as the one before.
+  static constexpr uint8_t Keep = 0xff;
   uint8_t rx[4], tx[4];
   bool ring = false, closed = false;
   uint8_t pop = 0, filter = 0;
@@ -240,13 +273,44 @@ struct Route {
   // next.
   int nextMask = 0, nextCount = 0;
   int64_t left = -1;
-  int f0 = 0, f1 = 0, f2 = 0;
+  // Filter: 1 range (f0 lowest, f1 highest index), 2 counter (f0 highest count
+  // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control).
+  int f0 = 0, f1 = 0, f2 = 0, f3 = 0;
+  int sent = 0, sentBy = -1; // wavelets from the ramp, the last operation's pc
+  int swap = 0; // what leaves along x (1) or y (2) changes its colour's low bit
   Queue in[5];
+
+  uint8_t takes() const { return set(rx); }
+  uint8_t exits() const { return set(tx); }
+  uint8_t set(const uint8_t *mask) const {
+    int i = current;
+    while (i > 0 && mask[i] == Keep)
+      --i;
+    return mask[i];
+  }
+
+  /// The colour on which a wavelet leaves in a direction.
+  int colorTo(int direction) const {
+    int axis = direction == East || direction == West ? 1 : 2;
+    return color ^ int(direction != Ramp && (swap & axis));
+  }
 };
 
-struct Stats {
-  uint64_t instructions = 0, elements = 0, hops = 0, tasks = 0, events = 0;
+/// One value that a program wrote down for its host: printed or traced.
+struct LogEntry {
+  int64_t pe, channel, ty, bits, time;
 };
+
+/// A piece of the timeline. kind 0: a task (what: its function); 1: a task's
+/// wait for its operation; 2: an asynchronous operation (what: the instruction).
+struct Span {
+  uint64_t from, to;
+  int32_t pe, kind, what, slot;
+};
+
+/// How a call that runs ends: with `error` set, as it should, or before that
+/// because its budget of events is used up.
+enum Status { Failed, Finished, More };
 
 class Sim {
 public:
@@ -270,26 +334,38 @@ public:
     int pe, pc;
     std::string text;
   };
+  std::vector<LogEntry> log;
   std::vector<Note> notes; // suspicious, but legal; one per place and program
   bool checkBounds =
       true; // a DSD leaves its variable: stop, or go on in memory
   uint64_t seed = 0;
   std::string error;
   int errorPe = -1, errorPc = -1;
-  Stats stats;
+  uint64_t events = 0;
+  size_t spanLimit = 0; // 0: no timeline
+  uint64_t spansLost = 0;
+  std::vector<Span> spans;
 
   void start();
-  /// Each runs the events it needs; false with `error` set if it cannot.
-  bool runUntilIdle(uint64_t cycles);
-  bool runUntilUnblocked();
-  bool runUntilReceived(int x, int y, int w, int h, int color, uint64_t n);
+  /// Each runs the events it needs, but at most about `budget`.
+  Status runUntilIdle(uint64_t until, uint64_t budget);
+  Status runUntilUnblocked(uint64_t budget);
+  Status runUntilReceived(int x, int y, int w, int h, int color, uint64_t n,
+                          uint64_t budget);
   void launch(int x, int y, int w, int h, int exported, const int64_t *args);
   void wake(int pe, uint64_t t);
   void feedStream(int pe, int color, uint64_t t);
+  /// What is left: commands, operations, tasks and wavelets, one a line. Marks
+  /// "@x y pc@" stand for source positions.
   std::string report() const;
+  /// How many wavelets nobody took.
+  size_t strays() const;
 
 private:
   static constexpr int Ring = 4096;
+  static constexpr uint64_t Idle = 10000000;
+  uint64_t idleTasks = 0; // since anything moved
+  bool goesOn();
   enum Kind : uint32_t { CE, OP, OQ, RT, FD };
   struct Event {
     uint32_t kind, id;
@@ -310,8 +386,11 @@ private:
   void dispatch(Event e);
   void prefetch(Event e, bool inner) const;
   bool step(uint64_t until);
+  template <typename Done>
+  Status run(Done done, int every, uint64_t budget, const char *waits);
 
   void fail(int pe, int pc, const std::string &message);
+  void span(uint64_t from, uint64_t to, int pe, int kind, int what, int slot);
   void computeEngine(int pe);
   void beginTask(PE &p, int fn, uint64_t t);
   /// Runs from p.pc until the stack empties (true), or a synchronous operation
@@ -340,7 +419,14 @@ private:
   void wakeRoute(int route, uint64_t t);
   void wakeRun(int pe, int run, uint64_t t);
   void queueTaken(int pe, int queue);
+  int bend(int d, int o) const;
+  int cyclesPerElement(const Run &r, int op) const;
   int neighbour(int pe, int direction) const;
+  void link(Route &r);
+  std::string senders(int pe, int color) const;
+  /// Registers.cpp: false if there is no register at that address.
+  bool readRegister(PE &p, int64_t addr, int64_t &value);
+  bool writeRegister(PE &p, int64_t addr, int64_t value);
 };
 
 } // namespace plait::csl

@@ -129,6 +129,12 @@ static void saveAddresses(PE &p, const Run &r) {
       p.dsrs[r.arg[k].dsr].dsd.base += r.length * r.arg[k].step;
 }
 
+/// In 64ths of a cycle.
+int Sim::cyclesPerElement(const Run &r, int op) const {
+  return r.arg[0].kind == -2 && r.n == 3 ? machine.reduction
+                                         : machine.vector[op];
+}
+
 bool Sim::startVector(int id, int vec) {
   PE &p = pes[id];
   const VecOp &v = p.prog->vecs[vec];
@@ -221,11 +227,11 @@ bool Sim::startVector(int id, int vec) {
     r.length = 1;
   if (!r.endless && !check(id, r))
     return false;
-  p.time += machine.vecSetup;
+  p.time += fabric ? machine.fabricSetup : machine.vectorSetup;
   if (!fabric) {
     if (!bulk(id, r))
       return false;
-    uint64_t cost = r.length;
+    uint64_t cost = (r.length * cyclesPerElement(r, v.op) + 63) / 64;
     saveAddresses(p, r);
     if (r.sync) {
       p.time += cost;
@@ -291,6 +297,7 @@ void Sim::launchRun(int id, int slot, const Run &r, uint64_t t) {
   std::memcpy(static_cast<void *>(&to), &r,
               offsetof(Run, arg) + r.n * sizeof(Operand));
   to.scheduled = Never;
+  to.began = p.time;
   p.live |= 1u << slot;
   p.waiting &= ~(1u << slot);
   for (int k = 0; k < r.n; ++k) {
@@ -341,11 +348,15 @@ void Sim::advance(int id, int slot) {
       wakeRun(id, slot, later);
       return;
     }
-    ++stats.elements;
+    ++p.count.elements;
+    idleTasks = 0;
     uint64_t before = p.time;
     if (!element(id, r))
       return;
-    uint64_t cost = 1;
+    // A wavelet a cycle, if the operation is not slower than that.
+    uint64_t cost =
+        std::max(64, cyclesPerElement(r, p.prog->vecs[r.vec].op)) + 63;
+    cost /= 64;
     if (p.prog->vecs[r.vec].op == V_map) {
       cost += p.time - before;
       if (slot != Main)
@@ -371,11 +382,13 @@ void Sim::complete(int id, int slot, uint64_t t) {
       p.outUsers[r.arg[k].queue] &= others;
   }
   saveAddresses(p, r);
+  span(r.began, t, id, slot == Main ? 1 : 2, r.pc, slot);
   if (r.activate >= 0)
     setTask(p, r.activate, false, true, t);
   if (r.unblock >= 0)
     setTask(p, r.unblock, true, false, t);
   if (slot == Main) {
+    p.count.stalled += std::max(p.time, t) - p.time;
     p.time = std::max(p.time, t);
     // Run the rest of the task when the clock gets there.
     finish(id);

@@ -8,6 +8,8 @@
 #include "plait/Pipelines/Pipelines.h"
 
 #include "plait/Conversion/Passes.h"
+#include "plait/Dialect/Spike/Transforms/Passes.h"
+#include "plait/Dialect/Sample/Transforms/Passes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -46,6 +48,14 @@ void plait::buildImportPipeline(OpPassManager &pm,
 
 void plait::buildStrandPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(plait::sample::createSampleCanonicalizeChain());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeBatchTime());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeReassociateAttention());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseNeuron());
+  pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikePack());
 }
 
 void plait::buildOptPipeline(OpPassManager &pm) {
@@ -72,6 +82,9 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(plait::createLinalgSimplifySoftmax());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(plait::createLinalgConvToChannelsLast());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
 }
 
 void plait::buildReferencePipeline(OpPassManager &pm) {
@@ -80,6 +93,13 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(plait::createConvertMeshToLinalg());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCanonicalizerPass());
+}
+
+void plait::buildCpuLoweredPipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(spike::createConvertSpikeToVector());
+  pm.addPass(plait::sample::createSampleFuse());
+  pm.addPass(plait::sample::createConvertSampleToVector());
+  buildReferencePipeline(pm);
 }
 
 /// linalg on tensors --> linalg on buffers. Every result is a buffer that the
@@ -190,6 +210,10 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>("plait-lowered-reference",
                              "lower every strand op by its reference meaning",
                              buildReferencePipeline);
+  PassPipelineRegistration<>("plait-lowered-cpu",
+                             "lower every strand op by the CPU's fast road, "
+                             "or by its reference meaning",
+                             buildCpuLoweredPipeline);
   PassPipelineRegistration<CpuTargetOptions>(
       "plait-target-cpu", "lower linalg on tensors to the LLVM dialect",
       buildCpuTargetPipeline);

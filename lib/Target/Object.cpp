@@ -202,12 +202,17 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
   llvm::IRBuilder<> builder(module.getContext());
   SmallVector<llvm::Function *> wrappers;
   for (llvm::Function &function : module) {
-    if (function.isDeclaration())
+    // What is internal already is no entry.
+    StringRef name = function.getName();
+    if (function.isDeclaration() || !name.consume_front("_mlir_ciface_"))
       continue;
-    function.setLinkage(llvm::GlobalValue::InternalLinkage);
-    if (function.getName().starts_with("_mlir_ciface_"))
+    llvm::Function *wrapped = module.getFunction(name);
+    if (!wrapped || !wrapped->hasInternalLinkage())
       wrappers.push_back(&function);
   }
+  for (llvm::Function &function : module)
+    if (!function.isDeclaration())
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
   useRuntimeMemory(module);
   AssertHandler asserts(module);
   for (llvm::Function *wrapper : wrappers) {

@@ -131,8 +131,8 @@ bool isShiftedExp(Value value) {
   auto least = shift ? dyn_cast<BlockArgument>(shift.getRhs()) : nullptr;
   if (!least || least.getArgNumber() >= op.getNumDpsInputs())
     return false;
-  auto row = op.getInputs()[least.getArgNumber()]
-                 .getDefiningOp<linalg::GenericOp>();
+  auto row =
+      op.getInputs()[least.getArgNumber()].getDefiningOp<linalg::GenericOp>();
   return row && row.getNumReductionLoops() == 1 && row->getNumResults() == 1 &&
          row.getBody()
              ->getTerminator()

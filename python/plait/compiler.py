@@ -25,7 +25,7 @@ STAGES = {
         "import": "plait-import",
         "strand": "plait-strand",
         "opt": "plait-opt",
-        "lowered": "plait-lowered-reference",
+        "lowered": "plait-lowered-cpu",
         "target": "plait-target-cpu",
     },
     # NVIDIA chips: {chips} is the target as it was asked for, e.g. sm_80,sm_90.

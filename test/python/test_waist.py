@@ -212,3 +212,35 @@ def test_jax_attention():
     assert left.copies == 0
     got = np.asarray(plait.compile(module)(q, k, v, w))
     np.testing.assert_allclose(got, np.asarray(block(q, k, v, w)), rtol=2e-5, atol=2e-5)
+
+
+class Images(nn.Module):
+    """Convolutions that are worth channels last, between ops that carry images."""
+
+    def __init__(self, kind, channels=64):
+        super().__init__()
+        groups = channels if kind == "depthwise" else 1
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
+        self.third = nn.Conv2d(channels, channels, 3, stride=2, dilation=2, padding=2)
+        self.last = nn.Conv2d(channels, channels, 1)
+        self.kind = kind
+
+    def forward(self, x):
+        y = torch.relu(self.norm(self.first(x)))
+        y = y + self.second(F.pad(y, (1, 0, 0, 1)))[:, :, 1:, :-1]
+        y = F.max_pool2d(y, 3, 2, 1) if self.kind == "pool" else y
+        y = self.third(y) * x.mean((2, 3), keepdim=True)
+        z = self.last(y)
+        return (z, y.sum(1), F.avg_pool2d(z, 2)) if self.kind == "outputs" else z.mean((2, 3))
+
+
+@pytest.mark.parametrize("kind", ["plain", "depthwise", "pool", "outputs"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_images_with_channels_last(kind, batch):
+    torch.manual_seed(0)
+    model, x = Images(kind).eval(), torch.randn(batch, 64, 11, 14)
+    module, ops = opt(model, x)
+    assert re.search(rf"tensor<{batch}x11x14x64xf32>", ops.text)
+    agrees(module, model, x)

@@ -58,8 +58,9 @@ def ConvertLinalgToVector : Pass<"convert-linalg-to-vector"> {
 
     A transposed copy moves squares of vectors, transposed in registers. A
     vector of f32 divided by a scalar is multiplied by its inverse and
-    corrected, which is the rounded quotient down to 2^-100 and within one unit
-    in the last place below.
+    corrected, which is the rounded quotient; not corrected where the division
+    allows its reciprocal (`arcp`). A reduction of rows that an elementwise op
+    just wrote is computed as they are written.
 
     Ops with control flow, and reductions of no parallel dimension by another
     combiner, stay for `convert-linalg-to-loops`.
@@ -144,15 +145,18 @@ def ConvertSpikeToLinalg : Pass<"convert-spike-to-linalg"> {
   let summary = "the reference meaning of the spike ops";
   let description = [{
     One time step of a population becomes one elementwise `linalg.generic`
-    that updates the potential in place, a delay line becomes slices. The
-    arithmetic is the one in the documentation of the attributes, term by term
-    and in the element type of the state.
+    that updates the potential in place, a run a loop over time around it, a
+    delay line slices. Synapses given as events become matrix products, packed
+    spikes and lists of events loops over bits. The arithmetic is the one in
+    the documentation of the attributes, term by term and in the element type
+    of the state.
 
     Example: test/Conversion/SpikeToLinalg/convert-spike-to-linalg.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

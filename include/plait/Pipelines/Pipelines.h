@@ -41,6 +41,10 @@ void buildOptPipeline(mlir::OpPassManager &pm);
 /// op's reference lowering.
 void buildReferencePipeline(mlir::OpPassManager &pm);
 
+/// The same by the fast roads of a CPU where there are any, which write vector
+/// loops on buffers beside the linalg on tensors.
+void buildCpuLoweredPipeline(mlir::OpPassManager &pm);
+
 struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
   Option<bool> kernels{
       *this, "kernels",

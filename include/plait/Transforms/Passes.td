@@ -254,7 +254,8 @@ def LinalgSimplifySoftmax : Pass<"linalg-simplify-softmax"> {
     torch's scaled dot product attention asks for every row of scores whether
     all of it is masked: a tensor of i1 as large as the scores, and a reduction
     over it. All elements are minus infinity exactly if the maximum is, which
-    the softmax has computed anyway.
+    the softmax has computed anyway. The sum of the exponentials is at least one
+    then, so that their division by it may be a product by its reciprocal.
 
     Example: test/Transforms/linalg-simplify-softmax.mlir
   }];
@@ -272,6 +273,28 @@ def LinalgSplitConcats : Pass<"linalg-split-concats"> {
     Example: test/Transforms/linalg-split-concats.mlir
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LinalgConvToChannelsLast : Pass<"linalg-conv-to-channels-last"> {
+  let summary = "compute convolutions over neighbouring channels";
+  let description = [{
+    torch's images are [batch, channels, height, width], where the vectors of a
+    convolution are pieces of a row, as short as the row. With channels last
+    they are channels of the result, whatever the stride and the size of the
+    image, and a bound weight is packed for them once.
+
+    What a convolution's images reach through pads, elementwise ops, pools and
+    other convolutions is one region. It is computed with channels last if its
+    multiply-adds outweigh the images that are transposed at its border.
+
+    Example: test/Transforms/linalg-conv-to-channels-last.mlir
+  }];
+  let statistics = [
+    Statistic<"numConverted", "converted", "Convolutions with channels last">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

@@ -166,4 +166,3 @@ bool VectorLoops::choose() {
       (nest->loops[loop].reduction ? inner : outer).push_back(loop);
   return true;
 }
-

@@ -549,4 +549,3 @@ LogicalResult VectorLoops::lower() {
   op.erase();
   return success();
 }
-

@@ -60,10 +60,10 @@ private:
   bool movesWith(unsigned operand, llvm::ArrayRef<unsigned> loops) const;
   void hoist(mlir::OpBuilder &b, llvm::ArrayRef<unsigned> inside);
 
-  llvm::SmallVector<Lanes> step(mlir::OpBuilder &b, LaneShape shape, int64_t lane,
-                          llvm::ArrayRef<mlir::Value> sums);
-  mlir::Value combine(mlir::OpBuilder &b, unsigned result, LaneShape shape, mlir::Value sum,
-                mlir::Value candidate);
+  llvm::SmallVector<Lanes> step(mlir::OpBuilder &b, LaneShape shape,
+                                int64_t lane, llvm::ArrayRef<mlir::Value> sums);
+  mlir::Value combine(mlir::OpBuilder &b, unsigned result, LaneShape shape,
+                      mlir::Value sum, mlir::Value candidate);
   mlir::Value widen(mlir::OpBuilder &b, unsigned result, mlir::Value stored);
   mlir::Value narrow(mlir::OpBuilder &b, unsigned result, mlir::Value sum);
 

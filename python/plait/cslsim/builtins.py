@@ -180,8 +180,15 @@ def _constants(ev, node, args, scope, want):
     return CV(kind, Fill(value.v, kind.count))
 
 
+def _removed(ev, node, name, scope):
+    """What SDK 2.10 no longer has; the libraries of this package stay as they are."""
+    own = ev.in_library(scope)
+    expect(ev.options.sdk == "1.4" or own, node.pos, f"'{name}' was removed in SDK 2.10")
+
+
 @builtin("@concat_structs", args=2)
 def _concat_structs(ev, node, args, scope, want):
+    _removed(ev, node, "@concat_structs", scope)
     a, b = (ev.known(n, scope) for n in args)
     expect(
         a.type == ANON and b.type == ANON,
@@ -450,6 +457,23 @@ def _mask(ev, node, args, scope, want):
 @_plait("error", 1)
 def _error(ev, node, args, scope, want):
     raise Unsupported(node.pos, ev.known(args[0], scope).v)
+
+
+@_plait("log", 2)
+def _log(ev, node, args, scope, want):
+    """Writes a value down for the host: on "print", "hex", or a trace's key."""
+    channel, value = ev.known(args[0], scope).v, ev.value(args[1], scope)
+    logs = ev.program.logs
+    if channel not in logs:
+        logs.append(channel)
+    if value.type == STRING:
+        ev.program.texts.append(value.v)
+        text = len(ev.program.texts) - 1
+        ev.emit("LOG", logs.index(channel), 0, text, node.pos)
+    else:
+        slot = ev.slot_of(value, node.pos)
+        ev.emit("LOG", logs.index(channel), slot, -1, node.pos, value.type)
+    return NOTHING
 
 
 @_plait("random", 1)

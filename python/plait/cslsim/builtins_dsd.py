@@ -99,8 +99,9 @@ def _get_dsd(ev, node, args, scope, want):
     elif kind == FABOUT and ev.options.arch == "wse2":
         raise CslError(pos, "a fabout_dsd needs 'fabric_color' on wse2")
     dsd = Dsd(3 if kind == FABIN else 4, flags, queue.v, color.v if color else -1)
+    ev.used.append((queue, pos))
     if kind == FABIN:
-        ev.bind_fabin(dsd)
+        ev.bind_fabin(dsd, pos)
     return _with(ev, kind, dsd, fields, pos)
 
 
@@ -363,6 +364,11 @@ def _load_to_dsr(ev, node, args, scope, want):
         node,
         ("async", "activate", "unblock", "save_address", "ut_id"),
     )
+    expect(
+        dsd.type != MEM4D or ev.options.sdk == "1.4",
+        node.pos,
+        "@load_to_dsr takes no mem4d_dsd in SDK 2.10",
+    )
     number = DSR_TYPES.index(dsr.type) * 16 + dsr.v
     vec = ev.program.vector(
         "loaddsr",
@@ -381,7 +387,12 @@ class Options:
     """The trailing ``.{ .async = true, ... }`` of a DSD operation."""
 
     def __init__(
-        self, ev, node, scope, where, allowed=("async", "activate", "unblock", "ut_id", "index")
+        self,
+        ev,
+        node,
+        scope,
+        where,
+        allowed=("async", "activate", "unblock", "ut_id", "index", "priority"),
     ):
         self.flags, self.ut, self.activate, self.unblock, self.index = 0, -1, -1, -1, -1
         if node is None:
@@ -398,6 +409,8 @@ class Options:
                 self.flags |= 2 if known(item, where.pos, name) else 0
             elif name == "ut_id":
                 self.ut = known(item, where.pos, name)
+            elif name == "priority":
+                pass  # which microthread goes first is not modelled: a seed tries orders
             elif name == "index":
                 self.index = ev.slot_of(ev.coerce_int(item, U16, where.pos), where.pos)
             else:

@@ -2,6 +2,7 @@
 
 from plait.cslsim.entities import Fn
 from plait.cslsim.errors import CslError, Unsupported
+from plait.cslsim.limits import check_color, check_local_task, check_queue
 from plait.cslsim.registry import NOTHING, builtin, task_ref
 from plait.cslsim.types import (
     ANON,
@@ -86,7 +87,9 @@ def _set_color_config(ev, node, args, scope, want):
     x, y = (ev.integer(a, scope) for a in args[:2])
     color = ev.known(args[2], scope)
     expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
-    layout.set_route(x, y, color.v, color_config(ev, node, args[3], scope), node.pos)
+    config = color_config(ev, node, args[3], scope)
+    check_color(ev, color.v, config, node.pos)
+    layout.set_route(x, y, color.v, config, node.pos)
     return NOTHING
 
 
@@ -96,7 +99,9 @@ def _set_local_color_config(ev, node, args, scope, want):
     color = ev.known(args[0], scope)
     expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
     expect(color.v not in ev.program.routes, node.pos, f"color {color.v} is configured twice")
-    ev.program.routes[color.v] = color_config(ev, node, args[1], scope)
+    config = color_config(ev, node, args[1], scope)
+    check_color(ev, color.v, config, node.pos)
+    ev.program.routes[color.v] = config
     return NOTHING
 
 
@@ -113,6 +118,9 @@ def directions(value, pos):
     return mask
 
 
+KEEP = 255  # a switch position takes this from the one before it
+
+
 def color_config(ev, node, arg, scope):
     """A colour's configuration: positions of (rx, tx) masks, and how they change."""
     config = ev.known(arg, scope)
@@ -126,12 +134,17 @@ def color_config(ev, node, arg, scope):
         )
     expect("routes" in config.v, pos, "a color configuration needs 'routes'")
     routes = config.v["routes"].v
-    for name in routes:
-        if name not in ("rx", "tx"):
+    swap = 0
+    for name, value in routes.items():
+        if name in ("color_swap_x", "color_swap_y"):
+            expect(ev.options.arch == "wse2", pos, f"'{name}' exists on wse2 only")
+            swap |= (1 if name[-1] == "x" else 2) if value.v else 0
+        elif name not in ("rx", "tx"):
             raise Unsupported(pos, f"route setting '{name}'")
     rx = directions(routes["rx"], pos) if "rx" in routes else 0
     tx = directions(routes["tx"], pos) if "tx" in routes else 0
     result = {"positions": [(rx, tx)], "current": 0, "ring": False, "pop": 0, "teardown": False}
+    result["swap"], result["pos"] = swap, node.pos
     if "switches" in config.v:
         switches = config.v["switches"].v
         for name, value in switches.items():
@@ -152,11 +165,18 @@ def color_config(ev, node, arg, scope):
             if "invalid" in step.v:
                 break
             # What a position does not set stays as in the one before it.
-            a, b = result["positions"][-1]
+            a = b = KEEP
+            both = "rx" in step.v and "tx" in step.v
+            expect(
+                not (both and ev.options.arch == "wse2"),
+                pos,
+                f"'pos{number}' changes rx or tx on wse2, not both",
+            )
             for name, value in step.v.items():
                 expect(name in ("rx", "tx"), pos, f"unknown switch position setting '{name}'")
                 if name == "rx":
                     a = directions(value, pos)
+                    expect(a.bit_count() == 1, pos, f"'rx' of 'pos{number}' is one direction")
                 else:
                     b = directions(value, pos)
             result["positions"].append((a, b))
@@ -173,25 +193,35 @@ def color_config(ev, node, arg, scope):
 
 
 def pop_mode(value, pos):
-    """0 no_pop, 1 always_pop, 2 pop_on_advance."""
+    """0 no_pop, 1 always_pop, 2 pop_on_advance, 3 pop_on_advance_nop."""
     if value.type == ANON and isinstance(value.v, dict):
         names = [n for n, v in value.v.items() if v.v]
         expect(len(names) == 1, pos, "'pop_mode' takes one mode")
-        modes = {"no_pop": 0, "always_pop": 1, "pop_on_advance": 2}
+        modes = {"no_pop": 0, "always_pop": 1, "pop_on_advance": 2, "pop_on_advance_nop": 3}
         if names[0] in modes:
             return modes[names[0]]
     raise Unsupported(pos, "this 'pop_mode'")
 
 
 def filter_config(config, pos):
-    """A wavelet filter: (kind, a, b, c)."""
+    """A wavelet filter: (kind, f0, f1, f2, f3) as the core takes it."""
     kind = [n for n, v in config["kind"].v.items() if v.v] if "kind" in config else []
+    given = {name: value.v for name, value in config.items() if name != "kind"}
     if kind == ["range"]:
-        return (1, config["min_idx"].v, config["max_idx"].v, 0)
-    if kind == ["counter"]:
-        start = config["init_counter"].v if "init_counter" in config else 0
-        return (2, config["max_counter"].v, config["limit1"].v, start)
-    raise Unsupported(pos, f"filter kind {kind}")
+        needed, allowed = ("min_idx", "max_idx"), ()
+    elif kind == ["counter"]:
+        needed = ("max_counter", "limit1")
+        allowed = ("init_counter", "count_data", "count_control", "fast_mode")
+    else:
+        raise Unsupported(pos, f"filter kind {kind}")
+    for name in needed:
+        expect(name in given, pos, f"a {kind[0]} filter needs '{name}'")
+    for name in given:
+        expect(name in needed or name in allowed, pos, f"unknown filter setting '{name}'")
+    if kind == ["range"]:
+        return (1, given["min_idx"], given["max_idx"], 0, 0)
+    counts = given.get("count_data", True) + 2 * given.get("count_control", False)
+    return (2, given["max_counter"], given["limit1"], given.get("init_counter", 0), counts)
 
 
 @builtin("@export_name", args=(2, 3))
@@ -213,6 +243,7 @@ def _export_symbol(ev, node, args, scope, want):
         else (target.kids[0] if target.kind == "name" else target.kids[-1])
     )
     expect(name not in ev.program.exports, node.pos, f"'{name}' is exported twice")
+    ev.program.exported[name] = node.pos
     place = ev.place(target, scope, soft=True)
     if place is not None:
         expect(place.kind == "mem" and place.addr is None, node.pos, "cannot export this")
@@ -241,6 +272,8 @@ def _bind(ev, node, args, scope, kind, tag):
     value, number = ev.known(args[0], scope), ev.known(args[1], scope)
     expect(isinstance(value.v, Fn) and value.v.task, node.pos, "expected a task")
     expect(number.type == kind, node.pos, f"expected a {kind}, got {number.type}")
+    if tag == "local":
+        check_local_task(ev, number.v, node.pos)
     for other, at, _ in ev.program.bindings:
         same = other == tag or (ev.options.arch == "wse2" and "control" not in (other, tag))
         expect(not (same and at == number.v), node.pos, f"{kind} {number.v} is bound twice")
@@ -298,6 +331,7 @@ _task_op("UNBLOCK", "unblock")
 @builtin("@initialize_queue", args=(1, 2))
 def _initialize_queue(ev, node, args, scope, want):
     queue = ev.known(args[0], scope)
+    ev.initialised.add((queue.type, queue.v))
     expect(queue.type in (IQ, OQ), node.pos, f"expected a queue, got {queue.type}")
     side = "in" if queue.type == IQ else "out"
     config = ev.known(args[1], scope).v if len(args) > 1 else {}
@@ -311,6 +345,7 @@ def _initialize_queue(ev, node, args, scope, want):
         )
         return NOTHING
     expect(color.type == COLOR, node.pos, f"expected a color, got {color.type}")
+    check_queue(ev, side, queue.v, node.pos)
     key = (side, queue.v)
     expect(
         key not in ev.program.queues

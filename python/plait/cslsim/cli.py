@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -26,15 +27,30 @@ def cslc(
     channels: Annotated[int, typer.Option(help="host channels")] = 0,
     width_west_buf: Annotated[int, typer.Option(help="buffer columns")] = 0,
     width_east_buf: Annotated[int, typer.Option(help="buffer columns")] = 0,
-    max_inlined_iterations: Annotated[int, typer.Option(help="accepted")] = 0,
-    verbose: Annotated[bool, typer.Option(help="accepted")] = False,
+    fp16_format: Annotated[str, typer.Option(help="only f16 is known")] = "f16",
+    sdk: Annotated[str, typer.Option(help="dialect: 1.4, or 2.10 (unverified)")] = "1.4",
+    out_routes: Annotated[bool, typer.Option("--out-routes", help="print every route")] = False,
+    output_json: Annotated[str, typer.Option(help="also write the parameters here")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", help="print what fills the PEs")] = False,
+    warnings_as_errors: Annotated[bool, typer.Option("--warnings-as-errors", help="no-op")] = False,
+    max_inlined_iterations: Annotated[int, typer.Option(help="no-op: nothing is inlined")] = 0,
+    max_parallelism: Annotated[int, typer.Option(help="no-op")] = 0,
 ):
     """Check and compile a CSL program for Plait's model of CSL."""
-    from plait.cslsim.errors import CslError
-    from plait.cslsim.layout import Options, compile_layout, parse_params, save
+    from plait.cslsim.errors import CslError, Unsupported
+    from plait.cslsim.layout import Options, compile_layout, describe_routes, parse_params, save
+    from plait.cslsim.limits import MEMORY, memory_use
 
     if arch not in ("wse2", "wse3"):
         raise CslError(None, f"unknown architecture '{arch}': expected wse2 or wse3")
+    if sdk not in ("1.4", "2.10"):
+        raise CslError(None, f"unknown SDK '{sdk}': expected 1.4 or 2.10")
+    if fp16_format != "f16":
+        raise Unsupported(None, f"--fp16-format={fp16_format}")
+    if channels and not memcpy:
+        raise CslError(None, "'--channels' needs '--memcpy'")
+    if not 0 <= channels <= 16:
+        raise CslError(None, f"expects 1 to 16 '--channels', got {channels}")
     options = Options(
         arch,
         layout.parent,
@@ -46,15 +62,30 @@ def cslc(
         channels,
     )
     options.colors = parse_params(",".join(colors))
+    options.sdk, options.buffers = sdk, (width_west_buf, width_east_buf)
     built, programs = compile_layout(layout, options)
     save(output.removeprefix("="), built, programs, options)
+    if output_json:
+        shutil.copy(Path(output.removeprefix("=")) / "out.json", output_json)
+    if verbose:
+        for program in programs:
+            use = memory_use(program)
+            parts = ", ".join(f"{name} {size}" for name, size in use.items())
+            typer.echo(f"{program.name}: {parts} of {MEMORY} bytes")
+    if out_routes:
+        typer.echo("\n".join(describe_routes(built)))
 
 
 def cs_python(
     program: Annotated[Path, typer.Argument(help="the host program", exists=True)],
     arguments: Annotated[list[str], typer.Argument(help="its arguments")] = [],  # noqa: B006
+    trace: Annotated[
+        Path | None, typer.Option(help="write a timeline and a heat map of the fabric, as HTML")
+    ] = None,
 ):
     """Run a host program (run.py) with the simulator behind its SdkRuntime."""
+    if trace:
+        os.environ["PLAIT_CSL_TRACE"] = str(trace.resolve())
     sys.path[:0] = [str(program.parent), str(SHIM)]
     sys.argv = [str(program), *arguments]
     runpy.run_path(str(program), run_name="__main__")

@@ -26,16 +26,21 @@ def library():
         ("route", None, [p, i, i, i, p]),
         ("start", None, [p]),
         ("launch", None, [p, i, i, i, i, i, p]),
-        ("finish_command", i, [p]),
-        ("settle", i, [p, u]),
+        ("finish_command", i, [p, u]),
+        ("settle", i, [p, u, u]),
         ("memory", i, [p, i, i, i, i, i, p]),
         ("send", None, [p, i, i, i, p, i]),
-        ("await", i, [p, i, i, i, i, i, u]),
+        ("await", i, [p, i, i, i, i, i, u, u]),
         ("receive", None, [p, i, i, i, p, i]),
         ("error", ctypes.c_char_p, [p, p]),
         ("note", ctypes.c_char_p, [p, i, p]),
         ("report", ctypes.c_char_p, [p]),
-        ("stats", None, [p, p]),
+        ("log", p, [p, i]),
+        ("strays", i, [p]),
+        ("trace", None, [p, u]),
+        ("spans", u, [p, p, u]),
+        ("totals", None, [p, p]),
+        ("counters", None, [p, p]),
     ):
         function = getattr(lib, "plait_csl_" + name)
         function.restype, function.argtypes = result, args
@@ -59,6 +64,11 @@ def opcode(name, code):
 def vector_op(name):
     """The number of a vector operation."""
     return _numbers()[1][name]
+
+
+def vector_ops():
+    """The names of the vector operations, in the core's order."""
+    return list(_numbers()[1])
 
 
 def pointer(array):

@@ -134,8 +134,19 @@ class Evaluator(Expressions, Places, Conversions, Statements):
         path, shown = self.resolve(name, importer, pos)
         module = Module(self, path, shown, params, pos)
         self.modules.append(module)
+        if self.program is not None and shown == "<memcpy/memcpy>":
+            self.program.memcpy = True
         module.run()
         return module
+
+    @staticmethod
+    def in_library(scope):
+        """Whether code of this package's libraries is looked at."""
+        return LIBRARY in scope.module.path.parents
+
+    def uses_memcpy(self):
+        """Whether the host's library shares the PE."""
+        return any(m.shown in ("<memcpy/memcpy>", "<memcpy/get_params>") for m in self.modules)
 
     def at_comptime(self, _module=None):
         """A context in which everything must be known."""
@@ -225,6 +236,13 @@ class Evaluator(Expressions, Places, Conversions, Statements):
     def type_of(self, node, scope):
         """Evaluate an expression that must be a type."""
         if node.kind == "name" and node.kids[0] in NAMED and scope.find(node.kids[0]) is None:
+            expect(
+                node.kids[0] != "comptime_struct"
+                or self.options.sdk == "1.4"
+                or self.in_library(scope),
+                node.pos,
+                "'comptime_struct' was removed in SDK 2.10",
+            )
             return NAMED[node.kids[0]]
         with self.at_comptime():
             value = self.value(node, scope)
@@ -402,7 +420,7 @@ class Evaluator(Expressions, Places, Conversions, Statements):
         """A use of a builtin."""
         name, args = node.kids
         handler = BUILTINS.get(name)
-        own = name.startswith("@plait_") and LIBRARY not in scope.module.path.parents
+        own = name.startswith("@plait_") and not self.in_library(scope)
         if handler is None or own:
             raise Unsupported(node.pos, f"builtin {name}")
         return handler(self, node, args.kids if args is not None else [], scope, want)

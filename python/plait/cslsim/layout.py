@@ -12,10 +12,24 @@ from pathlib import Path
 import numpy as np
 
 from plait.cslsim import core
+from plait.cslsim.builtins_fabric import KEEP
 from plait.cslsim.errors import CslError
 from plait.cslsim.evaluate import Evaluator, Scope
+from plait.cslsim.limits import FABRIC, FILTERS, check_memory, memory_use
 from plait.cslsim.program import Program
-from plait.cslsim.types import CINT, COLOR, CV, INTS, FnType, expect, key_of
+from plait.cslsim.registry import DIRECTION_NAMES
+from plait.cslsim.types import (
+    CINT,
+    COLOR,
+    CV,
+    INTS,
+    EnumType,
+    FnType,
+    PtrType,
+    expect,
+    is_scalar,
+    key_of,
+)
 
 
 @dataclass
@@ -32,6 +46,8 @@ class Options:
     channels: int = 0
     rectangle: tuple = None
     colors: dict = field(default_factory=dict)
+    sdk: str = "1.4"  # the dialect: "1.4" or "2.10"
+    buffers: tuple = (0, 0)  # columns between the kernel and the host's, west and east
 
 
 @dataclass
@@ -57,11 +73,25 @@ class Layout:
         """``@set_rectangle``."""
         expect(self.rectangle is None, pos, "@set_rectangle is called twice")
         expect(width > 0 and height > 0, pos, f"a rectangle cannot be {width} by {height}")
+        most = FABRIC[self.options.arch]
+        expect(
+            width <= most[0] and height <= most[1],
+            pos,
+            f"a {width} by {height} rectangle is larger than a {self.options.arch} fabric: "
+            f"{most[0]} by {most[1]}",
+        )
         dims = self.options.fabric_dims
         if dims is not None:
             x, y = self.options.fabric_offsets
             east = 3 if self.options.memcpy else 0
-            fits = x + width + east <= dims[0] and y + height + (1 if east else 0) <= dims[1]
+            west, far = self.options.buffers
+            fits = x + width + far + east <= dims[0]
+            fits = fits and y + height + (1 if east else 0) <= dims[1]
+            expect(
+                not east or (x >= 4 + west and y >= 1),
+                pos,
+                f"memcpy needs an offset of at least {4 + west},1, got {x},{y}",
+            )
             expect(
                 fits,
                 pos,
@@ -98,6 +128,16 @@ class Layout:
     def export(self, name, kind, writable, pos):
         """``@export_name``."""
         expect(name not in self.exports, pos, f"'{name}' is exported twice")
+        allowed = is_scalar(kind) or isinstance(kind, (PtrType, FnType))
+        expect(allowed and not isinstance(kind, EnumType), pos, f"a {kind} cannot be exported")
+        if isinstance(kind, FnType):
+            count = len(kind.params)
+            expect(
+                count <= 15, pos, f"an exported function takes at most 15 arguments, got {count}"
+            )
+        elif isinstance(kind, PtrType) and self.options.sdk != "1.4":
+            narrow = kind.elem.name not in ("i8", "u8", "i64", "u64")
+            expect(narrow, pos, f"SDK 2.10 exports no {kind}")
         self.exports[name] = {
             "type": str(kind),
             "kind": "function" if isinstance(kind, FnType) else "data",
@@ -112,6 +152,8 @@ class ProgramEvaluator(Evaluator):
     def __init__(self, options, program):
         super().__init__(options, program)
         self.pending, self.later, self.fifo_tasks, self.last_types = [], [], [], []
+        self.initialised = set()  # queues that the program initialises
+        self.used = []  # queues of DSDs, with positions
 
     def coerce_int(self, value, kind, pos):
         """An integer of whatever width at run time; known ones must fit ``kind``."""
@@ -141,6 +183,12 @@ class ProgramEvaluator(Evaluator):
             record[key] = self.task_id(task, pos)[1]
         program = self.program
         program.check_recursion()
+        for queue, pos in self.used if self.options.sdk != "1.4" else ():
+            expect(
+                (queue.type, queue.v) in self.initialised,
+                pos,
+                f"SDK 2.10 wants {queue.type} {queue.v} initialised",
+            )
         data = {n for tag, n, _ in program.bindings if tag == "data"}
         local = {n for tag, n, _ in program.bindings if tag == "local"}
         if self.options.arch == "wse2":
@@ -148,15 +196,23 @@ class ProgramEvaluator(Evaluator):
             for color in sorted(data | {n for n in program.unblocked if n < 24} - local):
                 taken = {q: c for (side, q), c in program.queues.items() if side == "in"}
                 if color not in taken.values():
+                    pos = next(
+                        (p for i, _, p in self.pending if program.bindings[i][1] == color), None
+                    )
+                    expect(
+                        self.options.sdk == "1.4",
+                        pos,
+                        f"no input queue was initialised for color {color}",
+                    )
                     free = [q for q in range(7, -1, -1) if q not in taken]
-                    expect(free, None, f"no input queue is left for color {color}")
+                    expect(free, pos, f"no input queue is left for color {color}")
                     program.queues[("in", free[0])] = color
             unbound = set(range(24)) - data - local
         else:
             for queue in data:
                 expect(
                     ("in", queue) in program.queues,
-                    None,
+                    next(p for i, _, p in self.pending if program.bindings[i][1] == queue),
                     f"{program.name}: input queue {queue} has a data task but was not initialised",
                 )
             unbound = set(range(8)) - data
@@ -199,6 +255,7 @@ def compile_layout(path, options, progress=None):
         unit = ProgramEvaluator(options, program)
         unit.load(name, folder, params, pos)
         unit.link()
+        check_memory(program, pos)
         for key in ("MEMCPYH2D", "MEMCPYD2H"):
             streams = params.get("memcpy_params")
             for field_name, value in (streams.v if streams else {}).items():
@@ -212,19 +269,38 @@ def compile_layout(path, options, progress=None):
         for color, config in program.routes.items():
             expect(
                 color not in tile.routes,
-                None,
-                f"color {color} of PE ({x}, {y}) is configured twice, by the layout and by "
-                f"{program.name}",
+                config["pos"],
+                f"color {color} of PE ({x}, {y}) is configured twice: the layout does it, too",
             )
             tile.routes[color] = config
+        filters = [c for c in tile.routes.values() if "filter" in c]
+        expect(
+            len(filters) <= FILTERS[options.arch],
+            filters[-1]["pos"] if filters else None,
+            f"PE ({x}, {y}) uses {len(filters)} filters, {options.arch} has "
+            f"{FILTERS[options.arch]} to give",
+        )
         for symbol in program.exports:
             expect(
                 symbol in layout.exports,
-                None,
+                program.exported[symbol],
                 f"{program.name} exports '{symbol}', which the layout does not name with "
                 f"@export_name",
             )
     return layout, programs
+
+
+def describe_routes(layout):
+    """Lines: the routes of every PE, position by position of the switches."""
+
+    def names(mask):
+        known = [n for bit, n in enumerate(DIRECTION_NAMES) if mask >> bit & 1]
+        return "as before" if mask == KEEP else " ".join(known) or "-"
+
+    for (x, y), tile in sorted(layout.tiles.items(), key=lambda item: item[0][::-1]):
+        for color, config in sorted(tile.routes.items()):
+            steps = [f"{names(rx)} -> {names(tx)}" for rx, tx in config["positions"]]
+            yield f"PE ({x}, {y}) color {color}: {'; then '.join(steps)}"
 
 
 def save(folder, layout, programs, options):
@@ -309,12 +385,22 @@ def save(folder, layout, programs, options):
         arrays.update({f"{number}.{k}": v for k, v in table.items()})
         arrays[f"{number}.counts"] = core.array(counts)
         arrays[f"{number}.where"] = core.array(where)
-        described.append({"name": program.name, "files": files, "symbols": symbols})
+        described.append(
+            {
+                "name": program.name,
+                "functions": [code.name for code in program.codes],
+                "files": files,
+                "symbols": symbols,
+                "logs": program.logs,
+                "texts": program.texts,
+                "memory": memory_use(program),
+            }
+        )
     width, height = layout.rectangle
     routes = []
     for (x, y), tile in layout.tiles.items():
         for color, config in tile.routes.items():
-            kind, *values = config.get("filter", (0, 0, 0, 0))
+            kind, *values = config.get("filter", (0, 0, 0, 0, 0))
             flat = [
                 x,
                 y,
@@ -326,6 +412,7 @@ def save(folder, layout, programs, options):
                 config["teardown"],
                 kind,
                 *values,
+                config["swap"],
             ]
             for rx, tx in config["positions"] + [(0, 0)] * (4 - len(config["positions"])):
                 flat += [rx, tx]
@@ -344,6 +431,7 @@ def save(folder, layout, programs, options):
         "programs": described,
         "streams": {k: sorted(v) for k, v in layout.streams.items()},
         "params": options.params,
+        "offset": options.fabric_offsets,
     }
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     np.savez(folder / "plait.npz", **arrays)

@@ -3,6 +3,7 @@
 from plait.cslsim import core
 from plait.cslsim.entities import Aggregate, Cell, Constant, Fields, Place, is_memory
 from plait.cslsim.errors import CslError
+from plait.cslsim.limits import check_queue
 from plait.cslsim.types import (
     CINT,
     CV,
@@ -143,12 +144,14 @@ class Places:
         if isinstance(value, RV):
             return value.slot
         if value.type.name == "fabin_dsd":
-            self.bind_fabin(value.v)
+            self.bind_fabin(value.v, pos)
         return self.program.dsd_constant(value.v)
 
-    def bind_fabin(self, dsd):
-        """WSE-2: naming a colour and a queue in a fabin DSD that is used ties them."""
-        if self.options.arch == "wse2" and dsd.color >= 0:
+    def bind_fabin(self, dsd, pos):
+        """WSE-2: naming a colour and a queue in a fabin DSD that is used ties them; until SDK
+        2.10, which wants the queue initialised."""
+        if self.options.arch == "wse2" and dsd.color >= 0 and self.options.sdk == "1.4":
+            check_queue(self, "in", dsd.queue, pos)
             self.program.queues.setdefault(("in", dsd.queue), dsd.color)
 
     def emit(self, name, a=0, b=0, c=0, pos=None, kind=None):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from plait.cslsim import core
 from plait.cslsim.errors import CslError
+from plait.cslsim.limits import MEMORY
 from plait.cslsim.types import (
     ArrayType,
     Dsd,
@@ -18,8 +19,6 @@ from plait.cslsim.types import (
     to_bits,
     to_bytes,
 )
-
-MEMORY = 48 * 1024
 
 
 class Fill:
@@ -88,7 +87,10 @@ class Program:
         self.queues = {}  # ("in" | "out", queue) -> color
         self.routes = {}  # color -> config
         self.exports = {}  # name -> (type, address or code number)
+        self.exported = {}  # name -> position
         self.fifos = []
+        self.memcpy = False
+        self.logs, self.texts = [], []  # channels and texts of what is written for the host
 
     # memory
 

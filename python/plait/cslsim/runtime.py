@@ -5,14 +5,20 @@ Host tensors are [h][w][elements] (ROW_MAJOR) or [elements][w][h] reordered
 16-bit elements travel in the low halves of 32-bit words.
 """
 
+import atexit
 import enum
+import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 
+from plait.cslsim import trace
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.simulator import Simulator
+
+TRACES = "plait-traces.json"  # what programs traced, in the artifact's folder
 
 
 class MemcpyDataType(enum.Enum):
@@ -40,7 +46,8 @@ class Task:
 class SdkRuntime:
     """The wafer as the host program drives it.
 
-    Its environment is described in docs/cslsim.md.
+    ``machine`` is not the vendor's: a cycle model in place of the architecture's. What the
+    environment may say is in docs/cslsim.md.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class SdkRuntime:
         simfab_numthreads=None,
         msg_level=None,
         memcpy_required=True,
+        machine=None,
         **unknown,
     ):
         if unknown:
@@ -65,9 +73,15 @@ class SdkRuntime:
             depth=int(depth) if depth else None,
             strict=self.strict,
             bounds=os.environ.get("PLAIT_CSL_BOUNDS", "stop"),
+            machine=machine,
         )
         self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
         self.open = False
+        if path := os.environ.get("PLAIT_CSL_TRACE"):
+            self.sim.trace(trace.LIMIT)
+            # At the end, however the host program ends.
+            atexit.register(trace.write, path, self.sim, f"{Path(sys.argv[0]).name}: {bindir}")
+        self.folder, self.logged, self.lines, self.traces = Path(bindir), 0, {}, []
 
     # A symbol's id is above every colour, so that one argument can be either.
     def get_id(self, name):
@@ -87,10 +101,16 @@ class SdkRuntime:
         """Finish the open command and report what is left over."""
         self._finish()
         self.sim.settle()
+        self._show()
+        for (x, y), line in sorted(self.lines.items()):
+            print(f"PE ({x}, {y}): {line}")
+        if self.traces:
+            text = json.dumps({"offset": self.sim.meta["offset"], "traces": self.traces})
+            (self.folder / TRACES).write_text(text)
         for note in self.sim.notes():
             print(f"warning: {note}", file=sys.stderr)
         if left := self.sim.report():
-            if self.strict:
+            if self.strict or self.sim.strays():
                 raise SimulationError(f"left over at stop:\n{left}")
             print(f"warning: left over at stop:\n{left}", file=sys.stderr)
         if os.environ.get("PLAIT_CSL_STATS"):
@@ -100,6 +120,22 @@ class SdkRuntime:
         if self.open:
             self.sim.finish()
             self.open = False
+            self._show()
+
+    def _show(self):
+        """Print what programs have printed, in whole lines; keep what they have traced."""
+        logs = self.sim.logs(self.logged)
+        self.logged += len(logs)
+        for x, y, channel, value, _ in logs:
+            if channel not in ("print", "hex"):
+                self.traces.append([x, y, channel, value])
+                continue
+            line = self.lines.pop((x, y), "") + (f"{value:#x}" if channel == "hex" else str(value))
+            *whole, rest = line.split("\n")
+            for text in whole:
+                print(f"PE ({x}, {y}): {text}")
+            if rest:
+                self.lines[x, y] = rest
 
     def launch(self, name, *args, nonblock=True):
         """Run an exported function on every PE."""

@@ -1,5 +1,6 @@
 """A compiled program on the simulated wafer, as the host sees it."""
 
+import ctypes
 import json
 import re
 from pathlib import Path
@@ -8,10 +9,16 @@ import numpy as np
 
 from plait.cslsim import core
 from plait.cslsim.errors import SimulationError
-from plait.cslsim.machine import record
+from plait.cslsim.machine import MACHINES, record
+from plait.cslsim.progress import Progress
+from plait.cslsim.types import from_bits
 
+PIECE = 2_000_000  # events at a time: a fraction of a second
 SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
-INFINITE = 2**63
+COUNTERS = (
+    *("busy", "stalled", "tasks", "instructions", "elements", "sent", "received", "waited"),
+    *("ramp", "north", "south", "east", "west"),
+)
 
 
 class Simulator:
@@ -26,9 +33,12 @@ class Simulator:
             never written, extents that differ.
         bounds: "stop" when a DSD leaves its variable; "ignore" lets it go on in the PE's memory.
         limit: stop after this many cycles.
+        machine: the cycle model, a ``Machine``; by default that of the program's architecture.
     """
 
-    def __init__(self, folder, seed=0, depth=None, strict=False, bounds="stop", limit=0):
+    def __init__(
+        self, folder, seed=0, depth=None, strict=False, bounds="stop", limit=0, machine=None
+    ):
         path = Path(folder) / "plait.npz"
         if not path.is_file():
             raise SimulationError(f"no compiled program in '{folder}'")
@@ -38,11 +48,12 @@ class Simulator:
         self.lib = core.library()
         streams = self.meta["streams"]
         ins, outs = core.array(streams["in"]), core.array(streams["out"])
-        machine = core.array(record(self.meta["arch"], depth))
+        self.machine = machine or MACHINES[self.meta["arch"]]
+        numbers = core.array(record(self.machine, depth))
         self.handle = self.lib.plait_csl_new(
             self.width,
             self.height,
-            core.pointer(machine),
+            core.pointer(numbers),
             core.pointer(ins),
             len(streams["in"]),
             core.pointer(outs),
@@ -53,6 +64,7 @@ class Simulator:
             limit,
         )
         self.names = list(self.meta["exports"])
+        self.commands = []  # of each launch: function, cycle of its start and its end, or -1
         self._load()
 
     def __del__(self):
@@ -104,15 +116,13 @@ class Simulator:
         return f"{self.meta['programs'][program]['files'][file]}:{line}:{column}"
 
     def _name_places(self, text):
-        """Replace the core's @instruction@ marks by source positions."""
-        lines = []
-        for line in text.splitlines():
-            pe = re.search(r"PE \((\d+), (\d+)\)", line)
-            if pe:
-                program = self.program_at(int(pe[1]), int(pe[2]))
-                line = re.sub(r"@(-?\d+)@", lambda m, p=program: self._place(p, int(m[1])), line)
-            lines.append(line)
-        return "\n".join(lines)
+        """Replace the core's @x y instruction@ marks by source positions."""
+
+        def place(mark):
+            x, y, instruction = map(int, mark.groups())
+            return self._place(self.program_at(x, y), instruction)
+
+        return re.sub(r"@(\d+) (\d+) (-?\d+)@", place, text)
 
     def check(self, ok=False):
         """Raise what the core has to complain about."""
@@ -129,13 +139,22 @@ class Simulator:
             text = f"{place + ': ' if place else ''}{text} (PE ({x}, {y}))"
         raise SimulationError(text)
 
+    def _run(self, call, *args):
+        """Let the core run in pieces, so that it can be interrupted and shows how far it is."""
+        with Progress(self) as progress:
+            while (status := call(self.handle, *args, PIECE)) == 2:
+                progress.update()
+        self.check(status)
+
     def finish(self):
         """Run until every launched PE has unblocked its command stream."""
-        self.check(self.lib.plait_csl_finish_command(self.handle))
+        self._run(self.lib.plait_csl_finish_command)
+        if self.commands:
+            self.commands[-1][2] = self.totals()["cycles"]
 
     def settle(self):
         """Let the fabric run until nothing moves, or for a while."""
-        self.check(self.lib.plait_csl_settle(self.handle, SETTLE))
+        self._run(self.lib.plait_csl_settle, self.totals()["cycles"] + SETTLE)
 
     def launch(self, name, args):
         """Start an exported function on every PE."""
@@ -149,6 +168,7 @@ class Simulator:
         bits = core.array(
             [_argument(a, t) for a, t in zip(args, export["params"], strict=True)], np.int64
         )
+        self.commands.append([name, self.totals()["cycles"], -1])
         self.lib.plait_csl_launch(
             self.handle, 0, 0, self.width, self.height, self.names.index(name), core.pointer(bits)
         )
@@ -190,7 +210,7 @@ class Simulator:
 
     def receive(self, x, y, w, h, color, count):
         """Wait for ``count`` words from each PE of a region; an array [h][w][count]."""
-        self.check(self.lib.plait_csl_await(self.handle, x, y, w, h, color, count))
+        self._run(self.lib.plait_csl_await, x, y, w, h, color, count)
         out = np.zeros((h, w, count), np.uint32)
         for j in range(h):
             for i in range(w):
@@ -205,6 +225,10 @@ class Simulator:
         """What is left over: unfinished operations and wavelets, as text; empty if nothing."""
         return self._name_places(self.lib.plait_csl_report(self.handle).decode())
 
+    def strays(self):
+        """How many wavelets are left that nobody took."""
+        return self.lib.plait_csl_strays(self.handle)
+
     def notes(self):
         """What was suspicious but legal, each with its source position and first PE."""
         found, where = [], core.array([0, 0, 0])
@@ -214,12 +238,57 @@ class Simulator:
             found.append(f"{place}: {text.decode()} (PE ({x}, {y}))")
         return found
 
+    def totals(self):
+        """Cycles so far, events handled, spans that the timeline had no room for, open commands."""
+        out = np.zeros(4, np.uint64)
+        self.lib.plait_csl_totals(self.handle, core.pointer(out))
+        return dict(zip(("cycles", "events", "lost", "open"), map(int, out), strict=True))
+
+    def counters(self):
+        """What every PE and its router did: arrays [height][width] by the names ``COUNTERS``."""
+        out = np.zeros((self.height, self.width, len(COUNTERS)), np.uint64)
+        self.lib.plait_csl_counters(self.handle, core.pointer(out))
+        return {name: out[:, :, k].astype(np.int64) for k, name in enumerate(COUNTERS)}
+
+    def logs(self, start=0):
+        """What programs printed and traced, from entry ``start`` on: tuples of x, y, channel
+        ("print", "hex" or a trace's key), value (a text or a number) and cycle."""
+        found = []
+        while at := self.lib.plait_csl_log(self.handle, start + len(found)):
+            pe, channel, code, bits, cycle = (ctypes.c_int64 * 5).from_address(at)
+            program = self.meta["programs"][int(self.tiles[pe])]
+            value = program["texts"][bits] if code < 0 else from_bits(code, bits)
+            y, x = divmod(pe, self.width)
+            found.append((x, y, program["logs"][channel], value, cycle))
+        return found
+
     def stats(self):
-        """Counters of the run."""
-        out = np.zeros(6, np.uint64)
-        self.lib.plait_csl_stats(self.handle, core.pointer(out))
-        names = ("cycles", "instructions", "elements", "hops", "tasks", "events")
-        return dict(zip(names, map(int, out), strict=True))
+        """Counters of the whole run."""
+        totals, counters = self.totals(), self.counters()
+        sums = {n: int(counters[n].sum()) for n in ("instructions", "elements", "tasks")}
+        hops = sum(int(counters[n].sum()) for n in ("north", "south", "east", "west"))
+        return {"cycles": totals["cycles"], **sums, "hops": hops, "events": totals["events"]}
+
+    def trace(self, limit):
+        """Keep a timeline of at most ``limit`` spans; call before ``start``."""
+        self.lib.plait_csl_trace(self.handle, limit)
+
+    def describe(self, pe, kind, what):
+        """What a span of the timeline is: a task's name, or an operation and its place."""
+        number = int(self.tiles[pe])
+        if kind == 0:
+            return self.meta["programs"][number]["functions"][what]
+        operation = self.arrays[f"{number}.vecs"][self.arrays[f"{number}.code"][what][1]][0]
+        place = Path(self._place(number, what)).name
+        return f"@{core.vector_ops()[operation]} {place}"
+
+    def spans(self):
+        """The timeline: rows of from, to, PE (row * width + column), kind (0 task, 1 a task waits
+        for its operation, 2 asynchronous operation), what (function or instruction), run."""
+        count = self.lib.plait_csl_spans(self.handle, None, 0)
+        out = np.zeros((count, 6), np.int64)
+        self.lib.plait_csl_spans(self.handle, core.pointer(out), count)
+        return out
 
 
 def _argument(value, kind):

@@ -263,6 +263,15 @@ def to_bits(kind, value):
     return int(value) if value < 1 << 63 else int(value) - (1 << 64)
 
 
+def from_bits(code, bits):
+    """The Python value of a slot of the type with that code."""
+    if code == F32.code:
+        return float(np.uint32(bits).view(np.float32))
+    if code == F16.code:
+        return float(np.uint16(bits).view(np.float16))
+    return bool(bits) if code == BOOL.code else bits
+
+
 def to_bytes(kind, value):
     """A scalar as it lies in memory."""
     return struct.pack("<q", to_bits(kind, value))[: kind.size]

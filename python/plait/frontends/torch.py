@@ -12,7 +12,7 @@ from plait.worker import run_python, start_python
 _WORKER = "plait.frontends._torch_worker"
 
 
-def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
+def from_torch(model, args, kwargs=None, *, dynamic_shapes=None, cache=False) -> Module:
     """Brings in a ``torch.nn.Module``, or a function of tensors.
 
     ``torch.export`` runs here; the graph, without its weights, goes through
@@ -29,16 +29,60 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
             same.
         kwargs: a dict of example keyword arguments.
         dynamic_shapes: as for ``torch.export.export``: which sizes may change.
+        cache: keep the import in the compile cache, and take it from there for
+            an equal model: equal attributes and modules, equal shapes and
+            dtypes of parameters (not their values), equal arguments but for
+            the tensors' values, and unchanged source files of all that was
+            loaded. What a program patches into loaded modules is not seen.
 
     Raises:
         FrontendError: torch or torch-mlir is missing, the model cannot be
             exported, or it uses an op that has no lowering (named, with the
-            line of the model's source that calls it).
+            line of the model's source that calls it); with ``cache``, the
+            model cannot be pickled.
     """
     torch = _import_torch()
     if not isinstance(args, tuple):
         raise FrontendError(f"expects a tuple of arguments, got {type(args).__name__}")
     _check_leaves(torch, args, kwargs or {})
+    if not cache:
+        names, tensors, fields = _trace(torch, model, args, kwargs, dynamic_shapes)
+    else:
+        from plait.frontends._torch import cached
+
+        call = torch.utils._pytree.tree_map_only(torch.Tensor, _described, (args, kwargs))
+        key = cached.key(torch, model, (call, dynamic_shapes))
+        own = cached.named_tensors(torch, model)
+        if (entry := cached.load(key)) is None:
+            names, tensors, fields = _trace(torch, model, args, kwargs, dynamic_shapes)
+            lifted = {n: t for n, t in zip(names, tensors, strict=True) if n not in own}
+            cached.save(key, (names, lifted, fields))
+        else:
+            names, lifted, fields = entry
+            tensors = [own[name] if name in own else lifted[name] for name in names]
+    first = fields.pop("constant")
+    for name, value in zip(names[first:], tensors[first:], strict=True):
+        if not value.is_contiguous():
+            raise FrontendError(f"'{name}' is changed in place: make it contiguous")
+    return Module(
+        weights=tuple(tensors[:first]),
+        state=tuple(tensors[first:]),
+        source="torch",
+        reference=model,
+        **fields,
+    )
+
+
+def _described(tensor) -> tuple:
+    """What an example argument decides about an import."""
+    return str(tensor.dtype), tuple(tensor.shape), tensor.stride(), str(tensor.device)
+
+
+def _trace(torch, model, args, kwargs, dynamic_shapes):
+    """The names of what is bound, its tensors, and the fields of the module.
+
+    The field ``constant`` is how many of them come first and never change.
+    """
     start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, kwargs, dynamic_shapes)
     _refuse_effects(torch, program.graph_module)
@@ -50,19 +94,13 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
     bound.sort(key=lambda spec: spec.target in changed)
     updates = _order(torch, program, bound, changed)
     _keep_tensors(torch, program)
-    tensors = [_weight(program, spec) for spec in bound]
     first = sum(spec.target not in changed for spec in bound)
-    for spec, value in zip(bound[first:], tensors[first:], strict=True):
-        if not value.is_contiguous():
-            raise FrontendError(f"'{spec.target}' is changed in place: make it contiguous")
-    text = run_python(_WORKER, _pickled(torch, program.graph_module)).decode()
     call = Structure.of(args, constants=True)
     if kwargs:
         call = Structure("call", (call, Structure.of(kwargs, constants=True)))
-    return Module(
-        text,
-        weights=tuple(tensors[:first]),
-        state=tuple(tensors[first:]),
+    fields = dict(
+        constant=first,
+        text=run_python(_WORKER, _pickled(torch, program.graph_module)).decode(),
         updates=tuple(index - first for index in updates),
         inputs=tuple(_spec(node.meta["val"], node.name) for node in inputs),
         outputs=tuple(_spec(value, "") for value in outputs),
@@ -73,9 +111,8 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None) -> Module:
             for symbol, bounds in program.range_constraints.items()
             if bounds.lower.is_Integer  # Not of a size that the data decides.
         },
-        source="torch",
-        reference=model,
     )
+    return [spec.target for spec in bound], [_weight(program, spec) for spec in bound], fields
 
 
 def _import_torch():

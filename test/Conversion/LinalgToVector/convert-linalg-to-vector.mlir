@@ -137,3 +137,68 @@ func.func @control(%c: i1, %x: memref<8xf32>) {
   }
   return
 }
+
+// A row that is written and then summed is summed as it is written.
+// CHECK-LABEL: func @exp_and_sum
+// CHECK: scf.for
+// CHECK: %[[A:.*]] = math.exp
+// CHECK: vector.store %[[A]]
+// CHECK: %[[B:.*]] = math.exp
+// CHECK: vector.store %[[B]]
+// CHECK: arith.addf %[[A]], %[[B]]
+// CHECK: memref.store
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @exp_and_sum(%x: memref<4x64xf32>, %y: memref<4x64xf32>) -> memref<4xf32> {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<4x64xf32>) outs(%y : memref<4x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %e = math.exp %a : f32
+    linalg.yield %e : f32
+  }
+  %s = memref.alloc() : memref<4xf32>
+  linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : memref<4x64xf32>) outs(%s : memref<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %t = arith.addf %a, %o : f32
+    linalg.yield %t : f32
+  }
+  return %s : memref<4xf32>
+}
+
+// What may be the same memory keeps its order.
+// CHECK-LABEL: func @into_an_argument
+// CHECK: math.exp
+// CHECK: scf.for
+// CHECK: arith.addf
+// CHECK: return
+func.func @into_an_argument(%x: memref<4x64xf32>, %y: memref<4x64xf32>, %s: memref<4xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<4x64xf32>) outs(%y : memref<4x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %e = math.exp %a : f32
+    linalg.yield %e : f32
+  }
+  linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : memref<4x64xf32>) outs(%s : memref<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %t = arith.addf %a, %o : f32
+    linalg.yield %t : f32
+  }
+  return
+}
+
+// CHECK-LABEL: func @inverse
+// CHECK: arith.divf %{{.*}}, %{{.*}} : f32
+// CHECK: arith.mulf
+// CHECK-NOT: arith.divf
+// CHECK: return
+func.func @inverse(%x: memref<4x64xf32>, %s: memref<4xf32>) {
+  linalg.generic {indexing_maps = [#row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s : memref<4xf32>) outs(%x : memref<4x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %q = arith.divf %o, %a fastmath<arcp> : f32
+    linalg.yield %q : f32
+  }
+  return
+}

@@ -81,3 +81,253 @@ func.func @steps(%x: tensor<4x8xf32>, %b: tensor<2x4x8xf32>, %d: tensor<4xi64>) 
   %y, %b1 = spike.delay %x, %b steps(%d : tensor<4xi64>) : tensor<4x8xf32>, tensor<2x4x8xf32>
   return
 }
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{'spike.neuron' op expects 'gain' to have the element type of 'tensor<4x8xf32>' and a shape that ends its shape, got 'tensor<4xf32>'}}
+  %z, %v = spike.neuron %x, %x integrator impulse gain(%q : tensor<4xf32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects 'decay' or 'tau', got both}}
+  %z, %v = spike.neuron %x, %x integrator euler decay(%p : tensor<f32>) tau(%p : tensor<f32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects an integrator euler or euler_impulse with 'tau', got impulse}}
+  %z, %v = spike.neuron %x, %x integrator impulse tau(%p : tensor<f32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects an integrator impulse without 'decay' or 'tau', got euler}}
+  %z, %v = spike.neuron %x, %x integrator euler : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects no 'leak' without 'decay' or 'tau'}}
+  %z, %v = spike.neuron %x, %x integrator impulse leak(%p : tensor<f32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects 'compare', 'reset' and 'at' exactly where there is a 'threshold'}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects 'to' only where 'reset' is value}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset subtract at now to(%p : tensor<f32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects compare ge and reset subtract at now with 'multi_spike'}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset subtract at now multi_spike : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects a third result 'left' exactly where there is a 'refractory'}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now refractory(%p : tensor<f32>, %x : tensor<4x8xf32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects a reset at now with 'refractory'}}
+  %z, %v, %l = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at next refractory(%p : tensor<f32>, %x : tensor<4x8xf32>) : tensor<4x8xf32> left tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects 'left' of type 'tensor<4x8xf32>', got 'tensor<4xf32>'}}
+  %z, %v, %l = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now refractory(%p : tensor<f32>, %q : tensor<4xf32>) : tensor<4x8xf32> left tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects a 'current', 'events' or 'recurrent'}}
+  %z, %o = spike.scan state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'out' of type 'tensor<10x4x8xf32>', got 'tensor<10x4x9xf32>'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x9xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'current' of type 'tensor<9x4x8xf32>', got 'tensor<10x4x8xf32>'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<9x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects packed spikes of 'tensor<10x4x8xf32>' that are 0 or 1, got 'tensor<10x4x2xi64>'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x2xi64>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects a result 'potentials' exactly with 'record'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now record : tensor<10x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'potentials' of type 'tensor<10x4x8xf32>', got 'tensor<4x8xf32>'}}
+  %z, %o, %p = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now record : tensor<10x4x8xf32> potentials tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'weights' of type 'tensor<8x8xf32>', got 'tensor<3x8xf32>'}}
+  %z, %o = spike.scan events(%i, %n, %u : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<3x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'events' or 'recurrent', got both}}
+  %z, %o, %l = spike.scan events(%i, %n, %w : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>) recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32> last tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects a 'bias' only with 'events' or 'recurrent'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) bias(%s : tensor<f32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects a state of [batch, neurons] with 'events' or 'recurrent', got 'tensor<10x4x8xf32>'}}
+  %z, %o = spike.scan events(%i, %n, %w : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>) state(%x : tensor<10x4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x10x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects a result 'last' exactly with 'recurrent'}}
+  %z, %o = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects a 'threshold' with 'recurrent'}}
+  %z, %o, %l = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse : tensor<10x4x8xf32> last tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'recurrent' of type 'tensor<8x8xf32>', got 'tensor<3x8xf32>'}}
+  %z, %o, %l = spike.scan recurrent(%u, %v : tensor<3x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32> last tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects words for the last axis of 'tensor<10x4x8xf32>', got 'tensor<10x4x2xi64>'}}
+  %p = spike.pack %x : tensor<10x4x8xf32> to tensor<10x4x2xi64>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects words for the last axis of 'tensor<10x4x65xf32>', got 'tensor<10x4x1xi64>'}}
+  %p = spike.unpack %k : tensor<10x4x1xi64> to tensor<10x4x65xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 'indices' with the shape of 'tensor<10x4x8xf32>', got 'tensor<10x4x9xi32>'}}
+  %a, %b, %c = spike.list_events %x : tensor<10x4x8xf32> to tensor<10x4x9xi32>, tensor<10x4xi32>, tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects one of 'counts' per row of 'tensor<10x4x8xi32>', got 'tensor<10xi32>'}}
+  %a, %b, %c = spike.list_events %x : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10xi32>, tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
+  // expected-error @below {{expects 2 'statistics', got 'tensor<3xi64>'}}
+  %a, %b, %c = spike.list_events %x : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<3xi64>
+  return
+}

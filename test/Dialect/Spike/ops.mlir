@@ -50,3 +50,45 @@ func.func @attributes() attributes {
     d = #spike<moment next>} {
   return
 }
+
+// CHECK-LABEL: func @neuron
+func.func @neuron(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<8xf32>, %s: tensor<f32>)
+    -> tensor<4x8xf32> {
+  // CHECK: spike.neuron %{{.*}}, %{{.*}} integrator impulse decay(%{{.*}} : tensor<8xf32>) threshold(%{{.*}} : tensor<f32>) compare gt reset value at now : tensor<4x8xf32>
+  %z, %v1 = spike.neuron %x, %v integrator impulse decay(%p : tensor<8xf32>)
+      threshold(%s : tensor<f32>) compare gt reset value at now : tensor<4x8xf32>
+  // CHECK: spike.neuron {{.*}} integrator euler tau({{.*}}) gain({{.*}}) leak({{.*}}) threshold({{.*}}) compare ge reset value at next_before to({{.*}}) minimum({{.*}}) : tensor<4x8xf32>
+  %y, %v2 = spike.neuron %z, %v1 integrator euler tau(%s : tensor<f32>) gain(%s : tensor<f32>)
+      leak(%s : tensor<f32>) threshold(%p : tensor<8xf32>) compare ge reset value at next_before
+      to(%s : tensor<f32>) minimum(%s : tensor<f32>) : tensor<4x8xf32>
+  // CHECK: spike.neuron {{.*}} reset subtract at now multi_spike refractory({{.*}} : tensor<f32>, {{.*}} : tensor<4x8xf32>) : tensor<4x8xf32> left tensor<4x8xf32>
+  %w, %v3, %l3 = spike.neuron %y, %v2 integrator impulse threshold(%s : tensor<f32>) compare ge
+      reset subtract at now multi_spike refractory(%s : tensor<f32>, %v : tensor<4x8xf32>)
+      : tensor<4x8xf32> left tensor<4x8xf32>
+  // CHECK: spike.neuron {{.*}} integrator exponential decay(%{{.*}} : tensor<f32>) : tensor<4x8xf32>
+  %u, %v4 = spike.neuron %w, %v3 integrator exponential decay(%s : tensor<f32>) : tensor<4x8xf32>
+  return %u : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func @scan
+func.func @scan(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %w: tensor<8x8xf32>,
+                %b: tensor<8xf32>) -> (tensor<10x4x1xi16>, tensor<10x4x8xf32>) {
+  // CHECK: spike.list_events %{{.*}} : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<2xi64>
+  %i, %n, %c = spike.list_events %x : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<2xi64>
+  // CHECK: spike.scan events({{.*}}, {{.*}}, {{.*}} : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>) bias({{.*}} : tensor<8xf32>) state({{.*}} : tensor<4x8xf32>) integrator impulse decay({{.*}} : tensor<f32>) threshold({{.*}} : tensor<f32>) compare gt reset value at now : tensor<10x4x1xi16>
+  %z, %v1 = spike.scan events(%i, %n, %w : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>)
+      bias(%b : tensor<8xf32>) state(%v : tensor<4x8xf32>) integrator impulse
+      decay(%s : tensor<f32>) threshold(%s : tensor<f32>) compare gt reset value at now
+      : tensor<10x4x1xi16>
+  // CHECK: spike.scan current({{.*}} : tensor<10x4x8xf32>) recurrent({{.*}}, {{.*}} : tensor<8x8xf32>, tensor<4x8xf32>) state({{.*}} : tensor<4x8xf32>) {{.*}} record : tensor<10x4x8xf32> last tensor<4x8xf32> potentials tensor<10x4x8xf32>
+  %y, %v2, %l, %p = spike.scan current(%x : tensor<10x4x8xf32>)
+      recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>)
+      integrator impulse decay(%s : tensor<f32>) threshold(%s : tensor<f32>)
+      compare gt reset value at now record
+      : tensor<10x4x8xf32> last tensor<4x8xf32> potentials tensor<10x4x8xf32>
+  // CHECK: spike.pack %{{.*}} : tensor<10x4x8xf32> to tensor<10x4x1xi16>
+  %q = spike.pack %y : tensor<10x4x8xf32> to tensor<10x4x1xi16>
+  // CHECK: spike.unpack %{{.*}} : tensor<10x4x1xi16> to tensor<10x4x8xf32>
+  %r = spike.unpack %q : tensor<10x4x1xi16> to tensor<10x4x8xf32>
+  return %z, %r : tensor<10x4x1xi16>, tensor<10x4x8xf32>
+}

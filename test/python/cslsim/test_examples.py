@@ -18,6 +18,9 @@ ROOT = os.environ.get("PLAIT_CSL_EXAMPLES")
 SCRIPTS = sorted(Path(ROOT).glob("*/*/commands_wse?.sh")) if ROOT else []
 # What the model does not know yet; every other script must pass.
 MISSING = Path(__file__).with_name("missing.txt")
+# Programs whose DSDs leave their variable, which is reported unless it is allowed: ifft()
+# negates N strided elements from the second on of an array of N elements, and back.
+LENIENT = {"fft-1d-2d"}
 pytestmark = pytest.mark.skipif(not ROOT, reason="PLAIT_CSL_EXAMPLES is not set")
 
 
@@ -34,6 +37,8 @@ def test_example(script, tmp_path):
     # Examples reach for their neighbours (benchmark-libs).
     shutil.copytree(script.parent.parent, tmp_path / "tree")
     env = dict(os.environ, PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    if name in LENIENT:
+        env["PLAIT_CSL_BOUNDS"] = "ignore"
     done = subprocess.run(
         ["bash", script.name],
         cwd=tmp_path / "tree" / name,

@@ -111,7 +111,8 @@ def test_chain_under_adversity(tmp_path, seed, monkeypatch):
         (
             "@fmovs(tx, mine, ",
             "@fmovs(@set_dsd_length(tx, N - 1), @set_dsd_length(mine, N - 1), ",
-            r"deadlock(.|\n)*pe.csl:\d+:\d+ waits for wavelets on color",
+            r"deadlock(.|\n)*pe.csl:\d+:\d+ waits, 6 of 7 elements done, for wavelets on color 2 "
+            r"\(queue 2\); PE \(0, 0\) sent 6 \(.*pe.csl:20:5\)",
         ),
         (
             "if (!first) { @initialize_queue(iq, .{ .color = from }); }",

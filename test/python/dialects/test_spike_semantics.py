@@ -96,3 +96,97 @@ def test_delay_clamps_its_steps():
     whole = np.concatenate([line, x[None]])
     np.testing.assert_array_equal(y[0], [whole[p, 0, i] for i, p in enumerate(place)])
     np.testing.assert_array_equal(shifted, whole[1:])
+
+
+MOMENTS = [("value", "now"), ("subtract", "now"), ("value", "next"), ("subtract", "next"),
+           ("value", "next_before"), ("subtract", "next_before")]  # fmt: skip
+
+
+def neuron(integrator, divides, compare, reset, at, x, v, k, gain, leak, th, to, minimum):
+    """The tables of `spike.neuron`'s documentation, term by term; absent terms are None."""
+    over = np.greater if compare == "gt" else np.greater_equal
+
+    def part(y):
+        return y / k if divides else k * y
+
+    def cleared(u, fired):
+        if reset == "subtract":
+            return u - fired * th
+        return np.where(fired, 0 if to is None else to, u).astype(u.dtype)
+
+    def integrated(v):
+        drive = x if gain is None else gain * x
+        if integrator == "euler":
+            return v + part(drive - v if leak is None else (leak - v) + drive)
+        if integrator == "euler_impulse":
+            return (v - part(v) if leak is None else v + part(leak - v)) + drive
+        if integrator == "impulse":
+            if k is None:
+                return v + drive
+            return (k * v if leak is None else leak + k * (v - leak)) + drive
+        w = drive if leak is None else leak + drive
+        return w + k * (v - w)
+
+    before = over(v, th)
+    if at == "now":
+        u = integrated(v)
+        fired = over(u, th)
+        v = cleared(u, fired)
+    elif at == "next":
+        v = cleared(integrated(v), before)
+    else:
+        v = integrated(cleared(v, before))
+    if minimum is not None:
+        v = np.maximum(v, minimum)
+    return (fired if at == "now" else over(v, th)).astype(x.dtype), v
+
+
+@pytest.mark.parametrize(
+    "integrator,operand",
+    [("euler", "decay"), ("euler", "tau"), ("euler_impulse", "decay"), ("euler_impulse", "tau"),
+     ("impulse", "decay"), ("impulse", None), ("exponential", "decay")],
+)  # fmt: skip
+def test_neuron_equals_its_specification(integrator, operand):
+    state, own, one = "tensor<?x64xf32>", "tensor<64xf32>", "tensor<f32>"
+    rng = np.random.default_rng(0)
+    x, v = (rng.integers(-8, 24, (2, 50, 64)) / 8).astype(np.float32)
+    k = rng.choice([0.25, 0.5], 64).astype(np.float32)
+    if operand == "tau":
+        k = 1 / k
+    values = {"gain": rng.choice([1, 2], 64).astype(np.float32), "leak": np.float32(0.25),
+              "to": np.float32(-0.5), "minimum": np.float32(-1)}  # fmt: skip
+    th = rng.choice([0.25, 1], 64).astype(np.float32)
+    types = {"gain": own, "leak": one, "to": one, "minimum": one}
+    body, results, wanted = [], [], []
+    for terms in ((), ("gain", "leak", "to", "minimum")):
+        terms = [t for t in terms if operand or t != "leak"]
+        for reset, at in MOMENTS:
+            for compare in ("gt", "ge"):
+                use = {t: f"{t}(%{t} : {types[t]})" for t in terms}
+                to = use.get("to", "") if reset == "value" else ""
+                index = len(body)
+                body.append(
+                    f"%z{index}, %n{index} = spike.neuron %x, %v integrator {integrator} "
+                    + (f"{operand}(%k : {own}) " if operand else "")
+                    + f"{use.get('gain', '')} {use.get('leak', '')} threshold(%th : {own}) "
+                    f"compare {compare} reset {reset} at {at} {to} {use.get('minimum', '')} "
+                    f": {state}"
+                )
+                results += [f"%z{index}", f"%n{index}"]
+                given = [
+                    values[t] if t in terms else None for t in ("gain", "leak", "to", "minimum")
+                ]
+                wanted += neuron(
+                    integrator, operand == "tau", compare, reset, at, x, v,
+                    k if operand else None, *given[:2], th, *given[2:],
+                )  # fmt: skip
+    outs = ", ".join([state] * len(results))
+    arguments = ", ".join(f"%{t} : {types[t]}".replace(" :", ":") for t in types)
+    text = (
+        f"func.func @main(%x: {state}, %v: {state}, %k: {own}, %th: {own}, {arguments}) "
+        f"-> ({outs}) {{\n" + "\n".join(body) + f"\nreturn {', '.join(results)} : {outs}\n}}"
+    )
+    got = plait.compile(text)(x, v, k, th, *values.values())
+    # The lattice is exact: not one bit may differ.
+    for index, (mine, theirs) in enumerate(zip(got, wanted, strict=True)):
+        np.testing.assert_array_equal(mine, theirs, err_msg=body[index // 2])

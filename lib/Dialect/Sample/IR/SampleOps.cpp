@@ -49,13 +49,19 @@ static LogicalResult verifyColumns(Operation *op, int64_t columns,
   return success();
 }
 
-/// Checks the vocabulary and the rows of every parameter.
-template <typename Op> static LogicalResult verifyLogits(Op op) {
-  int64_t vocabulary = getSize(op.getLogits(), 1);
+static LogicalResult verifyVocabulary(Operation *op, Value logits) {
+  int64_t vocabulary = getSize(logits, 1);
   constexpr int64_t limit = int64_t(1) << indexBits;
   if (ShapedType::isStatic(vocabulary) && vocabulary >= limit)
-    return op.emitOpError()
+    return op->emitOpError()
            << "expects a vocabulary below " << limit << ", got " << vocabulary;
+  return success();
+}
+
+/// Checks the vocabulary and the rows of every parameter.
+template <typename Op> static LogicalResult verifyLogits(Op op) {
+  if (failed(verifyVocabulary(op, op.getLogits())))
+    return failure();
   for (auto [index, name] : llvm::enumerate(Op::getParameterNames()))
     if (failed(verifyRows(op, op.getLogits(), op->getOperand(index + 1), name)))
       return failure();
@@ -143,6 +149,19 @@ PLAIT_VERIFY_LOGITS(DrawOp)
 PLAIT_VERIFY_LOGITS(GreedyOp)
 PLAIT_VERIFY_LOGITS(GumbelOp)
 #undef PLAIT_VERIFY_LOGITS
+
+LogicalResult FusedOp::verify() {
+  if (failed(verifyVocabulary(*this, getLogits())))
+    return failure();
+  std::pair<Value, StringRef> operands[] = {{getTemperature(), "temperature"},
+                                            {getK(), "k"},
+                                            {getP(), "p"},
+                                            {getBits(), "bits"}};
+  for (auto [operand, name] : operands)
+    if (operand && failed(verifyRows(*this, getLogits(), operand, name)))
+      return failure();
+  return success();
+}
 
 #define GET_OP_CLASSES
 #include "plait/Dialect/Sample/IR/SampleOps.cpp.inc"

@@ -10,6 +10,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 
@@ -72,6 +73,200 @@ LogicalResult LifOp::verify() {
            << stringifyCompare(getCompare()) << " and reset "
            << stringifyReset(getReset()) << " at "
            << stringifyMoment(getResetAt());
+  return success();
+}
+
+/// What `spike.neuron` and `spike.scan` check of their neurons.
+template <typename Op>
+static LogicalResult verifyDynamics(Op op, RankedTensorType state) {
+  for (auto [name, value] :
+       {std::pair<StringRef, Value>{"decay", op.getDecay()},
+        {"tau", op.getTau()},
+        {"gain", op.getGain()},
+        {"leak", op.getLeak()},
+        {"threshold", op.getThreshold()},
+        {"to", op.getResetValue()},
+        {"minimum", op.getMinimum()},
+        {"refractory", op.getRefractory()}})
+    if (value && failed(verifyParameter(op, name, value, state)))
+      return failure();
+  if (op.getDecay() && op.getTau())
+    return op.emitOpError("expects 'decay' or 'tau', got both");
+  auto integrator = op.getIntegrator();
+  if (op.getTau() && integrator != Integrator::Euler &&
+      integrator != Integrator::EulerImpulse)
+    return op.emitOpError("expects an integrator euler or euler_impulse with "
+                          "'tau', got ")
+           << stringifyIntegrator(integrator);
+  bool leaks = op.getDecay() || op.getTau();
+  if (!leaks && integrator != Integrator::Impulse)
+    return op.emitOpError("expects an integrator impulse without 'decay' or "
+                          "'tau', got ")
+           << stringifyIntegrator(integrator);
+  if (!leaks && op.getLeak())
+    return op.emitOpError("expects no 'leak' without 'decay' or 'tau'");
+  bool fires = static_cast<bool>(op.getThreshold());
+  if (fires != op.getCompare().has_value() ||
+      fires != op.getReset().has_value() ||
+      fires != op.getResetAt().has_value())
+    return op.emitOpError("expects 'compare', 'reset' and 'at' exactly where "
+                          "there is a 'threshold'");
+  bool value = fires && *op.getReset() == Reset::Value;
+  if (op.getResetValue() && !value)
+    return op.emitOpError("expects 'to' only where 'reset' is value");
+  if (op.getMultiSpike() &&
+      (!fires || value || *op.getCompare() != Compare::Ge ||
+       *op.getResetAt() != Moment::Now))
+    return op.emitOpError("expects compare ge and reset subtract at now with "
+                          "'multi_spike'");
+  if (static_cast<bool>(op.getRefractory()) !=
+      static_cast<bool>(op.getNextLeft()))
+    return op.emitOpError("expects a third result 'left' exactly where there "
+                          "is a 'refractory'");
+  if (!op.getRefractory())
+    return success();
+  if (!fires || *op.getResetAt() != Moment::Now)
+    return op.emitOpError("expects a reset at now with 'refractory'");
+  for (Value left : {op.getLeft(), op.getNextLeft()})
+    if (left.getType() != state)
+      return op.emitOpError("expects 'left' of type ")
+             << state << ", got " << left.getType();
+  return success();
+}
+
+LogicalResult NeuronOp::verify() {
+  return verifyDynamics(*this, cast<RankedTensorType>(getV().getType()));
+}
+
+/// Whether `words` are what `spike.pack` makes of a tensor of `shape`.
+static bool isPacked(RankedTensorType words, ArrayRef<int64_t> shape) {
+  if (shape.empty() || words.getRank() != static_cast<int64_t>(shape.size()) ||
+      ShapedType::isDynamic(shape.back()))
+    return false;
+  SmallVector<int64_t> expected(shape);
+  expected.back() =
+      llvm::divideCeil(shape.back(), words.getElementTypeBitWidth());
+  return succeeded(verifyCompatibleShape(words.getShape(), expected));
+}
+
+/// `state` with the time of `run` in front.
+static RankedTensorType overTime(RankedTensorType state, RankedTensorType run) {
+  SmallVector<int64_t> shape{run.getRank() ? run.getDimSize(0)
+                                           : ShapedType::kDynamic};
+  llvm::append_range(shape, state.getShape());
+  return RankedTensorType::get(shape, state.getElementType());
+}
+
+LogicalResult ScanOp::verify() {
+  auto state = cast<RankedTensorType>(getV().getType());
+  if (failed(verifyDynamics(*this, state)))
+    return failure();
+  auto out = cast<RankedTensorType>(getOut().getType());
+  RankedTensorType whole = overTime(state, out);
+  auto expects = [&](StringRef name, Value value, RankedTensorType type) {
+    auto got = cast<RankedTensorType>(value.getType());
+    if (got.getElementType() == type.getElementType() &&
+        succeeded(verifyCompatibleShape(got, type)))
+      return success();
+    return LogicalResult(emitOpError("expects '")
+                         << name << "' of type " << type << ", got " << got);
+  };
+  if (isa<IntegerType>(out.getElementType())) {
+    if (!getThreshold() || getMultiSpike() || !isPacked(out, whole.getShape()))
+      return emitOpError("expects packed spikes of ")
+             << whole << " that are 0 or 1, got " << out;
+  } else if (failed(expects("out", getOut(), whole))) {
+    return failure();
+  }
+  if (getRecord() != static_cast<bool>(getPotentials()))
+    return emitOpError("expects a result 'potentials' exactly with 'record'");
+  if (getPotentials() && failed(expects("potentials", getPotentials(), whole)))
+    return failure();
+  if (getCurrent() && failed(expects("current", getCurrent(), whole)))
+    return failure();
+  if (!getCurrent() && !getIndices() && !getRecurrent())
+    return emitOpError("expects a 'current', 'events' or 'recurrent'");
+  if (getIndices() && getRecurrent())
+    return emitOpError("expects 'events' or 'recurrent', got both");
+  if (getBias()) {
+    if (!getIndices() && !getRecurrent())
+      return emitOpError("expects a 'bias' only with 'events' or 'recurrent'");
+    if (failed(verifyParameter(*this, "bias", getBias(), state)))
+      return failure();
+  }
+  if ((getIndices() || getRecurrent()) && state.getRank() != 2)
+    return emitOpError("expects a state of [batch, neurons] with 'events' or "
+                       "'recurrent', got ")
+           << state;
+  Type element = state.getElementType();
+  Builder b(getContext());
+  if (getIndices()) {
+    auto indices = cast<RankedTensorType>(getIndices().getType());
+    int64_t places =
+        indices.getRank() ? indices.getShape().back() : ShapedType::kDynamic;
+    int64_t time = out.getDimSize(0), batch = state.getDimSize(0);
+    if (failed(expects(
+            "indices", getIndices(),
+            RankedTensorType::get({time, batch, places}, b.getI32Type()))) ||
+        failed(expects("counts", getCounts(),
+                       RankedTensorType::get({time, batch}, b.getI32Type()))) ||
+        failed(expects(
+            "weights", getWeights(),
+            RankedTensorType::get({places, state.getDimSize(1)}, element))))
+      return failure();
+  }
+  if (static_cast<bool>(getRecurrent()) != static_cast<bool>(getNextLast()))
+    return emitOpError("expects a result 'last' exactly with 'recurrent'");
+  if (!getRecurrent())
+    return success();
+  if (!getThreshold())
+    return emitOpError("expects a 'threshold' with 'recurrent'");
+  int64_t neurons = state.getDimSize(1);
+  if (failed(expects("recurrent", getRecurrent(),
+                     RankedTensorType::get({neurons, neurons}, element))) ||
+      failed(expects("last", getLast(), state)))
+    return failure();
+  return expects("last", getNextLast(), state);
+}
+
+/// `dense` numbers and their bits.
+static LogicalResult verifyPacking(Operation *op, RankedTensorType dense,
+                                   RankedTensorType words) {
+  if (isPacked(words, dense.getShape()))
+    return success();
+  return op->emitOpError("expects words for the last axis of ")
+         << dense << ", got " << words;
+}
+
+LogicalResult PackOp::verify() {
+  return verifyPacking(*this, cast<RankedTensorType>(getInput().getType()),
+                       cast<RankedTensorType>(getOutput().getType()));
+}
+
+LogicalResult UnpackOp::verify() {
+  return verifyPacking(*this, cast<RankedTensorType>(getOutput().getType()),
+                       cast<RankedTensorType>(getInput().getType()));
+}
+
+LogicalResult ListEventsOp::verify() {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  auto indices = cast<RankedTensorType>(getIndices().getType());
+  auto counts = cast<RankedTensorType>(getCounts().getType());
+  bool fits = isa<FloatType>(input.getElementType())
+                  ? succeeded(verifyCompatibleShape(input.getShape(),
+                                                    indices.getShape()))
+                  : isPacked(input, indices.getShape());
+  if (input.getRank() == 0 || !fits)
+    return emitOpError("expects 'indices' with the shape of ")
+           << input << ", got " << indices;
+  if (failed(verifyCompatibleShape(counts.getShape(),
+                                   indices.getShape().drop_back())))
+    return emitOpError("expects one of 'counts' per row of ")
+           << indices << ", got " << counts;
+  if (cast<RankedTensorType>(getStatistics().getType()).getShape() !=
+      ArrayRef<int64_t>{2})
+    return emitOpError("expects 2 'statistics', got ")
+           << getStatistics().getType();
   return success();
 }
 

@@ -541,4 +541,6 @@ def Sample_GumbelOp : Sample_PickOp<"gumbel",
   }];
 }
 
+include "plait/Dialect/Sample/IR/SampleFusedOp.td"
+
 #endif // PLAIT_DIALECT_SAMPLE_IR_SAMPLEOPS_TD

@@ -31,16 +31,22 @@ def Spike_Integrator : Spike_Enum<"Integrator",
     "how the membrane equation is stepped", [
       I32EnumAttrCase<"Euler", 0, "euler">,
       I32EnumAttrCase<"Exponential", 1, "exponential">,
-      I32EnumAttrCase<"Impulse", 2, "impulse">]>;
+      I32EnumAttrCase<"Impulse", 2, "impulse">,
+      I32EnumAttrCase<"EulerImpulse", 3, "euler_impulse">]>;
 def Spike_IntegratorAttr : Spike_EnumAttr<Spike_Integrator, "integrator"> {
   let description = [{
-    One step of `tau dv/dt = (v_leak - v) + r x`, with `a = exp(-dt / tau)`:
+    One step of `tau dv/dt = (v_leak - v) + r x`, with `k = dt / tau`,
+    `a = exp(-k)` and `g` the input's gain. Nothing is contracted or reordered:
 
-    | case | next potential | who |
-    |---|---|---|
-    | `euler` | `v + dt/tau ((v_leak - v) + r x)` | Norse, snnTorch, Spyx |
-    | `exponential` | `w + a (v - w)`, `w = v_leak + r x` | Nengo, NEST: exact for a current held over the step |
-    | `impulse` | `v_leak + a (v - v_leak) + dt/tau r x` | Sinabs, Rockpool: exact for a current that arrives at the end of the step |
+    | case | `decay` is | next potential | who |
+    |---|---|---|---|
+    | `euler` | `k` | `v + k ((l - v) + g x)` | Norse LIFBox, SpikingJelly |
+    | `euler_impulse` | `k` | `(v + k (l - v)) + g x` | Norse LIF currents |
+    | `impulse` | `a` | `(l + a (v - l)) + g x` | snnTorch, Sinabs, Rockpool, Spyx |
+    | `exponential` | `a` | `w + a (v - w)`, `w = l + g x` | Nengo, NEST |
+
+    A term whose operand is absent is not computed: without `leak`, `impulse`
+    is `a v + g x`, and without `decay` it is the integrator `v + g x`.
   }];
 }
 
@@ -65,11 +71,13 @@ def Spike_ResetAttr : Spike_EnumAttr<Spike_Reset, "reset"> {
 }
 
 def Spike_Moment : Spike_Enum<"Moment", "the step of a reset", [
-      I32EnumAttrCase<"Now", 0, "now">, I32EnumAttrCase<"Next", 1, "next">]>;
+      I32EnumAttrCase<"Now", 0, "now">, I32EnumAttrCase<"Next", 1, "next">,
+      I32EnumAttrCase<"NextBefore", 2, "next_before">]>;
 def Spike_MomentAttr : Spike_EnumAttr<Spike_Moment, "moment"> {
   let description = [{
     `now`: in the step that fires. `next`: one step later, after the
     integration, because the stored potential was over the threshold.
+    `next_before`: one step later, before the integration.
   }];
 }
 

@@ -1,0 +1,116 @@
+//===- Passes.td - rewrites of the sample dialect ------------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SAMPLE_TRANSFORMS_PASSES_TD
+#define PLAIT_DIALECT_SAMPLE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SampleCanonicalizeChain : Pass<"sample-canonicalize-chain"> {
+  let summary = "drop and merge processors, where no bit can change";
+  let description = [{
+    Removes every processor whose parameters are known to change nothing, and
+    makes one of two neighbours:
+
+    * `top_k` of `top_k`: the smaller k (without `keep_ties`);
+    * `min_p` of `min_p`: the greater p;
+    * `ban` of `ban`, `logit_bias` of `logit_bias`: one list after the other;
+    * `bitmask` of `bitmask`: the bits of both;
+    * `top_k` behind `min_p` goes before it, which keeps the same candidates
+      and brings together what merges.
+
+    Two temperatures, penalties, or masses of top-p are not merged: their
+    roundings and sums differ. A pick behind a filter that keeps the best
+    candidate needs no filter, as long as only its tokens are used.
+
+    Example: test/Dialect/Sample/sample-canonicalize-chain.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::sample::SampleDialect"];
+}
+
+def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
+  let summary = "make sample ops of the picks in an imported program";
+  let description = [{
+    A reduction of f32, f16 or bf16 rows that gives the first index of the
+    greatest element, in whatever form torch or JAX wrote it, becomes
+    `sample.greedy`. Where what it reduces is the sum of logits and JAX's
+    Gumbel noise, that is `jax.random.categorical`, it becomes
+    `sample.gumbel jax_threefry` with JAX's own bits (`keep-bits`, the
+    default), or one keyed `sample.draw` per row with the key as its seed,
+    which is the same distribution for a fraction of the work.
+
+    It runs on what a front end has imported, before functions are inlined. It
+    is not part of a pipeline, since it changes results: a row with a NaN or
+    without candidates has its flag and the error index, where the source gives
+    some index, and scores closer than the source's f32 rounding may give the
+    other token.
+
+    Example: test/Dialect/Sample/raise-to-sample.mlir
+  }];
+  let options = [Option<"keepBits", "keep-bits", "bool", /*default=*/"true",
+                        "draw with the bits of the source's generator">];
+  let statistics = [
+    Statistic<"numGreedy", "greedy", "reductions that became sample.greedy">,
+    Statistic<"numDrawn", "drawn", "categorical draws that became sample ops">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::sample::SampleDialect"];
+}
+
+def SampleFuse : Pass<"sample-fuse"> {
+  let summary = "make a chain one op that reads the logits once";
+  let description = [{
+    Turns every `sample.draw` and `sample.greedy` into a `sample.fused` that
+    takes in as much of the chain before it as that op has places for, in its
+    order: `arith.extf` of the logits, temperature, top-k, top-p. What comes
+    before that stays as it is, and so does a pick of which more is used than
+    tokens and flags.
+
+    Example: test/Dialect/Sample/sample-fuse.mlir
+  }];
+  let dependentDialects = ["::plait::sample::SampleDialect"];
+  let statistics = [Statistic<"numFused", "fused", "chains that became one op">];
+}
+
+def ConvertSampleToVector
+    : Pass<"convert-sample-to-vector", "::mlir::ModuleOp"> {
+  let summary = "vector code for fused sampling chains";
+  let description = [{
+    Turns every `sample.fused` into a call of a function of vectors and loops
+    on buffers. A row is read from memory once: a scan leaves the greatest
+    logit of every group of 256. With top-k, or for the best candidate, a bound
+    from the groups' greatest leaves a short list of candidates, which decides
+    the rest. A categorical draw adds the integer weights of the row while it
+    is in the cache; top-p then lists the candidates above a bound that a
+    sample of the row suggests, and that is lowered where it was too high.
+
+    Rows are the tiles of an `scf.forall`; where there are fewer rows than
+    threads, so are parts of rows. Every sum is one of integers: tokens do not
+    depend on vectors, threads or batches, and equal those of
+    `convert-sample-to-linalg`.
+
+    Example: test/Conversion/SampleToVector/convert-sample-to-vector.mlir
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
+           "width of a vector register in bits; 0: as this machine's">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::cf::ControlFlowDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+#endif // PLAIT_DIALECT_SAMPLE_TRANSFORMS_PASSES_TD

@@ -1,0 +1,129 @@
+//===- Passes.td - rewrites of the spike dialect -----------*- tablegen -*-===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_DIALECT_SPIKE_TRANSFORMS_PASSES_TD
+#define PLAIT_DIALECT_SPIKE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertSpikeToVector : Pass<"convert-spike-to-vector", "::mlir::func::FuncOp"> {
+  let summary = "whole runs of neurons as vector loops";
+  let description = [{
+    A `spike.scan` becomes tasks, one per sample and block of neurons, that go
+    through all of time with the potentials in registers; the rows of weights
+    that a step's events name are added to a vector one by one, from a panel of
+    weights that stays in the cache. A recurrent population is one task per
+    sample, which lists its own spikes for the next step. A spike train becomes
+    lists of events by counting trailing zeros of its bits.
+
+    A scan that has no such road (elements that are not f32 or f64, parameters
+    per neuron of a population of several axes) stays for
+    `convert-spike-to-linalg`.
+
+    Example: test/Dialect/Spike/convert-spike-to-vector.mlir
+  }];
+  let statistics = [
+    Statistic<"numScans", "scans", "runs of populations that became loops">,
+    Statistic<"numLeft", "left", "runs that are left for the reference">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def SpikeBatchTime : Pass<"spike-batch-time", "::mlir::func::FuncOp"> {
+  let summary = "let layers see all of time at once";
+  let description = [{
+    Takes out of a loop over time what does not wait for later layers: a
+    synapse is applied to the steps of all samples in one batch of `T * B`, a
+    neuron becomes a `spike.scan`, a value of the step before becomes its run
+    shifted by a step, and a population that feeds its own spikes back through
+    a matrix becomes one scan with `recurrent`. What is left in the loop, a
+    cycle over several populations, reads its steps from the runs.
+
+    Every element is computed by the same operations in the same order: no bit
+    changes. A run of every intermediate value is held in memory.
+
+    Example: test/Dialect/Spike/spike-batch-time.mlir
+  }];
+  let statistics = [
+    Statistic<"numScans", "scans", "populations that became scans">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::spike::SpikeDialect"];
+}
+
+def SpikeFuseNeuron : Pass<"spike-fuse-neuron", "::mlir::func::FuncOp"> {
+  let summary = "apply synapses to events in the neurons that read them";
+  let description = [{
+    A `spike.scan` whose current is a matrix product of spikes, with a bias or
+    without, takes the product in: it sums the rows of weights that a list of
+    the spikes names. The sum is bit for bit that of the dense product, which
+    adds zeros besides.
+
+    What another population fires are spikes. What a caller gives may be
+    anything and is looked at when it comes: if all of it is 0 or 1 and at most
+    `max-rate` of it is 1, the events are used, and otherwise the product. A
+    producer whose attribute `spike.rate`, a measured rate, is above `max-rate`
+    keeps the product; with `switch` hidden layers are looked at when they run,
+    too.
+
+    Example: test/Dialect/Spike/spike-fuse-neuron.mlir
+  }];
+  let options = [
+    Option<"maxRate", "max-rate", "double", /*default=*/"0.4",
+           "the share of spikes above which a dense product is faster">,
+    Option<"switchHidden", "switch", "bool", /*default=*/"false",
+           "decide for hidden layers at run time, too">,
+  ];
+  let statistics = [
+    Statistic<"numFused", "fused", "products that became sums of events">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::spike::SpikeDialect"];
+}
+
+def SpikePack : Pass<"spike-pack", "::mlir::func::FuncOp"> {
+  let summary = "keep spikes that only events are made of as bits";
+  let description = [{
+    The spikes of a `spike.scan` that nobody but `spike.list_events` reads are
+    packed into words, one bit each: of 16 bits for up to 16 neurons in a row,
+    32 for up to 32, else 64. They may pass through the results of an `scf.if`.
+
+    Example: test/Dialect/Spike/spike-pack.mlir
+  }];
+  let statistics = [
+    Statistic<"numPacked", "packed", "trains of spikes that are kept as bits">,
+  ];
+  let dependentDialects = ["::plait::spike::SpikeDialect"];
+}
+
+def SpikeReassociateAttention
+    : Pass<"spike-reassociate-attention", "::mlir::func::FuncOp"> {
+  let summary = "Q (K^T V) for (Q K^T) V, where it is exact";
+  let description = [{
+    Attention without a softmax is a product of three matrices. Where all three
+    are spikes, every partial sum in either order is an integer, at most the
+    number of tokens times that of channels; if the element type holds all
+    those integers, the order changes no bit, and the one with fewer
+    multiplications is taken.
+
+    Example: test/Dialect/Spike/spike-reassociate-attention.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+#endif // PLAIT_DIALECT_SPIKE_TRANSFORMS_PASSES_TD

@@ -1,0 +1,116 @@
+//===- Kernel.h - the sampler's vector code -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A row is cut into groups of `groupSize` logits. The rounds over it:
+//
+//   scan      reads the row, at the speed of memory: every group's greatest
+//             logit, and whether there is a NaN.
+//   weigh     every group's integer weight, from the cache; only where all of
+//             the row's candidates take part in a sum.
+//   finish    the token. Where few candidates can survive, those at or above a
+//             bound are listed in the order of their indices, from the groups
+//             that reach the bound; all else is about that list. The bound is
+//             the k-th greatest of the groups' greatest (k groups have at least
+//             k such candidates), or, for top-p, what a sample of the row's
+//             vectors makes likely, which is then checked.
+//
+// Weights are the integers of the specification, so neither groups nor
+// vectors nor threads can change a sum, and thereby a token.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
+#define PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
+
+#include "Emit.h"
+#include "plait/Dialect/Sample/IR/Sample.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace plait::sampling {
+
+constexpr int64_t groupSize = 256;
+
+class Kernel {
+public:
+  Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits);
+
+  /// The function of (logits, the op's other operands, tokens, flags), all
+  /// memrefs, that does what the op does.
+  func::FuncOp emit();
+
+private:
+  using Body = function_ref<Nums(Nums arguments)>;
+  func::FuncOp function(StringRef name, ArrayRef<Type> arguments,
+                        ArrayRef<Type> results, Body body);
+  Nums call(func::FuncOp callee, ArrayRef<Num> arguments);
+
+  // Rows.cpp: rounds over a row.
+  void emitScan();
+  void emitGreatest();
+  void emitWeigh();
+  void emitCollect();
+  void emitSuggestBound();
+  void emitPickGroup();
+  Value tailOf(Num logits, Num row, Num needed);
+  Value groupOf(Num logits, Num row, Value tail, Num group);
+
+  // Lists.cpp: rounds over listed candidates.
+  void emitWeighList();
+  void emitBisect(bool weighed);
+  void emitCut();
+  void emitPick();
+
+  // Kernel.cpp: what there is to do for a row, and who does it.
+  struct Parameters {
+    Num temperature, k, p, valid, limited, cut;
+  };
+  Parameters parametersOf(ArrayRef<Num> operands, Num size);
+  void emitFinish();
+  void emitWhole(ArrayRef<Num> in);
+  void emitParts(ArrayRef<Num> in, Num parts);
+  Nums rowOperands(ArrayRef<Num> in, Num row);
+  void weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
+                     ArrayRef<Num> operands, Num from, Num to);
+  Num target(Num p, Num total);
+
+  // Vectors.cpp: one vector.
+  Num loadLogits(Value view, Num at, int64_t registers = 1);
+  Num loadVector(Num memory, Num at, Type element, int64_t registers = 1);
+  Num loadScalar(Num memory, ArrayRef<Num> at);
+  void store(Num value, Num memory, Num at);
+  Num divide(Num logits, Num temperature);
+  /// The weights of a vector of scaled logits: of its even and odd lanes.
+  std::pair<Num, Num> weigh2(Num scaled, Num greatest);
+  /// The same in the order of the lanes.
+  Num weighInOrder(Num scaled, Num greatest);
+  Num exp2Entry(Num index);
+  Num mulhi32(Num a, Num b);
+  Num slice(Num vector, int64_t from, int64_t size);
+  Num reduceMax(Num vector);
+  Num reduceAdd(Num vector);
+  Num keyOf(Num value);
+  Num valueOf(Num key);
+  Num groups(Num size);
+  Num paddedGroups(Num size);
+
+  sample::FusedOp op;
+  SymbolTable &symbols;
+  Emitter e;
+  int64_t lanes;
+  /// Of the logits in memory.
+  Type element;
+  Type index, i1, i32, i64, f32;
+  MemRefType logitsType, floats, words, longs;
+  func::FuncOp scan, greatest, weigh, collect, suggestBound, pickGroup,
+      weighList, bisectCount, bisectMass, cut, pick, finish;
+};
+
+} // namespace plait::sampling
+
+#endif // PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H

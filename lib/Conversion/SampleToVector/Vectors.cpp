@@ -1,0 +1,164 @@
+//===- Vectors.cpp - one vector of logits -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernel.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace plait::sampling;
+
+/// 2^(i / 64) in Q30, rounded to nearest.
+static constexpr int32_t exp2Table[64] = {
+    0x40000000, 0x40b268fa, 0x4166c34c, 0x421d1462, 0x42d561b4, 0x438fb0cb,
+    0x444c0740, 0x450a6abb, 0x45cae0f2, 0x468d6fae, 0x47521cc6, 0x4818ee22,
+    0x48e1e9ba, 0x49ad1598, 0x4a7a77d4, 0x4b4a169c, 0x4c1bf829, 0x4cf022ca,
+    0x4dc69cdd, 0x4e9f6cd4, 0x4f7a9930, 0x50582888, 0x51382182, 0x521a8ad7,
+    0x52ff6b55, 0x53e6c9da, 0x54d0ad5a, 0x55bd1cdb, 0x56ac1f75, 0x579dbc57,
+    0x5891fac1, 0x5988e209, 0x5a82799a, 0x5b7ec8f2, 0x5c7dd7a4, 0x5d7fad59,
+    0x5e8451d0, 0x5f8bccdb, 0x60962665, 0x61a3666d, 0x62b39509, 0x63c6ba64,
+    0x64dcdec3, 0x65f60a7f, 0x6712460b, 0x683199ed, 0x69540ec9, 0x6a79ad56,
+    0x6ba27e65, 0x6cce8ae1, 0x6dfddbcc, 0x6f307a41, 0x70666f76, 0x719fc4b9,
+    0x72dc8374, 0x741cb528, 0x75606374, 0x76a7980f, 0x77f25cce, 0x7940bb9e,
+    0x7a92be8b, 0x7be86fba, 0x7d41d96e, 0x7e9f0606};
+
+Num Kernel::loadVector(Num memory, Num at, Type element, int64_t registers) {
+  auto type = VectorType::get({registers * lanes}, element);
+  return e.num(vector::LoadOp::create(e, type, memory, ValueRange{at}));
+}
+
+Num Kernel::loadScalar(Num memory, ArrayRef<Num> at) {
+  SmallVector<Value> indices(at.begin(), at.end());
+  return e.num(memref::LoadOp::create(e, memory, indices));
+}
+
+void Kernel::store(Num value, Num memory, Num at) {
+  if (isa<VectorType>(value.type()))
+    vector::StoreOp::create(e, value, memory, ValueRange{at});
+  else
+    memref::StoreOp::create(e, value, memory, ValueRange{at});
+}
+
+Num Kernel::loadLogits(Value view, Num at, int64_t registers) {
+  Num logits = loadVector(e.num(view), at, element, registers);
+  if (element == f32)
+    return logits;
+  auto type = VectorType::get({registers * lanes}, f32);
+  return e.num(
+      arith::ExtFOp::create(e, type, logits, arith::FastMathFlagsAttr()));
+}
+
+Num Kernel::divide(Num logits, Num temperature) {
+  return op.getTemperature() ? logits / temperature : logits;
+}
+
+static int64_t widthOf(Num vector) {
+  return cast<VectorType>(vector.type()).getNumElements();
+}
+
+/// The upper halves of 32-bit products.
+Num Kernel::mulhi32(Num a, Num b) {
+  auto wide = VectorType::get({widthOf(a) / 2}, i64);
+  Num x = e.bitcast(a, wide), y = e.bitcast(b, wide);
+  Num even = (x & 0xffffffff) * (y & 0xffffffff);
+  Num odd = (x >> 32) * (y >> 32);
+  return e.bitcast((even >> 32) | (odd & -0x100000000), a.type());
+}
+
+Num Kernel::slice(Num vector, int64_t from, int64_t size) {
+  return e.num(vector::ExtractStridedSliceOp::create(
+      e, vector, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{size},
+      ArrayRef<int64_t>{1}));
+}
+
+/// Entries of the table: a permutation of registers, once the code generator
+/// has seen that every lane is an element at an index in a lane.
+Num Kernel::exp2Entry(Num entries) {
+  auto type = VectorType::get({lanes}, i32);
+  Num all = e.constant(entries.type(), 0);
+  for (int64_t from = 0; from < widthOf(entries); from += lanes) {
+    Num entry = slice(entries, from, lanes), place = entry & (lanes - 1);
+    SmallVector<Value> places;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      places.push_back(LLVM::ExtractElementOp::create(e, place, e.i64(lane)));
+    Num result;
+    for (int64_t first = 0; first < 64; first += lanes) {
+      auto values =
+          DenseElementsAttr::get(type, ArrayRef(exp2Table).slice(first, lanes));
+      Value table = arith::ConstantOp::create(e, values);
+      Value found = LLVM::PoisonOp::create(e, type);
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        Value value = LLVM::ExtractElementOp::create(e, table, places[lane]);
+        found = LLVM::InsertElementOp::create(e, found, value, e.i64(lane));
+      }
+      result =
+          first ? e.select(entry < first, result, e.num(found)) : e.num(found);
+    }
+    all = e.num(vector::InsertStridedSliceOp::create(
+        e, result, all, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{1}));
+  }
+  return all;
+}
+
+std::pair<Num, Num> Kernel::weigh2(Num scaled, Num greatest) {
+  int64_t width = widthOf(scaled);
+  auto word = VectorType::get({width}, i32),
+       wide = VectorType::get({width / 2}, i64);
+  // Two infinities differ by nothing, not by NaN.
+  Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
+  // Scaling by 2^24 is exact, so it may come before the product is rounded.
+  Num z = difference * e.f32(0x1.715476p+24);
+  z = e.max(z,
+            e.constant(z.type(), -45.0 * (1 << 24))); // A NaN weighs nothing.
+  Num t = e.num(LLVM::LrintOp::create(e, word, z));   // Q8.24, ties to even
+
+  Num x = (t & 0x3ffff) << 8;                                 // Q32, below 2^-6
+  Num a = mulhi32(x, e.constant(word, int32_t(2977044472u))); // x * ln 2
+  Num b = mulhi32(a, a);
+  // Below 2^13, where that is an exact division by six, as 715827883 is.
+  Num c = (mulhi32(b, a) * 43691) >> 18;
+  Num power = a + (b >> 1) + c; // 2^x - 1
+  Num base = exp2Entry((t >> 18) & 63);
+  Num weight = base + mulhi32(base, power); // Q30
+
+  // (weight << 14) >> -floor(t), where the weight is a word's upper half.
+  Num shift = e.constant(word, 18) -
+              e.num(arith::ShRSIOp::create(e, t, e.constant(word, 24)));
+  weight = e.bitcast(weight, wide);
+  shift = e.bitcast(shift, wide);
+  return {(weight << 32) >> (shift & 0xffffffff),
+          (weight & -0x100000000) >> (shift >> 32)};
+}
+
+Num Kernel::weighInOrder(Num scaled, Num greatest) {
+  auto [even, odd] = weigh2(scaled, greatest);
+  return e.num(vector::InterleaveOp::create(e, even, odd));
+}
+
+Num Kernel::reduceMax(Num vector) {
+  for (int64_t size = lanes / 2; size >= 1; size /= 2)
+    vector = e.max(slice(vector, 0, size), slice(vector, size, size));
+  return e.num(vector::ExtractOp::create(e, vector, ArrayRef<int64_t>{0}));
+}
+
+Num Kernel::reduceAdd(Num vector) {
+  return e.num(
+      vector::ReductionOp::create(e, vector::CombiningKind::ADD, vector.value));
+}
+
+/// A signed integer of the same order as an f32, and back.
+Num Kernel::keyOf(Num value) {
+  Num bits = e.bitcast(value + e.f32(0), i32); // -0.0 becomes +0.0
+  Num sign = e.num(arith::ShRSIOp::create(e, bits, e.i32(31)));
+  return bits ^ (sign & 0x7fffffff);
+}
+
+Num Kernel::valueOf(Num key) {
+  Num sign = e.num(arith::ShRSIOp::create(e, key, e.i32(31)));
+  return e.bitcast(key ^ (sign & 0x7fffffff), f32);
+}

@@ -1,0 +1,82 @@
+//===- Fuse.cpp - a chain as one op -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plait/Dialect/Sample/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Iterators.h"
+#include "mlir/IR/TypeUtilities.h"
+
+namespace plait::sample {
+#define GEN_PASS_DEF_SAMPLEFUSE
+#include "plait/Dialect/Sample/Transforms/Passes.h.inc"
+} // namespace plait::sample
+
+using namespace mlir;
+using namespace plait::sample;
+
+namespace {
+
+/// The op that computes `logits`, if it is an `Op` without more operands than
+/// a parameter per row and without a mode.
+template <typename Op> Op plainProcessor(Value logits) {
+  auto op = logits.getDefiningOp<Op>();
+  return op && op->getNumOperands() == 2 && op->getAttrs().empty() ? op : Op();
+}
+
+struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
+  using Base::Base;
+
+  void fuse(Operation *pick, Value bits) {
+    // From the pick upwards; what is not there leaves its place empty.
+    Value logits = pick->getOperand(0), temperature, k, p;
+    if (auto op = plainProcessor<TopPOp>(logits)) {
+      p = op->getOperand(1);
+      logits = op.getLogits();
+    }
+    if (auto op = plainProcessor<TopKOp>(logits)) {
+      k = op->getOperand(1);
+      logits = op.getLogits();
+    }
+    if (auto op = plainProcessor<TemperatureOp>(logits)) {
+      temperature = op->getOperand(1);
+      logits = op.getLogits();
+    }
+    if (auto op = logits.getDefiningOp<arith::ExtFOp>())
+      if (getElementTypeOrSelf(op.getIn()).getIntOrFloatBitWidth() == 16)
+        logits = op.getIn();
+    OpBuilder builder(pick);
+    auto fused = FusedOp::create(builder, pick->getLoc(), logits, temperature,
+                                 k, p, bits);
+    for (auto [from, to] : llvm::zip(pick->getResults(), fused.getResults()))
+      from.replaceAllUsesWith(to);
+    pick->erase();
+    ++numFused;
+  }
+
+  void runOnOperation() override {
+    SmallVector<Operation *> picks;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<DrawOp, GreedyOp>(op) &&
+          llvm::all_of(op->getResults().drop_front(2),
+                       [](Value value) { return value.use_empty(); }))
+        picks.push_back(op);
+    });
+    for (Operation *pick : picks) {
+      auto draw = dyn_cast<DrawOp>(pick);
+      fuse(pick, draw ? Value(draw.getBits()) : Value());
+    }
+    // What no pick needs any more.
+    getOperation()->walk<WalkOrder::PostOrder, ReverseIterator>(
+        [](Operation *op) {
+          if (isOpTriviallyDead(op))
+            op->erase();
+        });
+  }
+};
+
+} // namespace

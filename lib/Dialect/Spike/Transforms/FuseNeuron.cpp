@@ -1,0 +1,209 @@
+//===- FuseNeuron.cpp - synapses on events, in the neurons ----------------===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plait/Dialect/Spike/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+
+namespace plait::spike {
+#define GEN_PASS_DEF_SPIKEFUSENEURON
+#include "plait/Dialect/Spike/Transforms/Passes.h.inc"
+} // namespace plait::spike
+
+using namespace mlir;
+using namespace plait::spike;
+
+namespace {
+
+/// A scan's current as a product of a run of [T, B, K] with weights.
+struct Synapse {
+  Value run, weights, bias;
+};
+
+std::optional<Synapse> matchSynapse(ScanOp scan) {
+  if (!scan.getCurrent() || scan.getRecurrent() || scan.getIndices())
+    return std::nullopt;
+  auto isTimeAndBatch = [](ArrayRef<ReassociationIndices> groups) {
+    return groups.size() == 2 && groups[0].size() == 2 && groups[1].size() == 1;
+  };
+  auto expand = scan.getCurrent().getDefiningOp<tensor::ExpandShapeOp>();
+  if (!expand || !isTimeAndBatch(expand.getReassociationIndices()))
+    return std::nullopt;
+  Synapse synapse;
+  Value product = expand.getSrc();
+  if (auto add = product.getDefiningOp<linalg::AddOp>())
+    for (unsigned i : {0, 1})
+      if (auto spread =
+              add.getDpsInputs()[i].getDefiningOp<linalg::BroadcastOp>();
+          spread && spread.getDimensions() == ArrayRef<int64_t>{0}) {
+        synapse.bias = spread.getInput();
+        product = add.getDpsInputs()[1 - i];
+        break;
+      }
+  auto matmul = product.getDefiningOp<linalg::MatmulOp>();
+  if (!matmul || matmul.hasUserDefinedMaps() || !product.hasOneUse())
+    return std::nullopt;
+  auto fill = matmul.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
+  auto collapse =
+      matmul.getDpsInputs()[0].getDefiningOp<tensor::CollapseShapeOp>();
+  if (!fill || !matchPattern(fill.getInputs()[0], m_PosZeroFloat()) ||
+      !collapse || !isTimeAndBatch(collapse.getReassociationIndices()))
+    return std::nullopt;
+  synapse.run = collapse.getSrc();
+  synapse.weights = matmul.getDpsInputs()[1];
+  auto weights = cast<RankedTensorType>(synapse.weights.getType());
+  Type element = weights.getElementType();
+  if (!weights.hasStaticShape() ||
+      element != getElementTypeOrSelf(synapse.run.getType()) ||
+      element != getElementTypeOrSelf(scan.getV().getType()))
+    return std::nullopt;
+  return synapse;
+}
+
+/// The scan that fires `value`, each element of which is 0 or 1, or null. The
+/// scan in a branch stands for those in both.
+ScanOp findProducer(Value value) {
+  if (auto scan = value.getDefiningOp<ScanOp>())
+    return value == scan.getOut() && scan.getThreshold() &&
+                   !scan.getMultiSpike()
+               ? scan
+               : ScanOp();
+  auto branch = value.getDefiningOp<scf::IfOp>();
+  if (!branch)
+    return {};
+  unsigned number = cast<OpResult>(value).getResultNumber();
+  ScanOp first = findProducer(branch.thenYield().getOperand(number));
+  return first && findProducer(branch.elseYield().getOperand(number))
+             ? first
+             : ScanOp();
+}
+
+struct SpikeFuseNeuron
+    : plait::spike::impl::SpikeFuseNeuronBase<SpikeFuseNeuron> {
+  using Base::Base;
+
+  /// `scan` with the synapse's events for its current.
+  ScanOp fuse(OpBuilder &b, ScanOp scan, const Synapse &synapse,
+              ListEventsOp events) {
+    auto fused = cast<ScanOp>(b.clone(*scan));
+    fused.getCurrentMutable().clear();
+    fused.getIndicesMutable().assign(events.getIndices());
+    fused.getCountsMutable().assign(events.getCounts());
+    fused.getWeightsMutable().assign(synapse.weights);
+    if (synapse.bias)
+      fused.getBiasMutable().assign(synapse.bias);
+    ++numFused;
+    return fused;
+  }
+
+  ListEventsOp listEvents(OpBuilder &b, Location loc, Value run) {
+    ListEventsOp &known = lists[run];
+    if (known)
+      return known;
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointAfterValue(run);
+    auto type = cast<RankedTensorType>(run.getType());
+    return known = ListEventsOp::create(
+               b, loc, RankedTensorType::get(type.getShape(), b.getI32Type()),
+               RankedTensorType::get(type.getShape().drop_back(),
+                                     b.getI32Type()),
+               RankedTensorType::get({2}, b.getI64Type()), run);
+  }
+
+  /// Whether the events of `run` are spikes, and few.
+  Value isSparse(OpBuilder &builder, Location loc, Value run,
+                 ListEventsOp events) {
+    ImplicitLocOpBuilder b(loc, builder);
+    auto constant = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
+    };
+    auto statistic = [&](int64_t i) -> Value {
+      return tensor::ExtractOp::create(
+          b, events.getStatistics(),
+          ValueRange{arith::ConstantIndexOp::create(b, i)});
+    };
+    Value elements = constant(1);
+    auto type = cast<RankedTensorType>(run.getType());
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      elements = arith::MulIOp::create(
+          b, elements,
+          arith::IndexCastOp::create(b, b.getI64Type(),
+                                     tensor::DimOp::create(b, run, dim)));
+    // In thousandths: integers are exact.
+    Value most = arith::MulIOp::create(
+        b, elements, constant(static_cast<int64_t>(maxRate * 1000)));
+    Value fired = arith::MulIOp::create(b, statistic(0), constant(1000));
+    return arith::AndIOp::create(
+        b,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, statistic(1),
+                              constant(0)),
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, fired, most));
+  }
+
+  /// `value` and what leads from `run` to it, again.
+  Value cloneProduct(OpBuilder &b, Value value, Value run, IRMapping &mapping) {
+    if (value == run || mapping.contains(value))
+      return mapping.lookupOrDefault(value);
+    Operation *op = value.getDefiningOp();
+    if (!op || !isa<linalg::AddOp, linalg::BroadcastOp, linalg::FillOp,
+                    linalg::MatmulOp, tensor::CollapseShapeOp, tensor::EmptyOp,
+                    tensor::ExpandShapeOp>(op))
+      return value;
+    for (Value operand : op->getOperands())
+      cloneProduct(b, operand, run, mapping);
+    return b.clone(*op, mapping)->getResult(0);
+  }
+
+  void runOnOperation() override {
+    lists.clear();
+    SmallVector<ScanOp> scans;
+    getOperation().walk([&](ScanOp scan) { scans.push_back(scan); });
+    for (ScanOp scan : scans) {
+      std::optional<Synapse> synapse = matchSynapse(scan);
+      if (!synapse)
+        continue;
+      ScanOp producer = findProducer(synapse->run);
+      if (producer)
+        if (auto rate = producer->getAttrOfType<FloatAttr>("spike.rate");
+            rate && rate.getValueAsDouble() > maxRate)
+          continue;
+      OpBuilder b(scan);
+      Location loc = scan.getLoc();
+      ListEventsOp events = listEvents(b, loc, synapse->run);
+      if (producer && !switchHidden) {
+        scan.replaceAllUsesWith(fuse(b, scan, *synapse, events).getOperation());
+        scan.erase();
+        continue;
+      }
+      Value sparse = isSparse(b, loc, synapse->run, events);
+      auto branch = scf::IfOp::create(
+          b, loc, sparse,
+          [&](OpBuilder &inside, Location) {
+            ScanOp fused = fuse(inside, scan, *synapse, events);
+            scf::YieldOp::create(inside, loc, fused->getResults());
+          },
+          [&](OpBuilder &inside, Location) {
+            IRMapping mapping;
+            cloneProduct(inside, scan.getCurrent(), synapse->run, mapping);
+            Operation *dense = inside.clone(*scan, mapping);
+            scf::YieldOp::create(inside, loc, dense->getResults());
+          });
+      scan->replaceAllUsesWith(branch.getResults());
+      scan.erase();
+    }
+  }
+
+  /// The lists of a run that several populations read.
+  DenseMap<Value, ListEventsOp> lists;
+};
+
+} // namespace

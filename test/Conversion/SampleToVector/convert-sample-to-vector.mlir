@@ -1,0 +1,48 @@
+// RUN: plait-opt --convert-sample-to-vector=vector-bits=512 --split-input-file %s | FileCheck %s --check-prefixes=CHECK,V512
+// RUN: plait-opt --convert-sample-to-vector=vector-bits=128 --split-input-file %s | FileCheck %s --check-prefixes=CHECK,V128
+
+// The logits are read where they are; the tokens are a buffer of their own.
+// CHECK-LABEL: func.func @best
+func.func @best(%x: tensor<4x?xbf16>) -> tensor<4xi32> {
+  // CHECK: %[[X:.*]] = bufferization.to_buffer %{{.*}} read_only
+  // CHECK: %[[TOKENS:.*]] = memref.alloc() : memref<4xi32>
+  // CHECK: call @sample_rows(
+  // CHECK: bufferization.to_tensor %[[TOKENS]] restrict writable
+  %tokens, %flags = sample.fused %x : tensor<4x?xbf16>
+  return %tokens : tensor<4xi32>
+}
+
+// Four registers at a time; the greatest and a NaN of a group in one round.
+// CHECK-LABEL: func.func private @sample_scan
+// V512: vector.load %{{.*}} : {{.*}}, vector<16xbf16>
+// V512: arith.cmpf uno, %{{.*}} : vector<16xf32>
+// V128: vector.load %{{.*}} : {{.*}}, vector<4xbf16>
+// V128: arith.cmpf uno, %{{.*}} : vector<4xf32>
+// Weights are integers; the table is a permutation of registers.
+// CHECK-LABEL: func.func private @sample_weigh
+// CHECK: llvm.intr.lrint
+// V512-COUNT-32: llvm.extractelement
+// CHECK: vector.reduction <add>
+// CHECK: llvm.func @plait_get_num_threads() -> i64
+// Rows are tiles; parts of rows where there are few.
+// CHECK-LABEL: func.func private @sample_rows
+// CHECK: cf.assert %{{.*}}, "sample: expects a vocabulary below 1048576"
+// CHECK: scf.if
+// CHECK-COUNT-2: scf.forall (%{{.*}}, %{{.*}}) in
+// CHECK: scf.forall (%{{.*}}) in
+// CHECK: } else {
+// CHECK: scf.forall (%{{.*}}) in
+
+// -----
+
+// Ops with the same operands share their function.
+// CHECK-LABEL: func.func @twice
+func.func @twice(%x: tensor<4x100xf32>, %k: tensor<4xi32>) -> (tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) {
+  // CHECK: call @sample_rows(
+  // CHECK: call @sample_rows(
+  // CHECK: call @sample_rows_{{[0-9]+}}(
+  %a, %fa = sample.fused %x top_k(%k : tensor<4xi32>) : tensor<4x100xf32>
+  %b, %fb = sample.fused %x top_k(%k : tensor<4xi32>) : tensor<4x100xf32>
+  %c, %fc = sample.fused %x : tensor<4x100xf32>
+  return %a, %b, %c : tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+}

@@ -1,0 +1,31 @@
+// RUN: plait-opt %s --split-input-file --verify-diagnostics
+
+func.func @k(%x: tensor<4x8xf32>, %k: tensor<3xi32>) {
+  // expected-error @below {{'sample.fused' op expects one 'k' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x top_k(%k : tensor<3xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits(%x: tensor<4x8xf32>, %bits: tensor<5xi64>) {
+  // expected-error @below {{'sample.fused' op expects one 'bits' per row, got 5 for 4 rows}}
+  %0, %1 = sample.fused %x draw(%bits : tensor<5xi64>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @vocabulary(%x: tensor<4x1048576xf32>) {
+  // expected-error @below {{'sample.fused' op expects a vocabulary below 1048576, got 1048576}}
+  %0, %1 = sample.fused %x : tensor<4x1048576xf32>
+  return
+}
+
+// -----
+
+func.func @logits(%x: tensor<4x8xf64>) {
+  // expected-error @below {{must be 2D tensor of 32-bit float or 16-bit float or bfloat16 type values, but got 'tensor<4x8xf64>'}}
+  %0, %1 = sample.fused %x : tensor<4x8xf64>
+  return
+}

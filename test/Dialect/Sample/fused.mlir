@@ -1,0 +1,18 @@
+// RUN: plait-opt %s | plait-opt | FileCheck %s
+// RUN: plait-opt --mlir-print-op-generic %s | plait-opt | FileCheck %s
+
+// CHECK-LABEL: func @all
+func.func @all(%x: tensor<4x100xbf16>, %t: tensor<4xf32>, %k: tensor<4xi32>, %p: tensor<4xf32>,
+               %bits: tensor<4xi64>) -> (tensor<4xi32>, tensor<4xi32>) {
+  // CHECK: sample.fused %{{.*}} temperature(%{{.*}} : tensor<4xf32>) top_k(%{{.*}} : tensor<4xi32>) top_p(%{{.*}} : tensor<4xf32>) draw(%{{.*}} : tensor<4xi64>) : tensor<4x100xbf16>
+  %tokens, %flags = sample.fused %x temperature(%t : tensor<4xf32>) top_k(%k : tensor<4xi32>)
+      top_p(%p : tensor<4xf32>) draw(%bits : tensor<4xi64>) : tensor<4x100xbf16>
+  return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
+}
+
+// CHECK-LABEL: func @none
+func.func @none(%x: tensor<?x?xf32>) -> tensor<?xi32> {
+  // CHECK: sample.fused %{{[^ ]*}} : tensor<?x?xf32>
+  %tokens, %flags = sample.fused %x : tensor<?x?xf32>
+  return %tokens : tensor<?xi32>
+}

@@ -1,0 +1,216 @@
+"""Whole runs of neurons: the fast road and the reference, against NumPy step by step."""
+
+import numpy as np
+import pytest
+
+import plait
+from plait.compiler import run_stages
+
+F32 = np.float32
+
+
+def tensor(*shape, element="f32"):
+    return f"tensor<{'x'.join([*map(str, shape), element])}>"
+
+
+def build(text, road):
+    """``text`` on the fast road, or lowered by the reference alone."""
+    if road == "reference":
+        text = run_stages(text.encode(), ["plait-lowered-reference"]).decode()
+    else:
+        fast = run_stages(text.encode(), ["plait-lowered-cpu"]).decode()
+        assert "vector<" in fast, "the fast road was not taken"
+    return plait.compile(text)
+
+
+def chain(weights, events):
+    """The rows of ``weights`` where ``events`` is set, added in order."""
+    total = np.zeros(weights.shape[1], weights.dtype)
+    for row in weights[events != 0]:
+        total += row
+    return total
+
+
+def unpacked(words, size):
+    """Bits of words along the last axis."""
+    width = words.dtype.itemsize * 8
+    bits = (words[..., None] >> np.arange(width, dtype=words.dtype)) & 1
+    return bits.reshape(*words.shape[:-1], -1)[..., :size]
+
+
+def lattice(rng, shape, low=-10, high=12):
+    """Multiples of 1/8, whose sums are exact in any order."""
+    return (rng.integers(low, high, shape) / 8).astype(F32)
+
+
+@pytest.mark.parametrize("road", ["fast", "reference"])
+@pytest.mark.parametrize("neurons", [10, 32, 100])
+def test_layers_of_events(road, neurons):
+    steps, batch, inputs = 12, 3, 70
+    words = "i16" if neurons <= 16 else "i32" if neurons <= 32 else "i64"
+    packed = tensor(steps, batch, -(-neurons // int(words[1:])), element=words)
+    x, w, u = tensor(steps, batch, inputs), tensor(inputs, neurons), tensor(neurons, neurons)
+    v, b = tensor(batch, neurons), tensor(neurons)
+    lists = tensor(steps, batch, inputs, element="i32"), tensor(steps, batch, element="i32")
+    again = tensor(steps, batch, neurons, element="i32")
+    whole = tensor(steps, batch, neurons)
+    rule = (
+        "integrator impulse decay(%a : tensor<f32>) threshold(%th : "
+        f"{b}) compare ge reset value at now"
+    )
+    text = f"""func.func @main(%x: {x}, %w: {w}, %u: {u}, %b: {b}, %v: {v}, %a: tensor<f32>,
+        %th: {b}) -> ({packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>) {{
+      %i, %n, %s = spike.list_events %x : {x} to {lists[0]}, {lists[1]}, tensor<2xi64>
+      %z, %v1 = spike.scan events(%i, %n, %w : {lists[0]}, {lists[1]}, {w}) bias(%b : {b})
+          state(%v : {v}) {rule} : {packed}
+      %j, %m, %r = spike.list_events %z : {packed} to {again}, {lists[1]}, tensor<2xi64>
+      %y, %v2, %p = spike.scan events(%j, %m, %u : {again}, {lists[1]}, {u})
+          state(%v : {v}) {rule} record : {whole} potentials {whole}
+      return %z, %v1, %y, %p, %v2, %s : {packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>
+    }}"""
+    rng = np.random.default_rng(0)
+    train = (rng.random((steps, batch, inputs)) < 0.2).astype(F32)
+    weights, more = lattice(rng, (inputs, neurons)), lattice(rng, (neurons, neurons))
+    bias, v0 = lattice(rng, neurons), lattice(rng, (batch, neurons))
+    decay, threshold = F32(0.5), lattice(rng, neurons, 4, 40)
+
+    def run(train, weights, bias):
+        v, out, potentials = v0.copy(), [], []
+        for step in train:
+            current = np.stack([chain(weights, row) for row in step]) + bias
+            v = decay * v + current
+            fired = v >= threshold
+            v = np.where(fired, F32(0), v)
+            out.append(fired.astype(F32))
+            potentials.append(v)
+        return np.array(out), v, np.array(potentials)
+
+    first, v1, _ = run(train, weights, bias)
+    second, v2, potentials = run(first, more, F32(0))
+    got = build(text, road)(train, weights, more, bias, v0, decay, threshold)
+    assert 0.02 < first.mean() < 0.98 and 0.02 < second.mean() < 0.98
+    np.testing.assert_array_equal(unpacked(got[0], neurons), first)
+    if neurons % 16:
+        assert not unpacked(got[0], None)[..., neurons:].any(), "bits behind the last neuron"
+    np.testing.assert_array_equal(got[1], v1)
+    np.testing.assert_array_equal(got[2], second)
+    np.testing.assert_array_equal(got[3], potentials)
+    np.testing.assert_array_equal(got[4], v2)
+    np.testing.assert_array_equal(got[5], [train.sum(), 0])
+
+
+@pytest.mark.parametrize("road", ["fast", "reference"])
+@pytest.mark.parametrize("neurons", [9, 80])
+def test_recurrent_population(road, neurons):
+    steps, batch = 15, 2
+    whole, v, w = tensor(steps, batch, neurons), tensor(batch, neurons), tensor(neurons, neurons)
+    text = f"""func.func @main(%x: {whole}, %w: {w}, %b: {tensor(neurons)}, %last: {v},
+        %v: {v}, %left: {v},
+        %a: tensor<f32>, %one: tensor<f32>, %two: tensor<f32>) -> ({whole}, {v}, {v}, {v}) {{
+      %z, %v1, %l, %s = spike.scan current(%x : {whole}) recurrent(%w, %last : {w}, {v})
+          bias(%b : {tensor(neurons)}) state(%v : {v}) integrator impulse decay(%a : tensor<f32>)
+          threshold(%one : tensor<f32>) compare gt reset subtract at now
+          refractory(%two : tensor<f32>, %left : {v}) : {whole} left {v} last {v}
+      return %z, %v1, %l, %s : {whole}, {v}, {v}, {v}
+    }}"""
+    rng = np.random.default_rng(1)
+    x, weights = lattice(rng, (steps, batch, neurons)), lattice(rng, (neurons, neurons))
+    bias, v0 = lattice(rng, neurons), lattice(rng, (batch, neurons))
+    last0 = (rng.random((batch, neurons)) < 0.3).astype(F32)
+    left0 = rng.integers(0, 3, (batch, neurons)).astype(F32)
+    decay, one, two = F32(0.5), F32(1), F32(2)
+    last, left, v, out = last0, left0, v0, []
+    for step in x:
+        current = np.stack([chain(weights, row) for row in last]) + bias + step
+        u = decay * v + current
+        fired = (left <= 0) & (u > one)
+        u = np.where(left <= 0, u, v)
+        left = np.where(fired, two, np.maximum(left - 1, 0))
+        last = fired.astype(F32)
+        v = u - last * one
+        out.append(last)
+    got = build(text, road)(x, weights, bias, last0, v0, left0, decay, one, two)
+    assert 0.02 < np.mean(out) < 0.98
+    for mine, theirs in zip(got, (np.array(out), v, left, last), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_train_that_is_none_is_counted():
+    text = """func.func @main(%x: tensor<?x2x5xf32>) -> tensor<2xi64> {
+      %i, %n, %s = spike.list_events %x
+          : tensor<?x2x5xf32> to tensor<?x2x5xi32>, tensor<?x2xi32>, tensor<2xi64>
+      return %s : tensor<2xi64>
+    }"""
+    x = np.zeros((3, 2, 5), F32)
+    x[0, 1, :4] = 1, 0.5, np.nan, -0.0
+    np.testing.assert_array_equal(build(text, "fast")(x), [3, 2])
+    np.testing.assert_array_equal(build(text, "reference")(x), [3, 2])
+
+
+def network(steps, batch, sizes):
+    """Two layers with a bias, a delay of two steps between them, in a loop over time."""
+    first, second = tensor(batch, sizes[1]), tensor(batch, sizes[2])
+    x, out = tensor(steps, batch, sizes[0]), tensor(steps, batch, sizes[2])
+    line = tensor(2, batch, sizes[1])
+    rule = (
+        "integrator impulse decay(%a : tensor<f32>) threshold(%th : tensor<f32>) compare gt "
+        "reset value at now"
+    )
+    return f"""func.func @main(%x: {x}, %w: {tensor(*sizes[:2])}, %u: {tensor(*sizes[1:])},
+        %b: {tensor(sizes[1])}, %a: tensor<f32>, %th: tensor<f32>) -> {out} {{
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %end = arith.constant {steps} : index
+      %zero = arith.constant 0.0 : f32
+      %e = tensor.empty() : {first}
+      %z = linalg.fill ins(%zero : f32) outs(%e : {first}) -> {first}
+      %e2 = tensor.empty() : {second}
+      %z2 = linalg.fill ins(%zero : f32) outs(%e2 : {second}) -> {second}
+      %el = tensor.empty() : {line}
+      %zl = linalg.fill ins(%zero : f32) outs(%el : {line}) -> {line}
+      %eo = tensor.empty() : {out}
+      %r:4 = scf.for %t = %c0 to %end step %c1 iter_args(%v = %z, %q = %z2, %l = %zl, %o = %eo)
+          -> ({first}, {second}, {line}, {out}) {{
+        %s = tensor.extract_slice %x[%t, 0, 0] [1, {batch}, {sizes[0]}] [1, 1, 1]
+            : {x} to {tensor(batch, sizes[0])}
+        %m = linalg.matmul ins(%s, %w : {tensor(batch, sizes[0])}, {tensor(*sizes[:2])})
+            outs(%z : {first}) -> {first}
+        %spread = linalg.broadcast ins(%b : {tensor(sizes[1])}) outs(%e : {first}) dimensions = [0]
+        %i = linalg.add ins(%m, %spread : {first}, {first}) outs(%e : {first}) -> {first}
+        %f, %v1 = spike.neuron %i, %v {rule} : {first}
+        %d, %l1 = spike.delay %f, %l : {first}, {line}
+        %n = linalg.matmul ins(%d, %u : {first}, {tensor(*sizes[1:])})
+            outs(%z2 : {second}) -> {second}
+        %g, %q1 = spike.neuron %n, %q {rule} : {second}
+        %o1 = tensor.insert_slice %g into %o[%t, 0, 0] [1, {batch}, {sizes[2]}] [1, 1, 1]
+            : {second} into {out}
+        scf.yield %v1, %q1, %l1, %o1 : {first}, {second}, {line}, {out}
+      }}
+      return %r#3 : {out}
+    }}"""
+
+
+@pytest.mark.parametrize("kind", ["spikes", "graded", "many"])
+def test_passes_change_no_spike(kind):
+    steps, batch, sizes = 20, 3, (50, 70, 12)
+    text = network(steps, batch, sizes)
+    strand = run_stages(text.encode(), ["plait-strand"]).decode()
+    assert "scf.for" not in strand and "spike.scan events" in strand, "the passes did not fire"
+    rng = np.random.default_rng(2)
+    x = (rng.random((steps, batch, 50)) < (0.7 if kind == "many" else 0.2)).astype(F32)
+    if kind == "graded":
+        x[5:, 1, 3] = 0.5
+    weights, more, bias = lattice(rng, sizes[:2]), lattice(rng, sizes[1:]), lattice(rng, 70)
+    v, q, line, out = np.zeros((batch, 70), F32), np.zeros((batch, 12), F32), [0, 0], []
+    for step in x:
+        v = F32(0.5) * v + (step @ weights + bias)
+        fired = v > 1
+        v = np.where(fired, F32(0), v)
+        line.append(fired.astype(F32))
+        delayed = np.broadcast_to(F32(line.pop(0)), v.shape)
+        q = F32(0.5) * q + delayed @ more
+        out.append((q > 1).astype(F32))
+        q = np.where(q > 1, F32(0), q)
+    got = plait.compile(text)(x, weights, more, bias, F32(0.5), F32(1))
+    assert 0.02 < np.mean(out) < 0.9
+    np.testing.assert_array_equal(got, out)

@@ -1,0 +1,198 @@
+"""The fast road's tokens equal the NumPy specification's, bit for bit."""
+
+import functools
+import itertools
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from plait import runtime
+from plait.compiler import build, run_stages
+from plait.executable import unpack
+from plait.module import Module
+from plait.sampling import reference
+
+few = settings(max_examples=25, deadline=None, derandomize=True)
+TYPES = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
+FORMS = list(itertools.product((False, True), repeat=4))
+
+
+def text(t, k, p, draw, element):
+    """A chain with some of temperature, top-k, top-p, and a draw or the best candidate."""
+    kinds = {"temperature": "f32", "top_k": "i32", "top_p": "f32"}
+    arguments, lines, last = [f"%x: tensor<?x?x{element}>"], [], "%x"
+    if element != "f32":
+        lines.append(f"%wide = arith.extf %x : tensor<?x?x{element}> to tensor<?x?xf32>")
+        last = "%wide"
+    for (name, kind), used in zip(kinds.items(), (t, k, p), strict=True):
+        if used:
+            arguments.append(f"%p_{name}: tensor<?x{kind}>")
+            types = f"tensor<?x?xf32>, tensor<?x{kind}>"
+            lines.append(f"%{name} = sample.{name} {last}, %p_{name} : {types}")
+            last = f"%{name}"
+    pick = f"sample.greedy {last} : tensor<?x?xf32>"
+    if draw:
+        arguments.append("%bits: tensor<?xi64>")
+        pick = f"sample.draw {last}, %bits : tensor<?x?xf32>, tensor<?xi64>"
+    lines.append(f"%tokens, %flags = {pick}")
+    lines.append("return %tokens, %flags : tensor<?xi32>, tensor<?xi32>")
+    head = f"func.func @main({', '.join(arguments)}) -> (tensor<?xi32>, tensor<?xi32>)"
+    return "\n".join([f"{head} {{", *lines, "}"])
+
+
+@functools.cache
+def executable(form, element, bits):
+    """The chain through the fast road, with vectors of ``bits``."""
+    module = Module(text(*form, element))
+    pipelines = [
+        "plait-import",
+        "sample-fuse",
+        f"convert-sample-to-vector{{vector-bits={bits}}}",
+        "plait-target-cpu",
+    ]
+    lowered = run_stages(module.text.encode(), pipelines)
+    assert b"sample." not in lowered
+    return unpack(build(module, "cpu", lowered), [])
+
+
+def expected(form, x, temperature, k, p, bits):
+    picks = []
+    for b, row in enumerate(x.astype(np.float32)):
+        if form[0]:
+            row = reference.temperature(row, temperature[b])
+        if form[1]:
+            row = reference.top_k(row, int(k[b]))
+        if form[2]:
+            row = reference.top_p(row, p[b])
+        pick = reference.draw(row, int(bits[b])) if form[3] else reference.greedy(row)
+        picks.append(pick[:2])
+    return np.array(picks, np.int32).reshape(-1, 2).T
+
+
+def check(form, x, parameters, bits=512, element="f32"):
+    """``parameters``: temperature, k, p, bits, with a value per row or more."""
+    rows = [np.ascontiguousarray(value[: len(x)]) for value in parameters]
+    rows[3] = rows[3].view(np.int64)
+    given = [value for value, used in zip(rows, form, strict=True) if used]
+    got = executable(form, element, bits)(x, *given)
+    want = expected(form, x, *parameters)
+    np.testing.assert_array_equal(np.stack(got), want)
+
+
+SPECIAL = [0.0, -0.0, 1.0, 1.0000001, -1.0, 88.0, 1e-45, -1e-45, 3e38, -3e38]
+values = st.one_of(
+    st.sampled_from([*SPECIAL, -np.inf, np.inf, np.nan]),
+    st.integers(-3, 3).map(float),
+    st.floats(-50, 50, width=32),
+)
+
+
+@st.composite
+def logits(draw):
+    # Around one group, several, and so many that a sample of the row decides.
+    shape = draw(st.sampled_from([(0, 5), (5, 1), (3, 7), (4, 255), (2, 256), (3, 257), (2, 1100)]))
+    kind = draw(st.integers(0, 3))
+    if kind == 0:
+        return draw(hnp.arrays(np.float32, shape, elements=values.map(np.float32)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    if kind == 1:  # ties
+        return rng.choice(np.array([1, 2, -np.inf], np.float32), shape)
+    x = (10.0 ** draw(st.integers(-44, 2)) * rng.standard_normal(shape)).astype(np.float32)
+    if kind == 2 and x.size:
+        x.flat[rng.integers(x.size, size=3)] = draw(st.sampled_from([-np.inf, np.inf, np.nan, 0]))
+    return x
+
+
+def per_row(elements, dtype):
+    return st.lists(elements, min_size=5, max_size=5).map(lambda v: np.array(v, dtype))
+
+
+parameters = st.tuples(
+    per_row(
+        st.sampled_from([0.0, -0.0, 1.0, 0.7, 1e-3, 1e-40, 3e38, np.inf, -1.0, np.nan]), np.float32
+    ),
+    per_row(st.sampled_from([-1, 0, 1, 2, 3, 6, 50, 256, 257, 1099, 2**31 - 1]), np.int32),
+    per_row(
+        st.sampled_from([-1.0, 0.0, 1e-45, 1e-9, 0.5, 0.9, 0.99999994, 1.0, 2.0, np.nan])
+        | st.floats(0, 1, width=32),
+        np.float32,
+    ),
+    per_row(st.sampled_from([0, 1, 2**63, 2**64 - 1]) | st.integers(0, 2**64 - 1), np.uint64),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@few
+@given(logits(), parameters)
+def test_every_chain_equals_the_specification(form, x, parameters):
+    check(form, x, parameters)
+
+
+@pytest.mark.parametrize("bits", [128, 256])
+@few
+@given(logits(), parameters)
+def test_every_vector_width_gives_the_same_tokens(bits, x, parameters):
+    check((True, True, True, True), x, parameters, bits)
+    check((True, False, True, True), x, parameters, bits)
+
+
+@pytest.mark.parametrize("element", ["bf16", "f16"])
+@few
+@given(logits(), parameters)
+def test_16_bit_logits_are_widened(element, x, parameters):
+    with np.errstate(over="ignore", under="ignore"):
+        x = x.astype(TYPES[element])
+    for form in ((True, True, True, True), (True, False, True, True), (False,) * 4):
+        check(form, x, parameters, element=element)
+
+
+LARGE = {
+    "normal": lambda rng, size: 3 * rng.standard_normal(size),
+    "peaked": lambda rng, size: 12 * rng.standard_normal(size),
+    "equal": lambda rng, size: np.ones(size),
+    "rising": lambda rng, size: np.linspace(-9, 9, size),
+    "falling": lambda rng, size: np.linspace(9, -9, size),
+    "tied": lambda rng, size: np.round(2 * rng.standard_normal(size)),
+    "denormal": lambda rng, size: 1e-40 * rng.standard_normal(size),
+    "one": lambda rng, size: np.where(np.arange(size) == size // 3, 80.0, -80.0),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_whole_vocabulary(kind):
+    rng = np.random.default_rng(7)
+    x = np.stack([LARGE[kind](rng, 151936) for _ in range(4)]).astype(np.float32)
+    parameters = (
+        np.array([0.8, 1.0, 1.3, 0.2], np.float32),
+        np.array([50, 1, 5000, 0], np.int32),
+        np.array([0.9, 0.5, 0.999, 0.01], np.float32),
+        rng.integers(0, 2**64, 4, dtype=np.uint64),
+    )
+    for form in ((True, True, True, True), (True, False, True, True), (True, False, False, True)):
+        check(form, x, parameters)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_neither_threads_nor_batches_change_a_token(threads):
+    rng = np.random.default_rng(8)
+    x = (3 * rng.standard_normal((6, 40000))).astype(np.float32)
+    x[2, 39999] = np.nan
+    parameters = (
+        np.full(6, 0.8, np.float32),
+        np.array([50, 0, 50, 0, 0, 7], np.int32),
+        np.array([0.9, 0.9, 1, 1, 0.5, 0.1], np.float32),
+        rng.integers(0, 2**64, 6, dtype=np.uint64),
+    )
+    before = runtime.get_num_threads()
+    runtime.set_num_threads(threads)
+    try:
+        for form in ((True, True, True, True), (True, False, True, True), (False,) * 4):
+            check(form, x, parameters)
+            for first in range(6):
+                check(form, x[first : first + 1], [value[first:] for value in parameters])
+    finally:
+        runtime.set_num_threads(before)
