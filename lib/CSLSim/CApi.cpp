@@ -455,6 +455,19 @@ void plait_csl_trace(void *handle, uint64_t limit) {
   static_cast<Handle *>(handle)->sim.spanLimit = limit;
 }
 
+/// Ends the spans of what is still under way, for the last look.
+void plait_csl_close_spans(void *handle) {
+  Sim &s = static_cast<Handle *>(handle)->sim;
+  for (size_t i = 0; i < s.pes.size(); ++i) {
+    PE &p = s.pes[i];
+    if (p.busy)
+      s.span(p.began, s.now, i, 0, p.task, 0);
+    for (int k = 0; k < Runs; ++k)
+      if (p.live >> k & 1)
+        s.span(p.run[k]->began, s.now, i, k == Main ? 1 : 2, p.run[k]->pc, k);
+  }
+}
+
 /// Up to `n` spans as six numbers each; how many there are.
 uint64_t plait_csl_spans(void *handle, int64_t *out, uint64_t n) {
   Sim &s = static_cast<Handle *>(handle)->sim;

@@ -96,6 +96,7 @@ void Sim::prefetch(Event e, bool inner) const {
     const PE &p = pes[e.id / Runs];
     if (!inner) {
       __builtin_prefetch(&p);
+      __builtin_prefetch(&p.live);
       __builtin_prefetch(&p.run[e.id % Runs]);
       return;
     }

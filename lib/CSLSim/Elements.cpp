@@ -26,21 +26,21 @@ static int64_t place(const Operand &o, int64_t i) {
 static int64_t compute(int op, int64_t x, int64_t y, int64_t z, bool &carry) {
   switch (op) {
   case V_fadds:
-    return fromFloat(asFloat(x) + asFloat(y));
+    return floating<Single>(ADD, x, y);
   case V_fsubs:
-    return fromFloat(asFloat(x) - asFloat(y));
+    return floating<Single>(SUB, x, y);
   case V_fmuls:
-    return fromFloat(asFloat(x) * asFloat(y));
+    return floating<Single>(MUL, x, y);
   case V_fmaxs:
     return fromFloat(std::fmax(asFloat(x), asFloat(y)));
   case V_fmacs:
     return fromFloat(std::fma(asFloat(y), asFloat(z), asFloat(x)));
   case V_faddh:
-    return floatToF16(f16ToFloat(x) + f16ToFloat(y));
+    return floating<Half>(ADD, x, y);
   case V_fsubh:
-    return floatToF16(f16ToFloat(x) - f16ToFloat(y));
+    return floating<Half>(SUB, x, y);
   case V_fmulh:
-    return floatToF16(f16ToFloat(x) * f16ToFloat(y));
+    return floating<Half>(MUL, x, y);
   case V_fmaxh:
     return floatToF16(std::fmax(f16ToFloat(x), f16ToFloat(y)));
   case V_fmach:

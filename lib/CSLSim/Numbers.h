@@ -176,50 +176,47 @@ static void store(uint8_t *m, int ty, int64_t v) {
   std::memcpy(m, &v, tySize[ty]);
 }
 
+/// The floating types: a slot's bits as a float, and back with one rounding. That
+/// of f16 is exact: a float's 24 bits are enough for the double rounding of +, -, *
+/// and / to do no harm.
+struct Single {
+  static float get(int64_t bits) { return asFloat(bits); }
+  static int64_t put(float f) { return fromFloat(f); }
+};
+struct Half {
+  static float get(int64_t bits) { return f16ToFloat(bits); }
+  static int64_t put(float f) { return floatToF16(f); }
+};
+
+template <typename F> inline int64_t floating(int op, int64_t a, int64_t b) {
+  float x = F::get(a), y = F::get(b);
+  switch (op) {
+  case ADD:
+    return F::put(x + y);
+  case SUB:
+    return F::put(x - y);
+  case MUL:
+    return F::put(x * y);
+  case DIV:
+    return F::put(x / y);
+  case EQ:
+    return x == y;
+  case NE:
+    return x != y;
+  case LT:
+    return x < y;
+  case LE:
+    return x <= y;
+  }
+  return 0;
+}
+
 /// Integer and floating arithmetic on slots. Division by zero is the caller's.
 inline int64_t arithmetic(int op, int ty, int64_t a, int64_t b) {
-  if (ty == TF32) {
-    float x = asFloat(a), y = asFloat(b);
-    switch (op) {
-    case ADD:
-      return fromFloat(x + y);
-    case SUB:
-      return fromFloat(x - y);
-    case MUL:
-      return fromFloat(x * y);
-    case DIV:
-      return fromFloat(x / y);
-    case EQ:
-      return x == y;
-    case NE:
-      return x != y;
-    case LT:
-      return x < y;
-    case LE:
-      return x <= y;
-    }
-  }
-  if (ty == TF16) {
-    float x = f16ToFloat(a), y = f16ToFloat(b);
-    switch (op) {
-    case ADD:
-      return floatToF16(x + y);
-    case SUB:
-      return floatToF16(x - y);
-    case MUL:
-      return floatToF16(x * y);
-    case DIV:
-      return floatToF16(x / y);
-    case EQ:
-      return x == y;
-    case NE:
-      return x != y;
-    case LT:
-      return x < y;
-    case LE:
-      return x <= y;
-    }
-  }
+  if (ty == TF32)
+    return floating<Single>(op, a, b);
+  if (ty == TF16)
+    return floating<Half>(op, a, b);
   uint64_t ua = a, ub = b;
   switch (op) {
   case ADD:

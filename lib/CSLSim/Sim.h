@@ -357,12 +357,14 @@ public:
   void feedStream(int pe, int color, uint64_t t);
   /// What is left: commands, operations, tasks and wavelets, one a line. Marks
   /// "@x y pc@" stand for source positions.
+  void span(uint64_t from, uint64_t to, int pe, int kind, int what, int slot);
   std::string report() const;
   /// How many wavelets nobody took.
   size_t strays() const;
 
 private:
-  static constexpr int Ring = 4096;
+  // Few buckets, so that they stay in a cache; whatever is later goes to `far`.
+  static constexpr int Ring = 256;
   static constexpr uint64_t Idle = 10000000;
   uint64_t idleTasks = 0; // since anything moved
   bool goesOn();
@@ -390,7 +392,6 @@ private:
   Status run(Done done, int every, uint64_t budget, const char *waits);
 
   void fail(int pe, int pc, const std::string &message);
-  void span(uint64_t from, uint64_t to, int pe, int kind, int what, int slot);
   void computeEngine(int pe);
   void beginTask(PE &p, int fn, uint64_t t);
   /// Runs from p.pc until the stack empties (true), or a synchronous operation

@@ -19,6 +19,7 @@ _HOMES = {
     "from_stablehlo": "plait.frontends.jax",
     "from_nir": "plait.frontends.nir",
     "from_torch": "plait.frontends.torch",
+    "to_nir": "plait.frontends.nir_export",
     "get_num_threads": "plait.runtime",
     "set_num_threads": "plait.runtime",
     "verify": "plait.verification",
@@ -30,7 +31,7 @@ _HOMES = {
     "PlaitError": "plait.errors",
 }
 
-_SUBMODULES = ("dialects", "lazy", "sampling")
+_SUBMODULES = ("dialects", "lazy", "sampling", "spike")
 
 __all__ = sorted([*_HOMES, *_SUBMODULES])
 

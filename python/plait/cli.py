@@ -41,9 +41,7 @@ def _module(path: Path, dt, convention):
     if path.suffix == ".nir":
         from plait.frontends.nir import from_nir
 
-        if dt is None or convention is None:
-            raise FrontendError("a .nir file needs --dt and --convention: it holds neither")
-        return from_nir(path, dt=dt, convention=convention)
+        return from_nir(path, dt=dt, convention=convention or "auto")
     raise FrontendError(f"expects a .mlir, .stablehlo or .nir file, got '{path.name}'")
 
 
@@ -78,11 +76,40 @@ def _arguments(executable, inputs, seed):
 
 @app.command()
 def check(model: ModelFile, target: Target = "cpu", dt: Dt = None, convention: Convention = None):
-    """Say whether a model can be brought in, and what its calls look like."""
+    """Say whether a model can be brought in, and what its calls look like.
+
+    Of a .nir file, node by node before anything is converted; exit 1 if a node is not
+    supported.
+    """
     from plait.compiler import signature
 
+    if model.suffix == ".nir" and not _check_nir(model, dt, convention):
+        sys.exit(1)
+    if model.suffix == ".nir" and (dt is None or convention is None):
+        return
     inputs, outputs = signature(_module(model, dt, convention), target)
     print(f"ok: ({', '.join(map(str, inputs))}) -> ({', '.join(map(str, outputs))})")
+
+
+def _check_nir(model, dt, convention) -> bool:
+    """Prints a table of a NIR file's nodes; whether all are supported."""
+    from rich.table import Table
+
+    from plait.frontends.nir import check_nir
+
+    reports = list(check_nir(model, dt=dt, convention=convention))
+    table = Table("node", "type", "gives", "")
+    for report in reports:
+        if report.name == "(graph)" and not report.problem:
+            continue
+        shape = "" if report.shape is None else "x".join(map(str, report.shape))
+        verdict = f"[red]{report.problem}[/red]" if report.problem else "ok"
+        table.add_row(report.name, report.kind, shape, verdict)
+    _console().print(table)
+    wrong = sum(bool(report.problem) for report in reports)
+    whose = f"under convention '{convention}'" if convention else "under some convention"
+    print(f"{wrong} not supported" if wrong else f"all nodes are supported {whose}")
+    return not wrong
 
 
 @app.command()
@@ -139,8 +166,17 @@ def verify(
     target: Target = "cpu",
     dt: Dt = None,
     convention: Convention = None,
+    against: Annotated[
+        Path | None, typer.Option(help=".nir: CSV of another simulator: inputs, outputs")
+    ] = None,
 ):
-    """Compare the fast road with the reference road; exit 1 if they differ."""
+    """Compare the fast road with the reference road; exit 1 if they differ.
+
+    With --against, replay a recorded trace on a .nir file instead; without --convention,
+    find those that reproduce it.
+    """
+    if against is not None:
+        return _replay(model, against, dt, convention)
     import numpy as np
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Table
@@ -162,6 +198,33 @@ def verify(
     _console().print(table)
     if wrong := [row for row in rows if not row.ok]:
         sys.exit(f"{wrong[0].name}: the result changed beyond its tolerance")
+
+
+def _replay(model, trace, dt, convention):
+    """Prints how conventions do against a trace; exits with 1 if none reproduces it."""
+    from rich.table import Table
+
+    from plait.spike.traces import replay
+
+    if model.suffix != ".nir":
+        raise FrontendError(f"a trace is replayed on a .nir file, got '{model.name}'")
+    reports = replay(model, trace, dt=dt, convention=convention)
+    table = Table("convention", "spikes", "recorded", "wrong", "potential off by", "")
+    for report in reports:
+        if report.refused:
+            table.add_row(report.convention, "", "", "", "", f"does not read it: {report.refused}")
+            continue
+        recorded, ours = (f"{count:g}" for count in report.spikes)
+        potential = "" if report.potential is None else f"{report.potential:.3g}"
+        verdict = "ok"
+        if report.first is not None:
+            step, column, expected, got = report.first
+            verdict = f"[red]step {step}, output {column}: recorded {expected:g}, got {got:g}[/red]"
+        wrong = str(report.wrong)
+        table.add_row(report.convention, ours, recorded, wrong, potential, verdict)
+    _console().print(table)
+    if not any(report.ok for report in reports):
+        sys.exit("the trace is not reproduced")
 
 
 @app.command()

@@ -182,6 +182,7 @@ class Module:
         ranges: the least and greatest size of each named dynamic dimension.
         source: the front that made it, for messages.
         reference: the original callable, for ``check="first"``.
+        graph: the network that a spiking front read, for export and mapping.
     """
 
     text: str
@@ -195,3 +196,4 @@ class Module:
     ranges: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     source: str = "mlir"
     reference: Callable | None = field(default=None, compare=False)
+    graph: Any = field(default=None, compare=False)

@@ -38,6 +38,7 @@ def library():
         ("log", p, [p, i]),
         ("strays", i, [p]),
         ("trace", None, [p, u]),
+        ("close_spans", None, [p]),
         ("spans", u, [p, p, u]),
         ("totals", None, [p, p]),
         ("counters", None, [p, p]),

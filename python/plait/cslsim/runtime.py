@@ -245,18 +245,26 @@ class SdkRuntime:
         return Task()
 
     def memcpy_h2d_rowbcast(self, dest, src, x, y, w, h, elem_per_pe, **options):
-        """One column of data (h x elements), copied along each row."""
-        grid = np.asarray(src).reshape(h, 1, elem_per_pe)
-        return self.memcpy_h2d(
-            dest, np.repeat(grid, w, axis=1).ravel(), x, y, w, h, elem_per_pe, **options
-        )
+        """One column of data (h PEs x elements), copied along each row."""
+        return self._broadcast("memcpy_h2d_rowbcast", dest, src, (x, y, w, h), elem_per_pe, options)
 
     def memcpy_h2d_colbcast(self, dest, src, x, y, w, h, elem_per_pe, **options):
-        """One row of data (w x elements), copied down each column."""
-        grid = np.asarray(src).reshape(1, w, elem_per_pe)
-        return self.memcpy_h2d(
-            dest, np.repeat(grid, h, axis=0).ravel(), x, y, w, h, elem_per_pe, **options
-        )
+        """One row of data (w PEs x elements), copied down each column."""
+        return self._broadcast("memcpy_h2d_colbcast", dest, src, (x, y, w, h), elem_per_pe, options)
+
+    def _broadcast(self, name, dest, src, region, count, options):
+        _, _, w, h = region
+        own = (1, h) if name == "memcpy_h2d_rowbcast" else (w, 1)
+        src = np.asarray(src)
+        _expect_size(name, src, own[0] * own[1] * count)
+        order = options.pop("order", MemcpyOrder.ROW_MAJOR)
+        words = _words(src, options.get("data_type"))
+        full = np.broadcast_to(_grid(words, *own, count, order), (h, w, count))
+        return self.memcpy_h2d(dest, full.ravel(), *region, count, **options)
+
+    def memcpy_h2d_stride(self, *_, **__):
+        """Refused: what its strides count is not published."""
+        raise SimulationError("not supported by Plait's model of CSL: memcpy_h2d_stride")
 
     def _quiet(self):
         """Copies follow the open command, and take long: the fabric comes to rest."""

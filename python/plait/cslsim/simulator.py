@@ -282,6 +282,10 @@ class Simulator:
         place = Path(self._place(number, what)).name
         return f"@{core.vector_ops()[operation]} {place}"
 
+    def close_spans(self):
+        """Put into the timeline what is still under way, as if it ended now."""
+        self.lib.plait_csl_close_spans(self.handle)
+
     def spans(self):
         """The timeline: rows of from, to, PE (row * width + column), kind (0 task, 1 a task waits
         for its operation, 2 asynchronous operation), what (function or instruction), run."""

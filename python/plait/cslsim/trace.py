@@ -35,6 +35,7 @@ def write(path, sim, title):
     """
     counters = sim.counters()
     counters["fabric"] = sum(counters[d] for d in ("north", "south", "east", "west"))
+    sim.close_spans()
     labels, spans = {}, []
     for begin, end, pe, kind, what, slot in sim.spans().tolist():
         name = sim.describe(pe, kind, what)

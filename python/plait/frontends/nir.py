@@ -1,24 +1,38 @@
 """NIR files to MLIR: populations as ``spike`` ops, synapses as linalg."""
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from plait.errors import FrontendError
+from plait.frontends import nir_conventions
 from plait.frontends.nir_conventions import CONVENTIONS
-from plait.frontends.nir_graph import NEURONS, Graph, kind, listing, read
-from plait.module import Module, TensorSpec
+from plait.frontends.nir_graph import NEURONS, SUPPORTED, Graph, kind, numbers, read
+from plait.module import Module
+from plait.spike import network as net
+from plait.spike.network import Network
+
+#: What ``reset=`` of :func:`from_nir` says, as (reset, reset_at) of a neuron.
+RESETS = {
+    "value": ("value", "now"),
+    "subtract": ("subtract", "now"),
+    "subtract_next": ("subtract", "next"),
+}
 
 
 def from_nir(
     path_or_graph,
     *,
-    dt: float,
-    convention: str,
+    dt: float | None = None,
+    convention: str = "auto",
+    reset: str | None = None,
     time_steps: int | None = None,
     batch: int | None = None,
     observe: Sequence[str] = (),
+    state: str = "fresh",
 ) -> Module:
     """Imports a spiking network in the Neuromorphic Intermediate Representation.
 
@@ -31,496 +45,362 @@ def from_nir(
     Args:
         path_or_graph: a ``.nir`` file or a ``nir.NIRGraph``.
         dt: the length of one step, in the unit of the file's time constants
-            (seconds, or 1 for files that count in steps). NIR does not hold it.
+            (seconds, or 1 for files that count in steps). NIR does not hold it; None
+            works only where ``convention="auto"`` finds a file that proves it.
         convention: whose arithmetic: a name in
-            :data:`plait.frontends.nir_conventions.CONVENTIONS`. NIR does not
-            hold it either, and spikes depend on it.
+            :data:`plait.frontends.nir_conventions.CONVENTIONS`, or ``"auto"``: the file's
+            producer where the file proves it, which is printed, and an error with all the
+            readings that fit where it does not. NIR does not hold it either, and spikes
+            depend on it.
+        reset: overrides the convention's, which NIR cannot say: ``"value"``,
+            ``"subtract"`` (the threshold, at once) or ``"subtract_next"`` (one step later).
         time_steps: the number of steps, or None to take any.
         batch: the number of independent samples, or None to take any.
         observe: names of neuron nodes whose potential after each step is
             a further result, in this order.
+        state: ``"fresh"``: every call starts at rest; ``"carried"``: a call goes on where the
+            last one ended, in the arrays of the executable's ``state``; needs ``batch``.
 
     Raises:
         FrontendError: unknown convention, malformed file, an unsupported node
             (all are listed with their types), a parameter that the
             convention's simulator does not have, or shapes that do not fit.
     """
+    from plait.spike.emit import emit
+
+    graph = read(path_or_graph)
+    network = network_of(graph, dt=dt, convention=convention, reset=reset)
+    for name in observe:
+        if not isinstance(network.nodes.get(name), net.Neuron):
+            potentials = network.listing(network.named(net.Neuron))
+            raise FrontendError(f"cannot observe '{name}'; potentials: {potentials}")
+    module = emit(network, time_steps, batch, tuple(observe), state)
+    return replace(module, source="nir")
+
+
+def network_of(
+    graph: Graph, *, dt: float | None, convention: str = "auto", reset: str | None = None
+) -> Network:
+    """The network of a flat NIR graph under a convention; see :func:`from_nir`."""
+    if convention == "auto":
+        dt, convention = decide(graph, dt)
+    _check_reading(dt, convention, reset)
+    refused = {n: node for n, node in graph.nodes.items() if kind(node) not in SUPPORTED}
+    if refused:
+        names = ", ".join(f"'{name}' ({kind(node)})" for name, node in refused.items())
+        raise FrontendError(
+            f"unsupported NIR nodes: {names}; supported types: {', '.join(SUPPORTED)}"
+        )
+    network = Network(dt=float(dt), convention=convention)
+    for name, node in graph.nodes.items():
+        network.nodes[name] = read_node(name, node, dt, convention, reset, graph)
+        network.labels[name] = kind(node)
+    network.edges = list(graph.edges)
+    _add_lateness(network, CONVENTIONS[convention])
+    return network.finish()
+
+
+def _check_reading(dt, convention: str, reset: str | None) -> None:
     if convention not in CONVENTIONS:
         raise FrontendError(
-            f"no convention '{convention}'; supported: {', '.join(sorted(CONVENTIONS))}"
+            f"no convention '{convention}'; supported: auto, {', '.join(sorted(CONVENTIONS))}"
         )
     if not (isinstance(dt, int | float) and 0 < dt < math.inf):
         raise FrontendError(f"expects a positive 'dt', got {dt!r}")
-    graph = read(path_or_graph)
-    for name in observe:
-        if name not in graph.nodes or kind(graph.nodes[name]) not in NEURONS:
-            potentials = {n: v for n, v in graph.nodes.items() if kind(v) in NEURONS}
-            raise FrontendError(f"cannot observe '{name}'; potentials: {listing(potentials)}")
-    return _Writer(graph, float(dt), convention, time_steps, batch).write(tuple(observe))
+    if reset is not None and reset not in RESETS:
+        raise FrontendError(f"no reset '{reset}'; supported: {', '.join(RESETS)}")
 
 
-def _tensor(sizes, element="f32") -> str:
-    shape = "".join(f"{'?' if size is None else size}x" for size in sizes)
-    return f"tensor<{shape}{element}>"
+def read_node(name: str, node, dt: float, convention: str, reset: str | None, graph: Graph):
+    """A node of a :class:`Network` for a NIR node.
 
-
-class _Writer:
-    """Writes one flat graph as a function with a loop over time."""
-
-    def __init__(self, graph: Graph, dt: float, convention: str, time, batch):
-        self.graph, self.dt = graph, dt
-        self.name, self.convention = convention, CONVENTIONS[convention]
-        self.time, self.batch = time, batch
-        self.shapes: dict[str, tuple[int, ...] | None] = {}
-        self.weights: list[np.ndarray] = []
-        self.arguments: list[str] = []
-        self.used = {"%batch", "%c0", "%c1", "%end", "%t", "%time", "%zero"}
-        self.before: list[str] = []  # lines ahead of the loop
-        self.lines: list[str] = []  # lines of the loop's body
-        self.carried: list[list[str]] = []  # [argument, initial value, type, next value]
-        self.late: dict[str, str] = {}  # node -> its output of the step before
-        self.values: dict[str, str] = {}  # node -> its output of this step
-        self.potentials: dict[str, str] = {}
-
-    # Names, shapes and types.
-
-    def fresh(self, hint: str) -> str:
-        """An SSA name that nothing else has."""
-        base = "%" + "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
-        if not base[1:] or base[1].isdigit():
-            base = "%n" + base[1:]
-        name, count = base, 1
-        while name in self.used:
-            name, count = f"{base}_{count}", count + 1
-        self.used.add(name)
-        return name
-
-    def state(self, shape) -> str:
-        """The type of one step of a population."""
-        return _tensor((self.batch, *shape))
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """What a node gives for one sample at one step."""
-        if name in self.shapes:
-            if self.shapes[name] is None:
-                raise FrontendError(f"the shape of node '{name}' depends on itself")
-            return self.shapes[name]
-        self.shapes[name] = None
-        node = self.graph.nodes[name]
-        if kind(node) in ("Affine", "Linear"):
-            if node.weight.ndim != 2:
-                raise FrontendError(
-                    f"node '{name}' ({kind(node)}) expects a weight of rank 2, "
-                    f"got shape {node.weight.shape}"
-                )
-            found = (node.weight.shape[0],)
-        elif name in self.graph.inputs:
-            found = tuple(int(s) for s in np.atleast_1d(node.input_type["input"]))
-        else:
-            found = ()
-            field = {"LIF": "r", "LI": "r", "CubaLIF": "r", "CubaLI": "r", "Scale": "scale",
-                     "Delay": "delay", "Threshold": "threshold"}.get(kind(node))  # fmt: skip
-            if field:
-                found = np.shape(getattr(node, field))
-            if not found:
-                found = self.shape(self.graph.sources(name)[0])
-            if kind(node) == "Flatten":
-                start, end = self.flattened(name, len(found))
-                if start < end:
-                    merged = math.prod(found[start : end + 1])
-                    found = (*found[:start], merged, *found[end + 1 :])
-        self.shapes[name] = found
-        return found
-
-    def flattened(self, name: str, rank: int) -> tuple[int, int]:
-        """The first and the last axis that a Flatten node merges."""
-        node = self.graph.nodes[name]
-        start, end = int(node.start_dim), int(node.end_dim)
-        return start + rank * (start < 0), end + rank * (end < 0)
-
-    def check_shapes(self) -> None:
-        """Raises where an edge joins different shapes."""
-        for source, target in self.graph.edges:
-            node, got = self.graph.nodes[target], self.shape(source)
-            if kind(node) in ("Affine", "Linear"):
-                wanted = (node.weight.shape[1],)
-            elif kind(node) == "Flatten":
-                wanted = self.shape(self.graph.sources(target)[0])
-            else:
-                wanted = self.shape(target)
-            if got != wanted:
-                raise FrontendError(
-                    f"node '{target}' ({kind(node)}) takes shape {wanted}, but '{source}' "
-                    f"({kind(self.graph.nodes[source])}) gives {got}"
-                )
-        for name in self.graph.outputs:
-            declared = self.graph.nodes[name].output_type["output"]
-            # Some exporters leave axes of one for batch and time in front.
-            if declared is not None and _bare(declared) != _bare(self.shape(name)):
-                raise FrontendError(
-                    f"node '{name}' (Output) declares shape {tuple(declared)}, "
-                    f"but gets {self.shape(name)}"
-                )
-
-    # Arguments and values ahead of the loop.
-
-    def weight(self, name: str, array: np.ndarray, element: str = "f32") -> tuple[str, str]:
-        """Makes an array a leading argument; its name and type."""
-        array = np.array(array, np.float32 if element == "f32" else np.int64, order="C")
-        value, type_ = self.fresh(name), _tensor(array.shape, element)
-        self.weights.append(array)
-        self.arguments.append(f"{value}: {type_}")
-        return value, type_
-
-    def parameter(self, name: str, field: str, array) -> tuple[str, str]:
-        """A neuron parameter: one value where all neurons have the same."""
-        array = np.asarray(array)
-        if not np.isfinite(array).all():
-            raise FrontendError(f"node '{name}' has a '{field}' that is not finite")
-        if array.size and (array == array.flat[0]).all():
-            array = array.flat[0]
-        return self.weight(f"{name}_{field}", array)
-
-    def empty(self, lines: list[str], shape, front: tuple = ()) -> tuple[str, str]:
-        """An uninitialised tensor of one step, or of ``front`` steps."""
-        value, type_ = self.fresh("empty"), _tensor((*front, self.batch, *shape))
-        sizes = "%batch" if self.batch is None else ""
-        lines.append(f"{value} = tensor.empty({sizes}) : {type_}")
-        return value, type_
-
-    def zeros(self, lines: list[str], shape, front: tuple = ()) -> tuple[str, str]:
-        """A tensor of zeros, as :meth:`empty`."""
-        empty, type_ = self.empty(lines, shape, front)
-        value = self.fresh("zeros")
-        lines.append(f"{value} = linalg.fill ins(%zero : f32) outs({empty} : {type_}) -> {type_}")
-        return value, type_
-
-    def spread(self, lines: list[str], value: str, type_: str, rank: int, shape) -> str:
-        """``value``, of the last ``rank`` axes, over the batch (and all axes before)."""
-        empty, whole = self.empty(lines, shape)
-        result, axes = self.fresh("spread"), list(range(1 + len(shape) - rank))
-        lines.append(
-            f"{result} = linalg.broadcast ins({value} : {type_}) outs({empty} : {whole}) "
-            f"dimensions = {axes}"
-        )
-        return result
-
-    def carry(self, hint: str, initial: str, type_: str) -> list[str]:
-        """A value that the loop carries; its last item is set to the next one."""
-        entry = [self.fresh(hint), initial, type_, ""]
-        self.carried.append(entry)
-        return entry
-
-    # Nodes.
-
-    def input_of(self, name: str) -> str:
-        """The sum of what reaches a node in this step."""
-        total = None
-        shape = self.shape(self.graph.sources(name)[0])
-        for source in self.graph.sources(name):
-            late = (source, name) in self.graph.delayed
-            value = self.late[source] if late else self.values[source]
-            if total is None:
-                total = value
-                continue
-            empty, type_ = self.empty(self.lines, shape)
-            result = self.fresh("sum")
-            self.lines.append(
-                f"{result} = linalg.add ins({total}, {value} : {type_}, {type_}) "
-                f"outs({empty} : {type_}) -> {type_}"
-            )
-            total = result
-        return total
-
-    def membrane(self, name: str) -> tuple[str, str]:
-        """The operands of a neuron's potential, and the potential."""
-        node, convention = self.graph.nodes[name], self.convention
-        cuba = kind(node).startswith("Cuba")
-        tau = np.asarray(node.tau_mem if cuba else node.tau, np.float64)
-        r = np.asarray(node.r, np.float64)
-        where = f"node '{name}' ({kind(node)})"
-        self.check_tau(name, tau)
-        if not convention.leak and np.any(node.v_leak):
-            raise FrontendError(f"{where} has a v_leak, which '{self.name}' does not have")
-        ratio = self.dt / tau
-        wanted = np.vectorize(convention.ungained)(ratio) if convention.ungained else 1.0
-        if not convention.gain and not np.allclose(r, wanted, rtol=1e-3):
+    Raises:
+        FrontendError: the convention's simulator, or Plait, does not have it.
+    """
+    where = f"node '{name}' ({kind(node)})"
+    if kind(node) in NEURONS:
+        neuron = CONVENTIONS[convention].read(nir_conventions.Node(name, node, dt, convention))
+        if reset is not None and neuron.threshold is not None:
+            rule, moment = RESETS[reset]
+            value = neuron.reset_value if rule == "value" else None
+            neuron = replace(neuron, reset=rule, reset_at=moment, reset_value=value)
+        return neuron
+    if kind(node) == "Input":
+        shape = _shape(node.input_type, "input", where)
+        # Those of subgraphs take what reaches them.
+        return net.Input(shape) if name in graph.inputs else net.Sum()
+    if kind(node) == "Output":
+        declared = (node.output_type or {}).get("output")
+        shape = None if declared is None else tuple(int(s) for s in np.atleast_1d(declared))
+        return net.Output(shape) if name in graph.outputs else net.Sum()
+    if kind(node) in ("Affine", "Linear"):
+        weight = numbers(node.weight, where, "weight")
+        if weight.ndim != 2:
+            raise FrontendError(f"{where} expects a weight of rank 2, got shape {weight.shape}")
+        bias = numbers(node.bias, where, "bias") if kind(node) == "Affine" else None
+        if bias is not None and bias.shape != weight.shape[:1]:
             raise FrontendError(
-                f"{where} has r={r.flat[0]:g}, which '{self.name}' does not read; "
-                f"expected {np.ravel(wanted)[0]:g}"
+                f"{where} expects a bias of shape {weight.shape[:1]}, got {bias.shape}"
             )
-        if convention.ungained:
-            r = 1 / ratio
-        operands, v = self.integrator(name, "v", tau, r, node.v_leak)
-        self.potentials[name] = self.carried[-1][3]
-        return operands, v
-
-    def check_tau(self, name: str, tau) -> None:
-        """Raises where a time constant cannot be stepped."""
-        where = f"node '{name}' ({kind(self.graph.nodes[name])})"
-        if not (tau > 0).all():
-            raise FrontendError(f"{where} expects a positive 'tau', got {tau.min()}")
-        if self.convention.integrator == "euler" and (tau < self.dt).any():
-            raise FrontendError(
-                f"{where} has a tau of {tau.min():g}, shorter than the step dt={self.dt:g}, "
-                "which forward Euler cannot follow; are both in the same unit?"
-            )
-
-    def integrator(self, name: str, hint: str, tau, r, leak) -> tuple[str, str]:
-        """The operands of an integrator, and its state, which starts at ``leak``."""
-        shape, operands = self.shape(name), []
-        prefix = name if hint == "v" else f"{name}_{hint}"
-        for field, array in (("tau", tau), ("r", r), ("v_leak", leak)):
-            value, type_ = self.parameter(prefix, field, array)
-            operands.append(f"{field}({value} : {type_})")
-        if np.any(leak):
-            rank = 0 if type_ == "tensor<f32>" else len(shape)
-            rest = self.spread(self.before, value, type_, rank, shape)
-        else:
-            rest, _ = self.zeros(self.before, shape)
-        state = self.carry(f"{name}_{hint}", rest, self.state(shape))
-        state[3] = self.fresh(f"{name}_{hint}_next")
-        return " ".join(operands), state[0]
-
-    def emit_li(self, name: str, x: str, operands: str, state: str, out: str) -> None:
-        """Writes one step of a leaky integrator."""
-        self.lines.append(
-            f"{out} = spike.li {x}, {state} {operands} dt {self.dt!r} "
-            f"integrator {self.convention.integrator} : {self.state(self.shape(name))}"
+        return net.Linear(weight, bias)
+    if kind(node) in ("Conv1d", "Conv2d"):
+        return _conv(node, where)
+    if kind(node) in ("SumPool2d", "AvgPool2d"):
+        return net.Pool(
+            "sum" if kind(node) == "SumPool2d" else "average",
+            _integers(node.kernel_size, 2, where, "kernel_size"),
+            _integers(node.stride, 2, where, "stride"),
+            _integers(node.padding, 2, where, "padding", least=0),
         )
-
-    def synapse(self, name: str, x: str) -> str:
-        """The current of a Cuba node after this step's input: a leaky integrator."""
-        node = self.graph.nodes[name]
-        if not self.convention.cuba:
-            able = ", ".join(n for n, c in CONVENTIONS.items() if c.cuba)
-            raise FrontendError(
-                f"convention '{self.name}' has no {kind(node)} (node '{name}'); "
-                f"those that have: {able}"
-            )
-        tau = np.asarray(node.tau_syn, np.float64)
-        self.check_tau(name, tau)
-        operands, current = self.integrator(name, "i", tau, node.w_in, np.zeros_like(tau))
-        out = self.carried[-1][3]
-        self.emit_li(name, x, operands, current, out)
-        return out
-
-    def emit(self, name: str) -> str:
-        """Writes a node; the name of its output."""
-        node, shape = self.graph.nodes[name], self.shape(name)
-        x, type_, out = self.input_of(name), self.state(shape), self.fresh(name)
-        write = self.lines.append
-        if kind(node) in ("Input", "Output"):
-            return x
-        if kind(node) in ("Affine", "Linear"):
-            w, w_type = self.weight(f"{name}_weight", np.asarray(node.weight).T)
-            if kind(node) == "Affine":
-                b, b_type = self.weight(f"{name}_bias", node.bias)
-                start = self.spread(self.lines, b, b_type, 1, shape)
-            else:
-                start, _ = self.zeros(self.lines, shape)
-            x_type = self.state((node.weight.shape[1],))
-            write(
-                f"{out} = linalg.matmul ins({x}, {w} : {x_type}, {w_type}) "
-                f"outs({start} : {type_}) -> {type_}"
-            )
-        elif kind(node) == "Scale":
-            s, s_type = self.weight(f"{name}_scale", node.scale)
-            factor = self.spread(self.lines, s, s_type, np.ndim(node.scale), shape)
-            empty, _ = self.empty(self.lines, shape)
-            write(
-                f"{out} = linalg.mul ins({x}, {factor} : {type_}, {type_}) "
-                f"outs({empty} : {type_}) -> {type_}"
-            )
-        elif kind(node) == "Threshold":
-            t, t_type = self.weight(f"{name}_threshold", node.threshold)
-            level = self.spread(self.lines, t, t_type, np.ndim(node.threshold), shape)
-            over, bits = self.fresh("over"), type_.replace("f32", "i1")
-            write(f"{over} = arith.cmpf ogt, {x}, {level} : {type_}")
-            write(f"{out} = arith.uitofp {over} : {bits} to {type_}")
-        elif kind(node) == "Flatten":
-            given = self.shape(self.graph.sources(name)[0])
-            start, end = self.flattened(name, len(given))
-            if start >= end:
-                return x
-            # Axis 0 of the tensor is the batch.
-            groups = [[i] for i in range(start + 1)]
-            groups.append(list(range(start + 1, end + 2)))
-            groups += [[i] for i in range(end + 2, len(given) + 1)]
-            write(f"{out} = tensor.collapse_shape {x} {groups} : {self.state(given)} into {type_}")
-        elif kind(node) == "Delay":
-            self.emit_delay(name, x, out)
-        elif kind(node) in ("LI", "CubaLI"):
-            x = self.synapse(name, x) if kind(node) == "CubaLI" else x
-            operands, v = self.membrane(name)
-            self.emit_li(name, x, operands, v, self.potentials[name])
-            return self.potentials[name]
-        else:
-            x = self.synapse(name, x) if kind(node) == "CubaLIF" else x
-            self.emit_lif(name, x, out)
-        return out
-
-    def emit_lif(self, name: str, x: str, out: str) -> None:
-        """Writes a firing neuron with the arithmetic of the convention."""
-        node, c = self.graph.nodes[name], self.convention
-        operands, v = self.membrane(name)
-        threshold, type_ = self.parameter(name, "v_threshold", node.v_threshold)
-        operands += f" v_threshold({threshold} : {type_})"
-        if not c.reset_value and np.any(node.v_reset):
-            raise FrontendError(
-                f"node '{name}' ({kind(node)}) has a v_reset, which '{self.name}' does not have"
-            )
-        if c.multi_spike and not (np.asarray(node.v_threshold) > 0).all():
-            raise FrontendError(
-                f"node '{name}' ({kind(node)}) expects a positive 'v_threshold' where a "
-                f"neuron may fire several times in a step, got {np.min(node.v_threshold):g}"
-            )
-        if c.reset == "value":
-            reset, type_ = self.parameter(name, "v_reset", node.v_reset)
-            operands += f" v_reset({reset} : {type_})"
-        self.lines.append(
-            f"{out}, {self.potentials[name]} = spike.lif {x}, {v} {operands} "
-            f"dt {self.dt!r} integrator {c.integrator} compare {c.compare} "
-            f"reset {c.reset} at {c.reset_at}{' multi_spike' if c.multi_spike else ''} : "
-            f"{self.state(self.shape(name))}"
-        )
-
-    def emit_delay(self, name: str, x: str, out: str) -> None:
-        """Writes a Delay node; on a cycle the loop carries the last of its steps."""
-        shape = self.shape(name)
-        exact = np.asarray(self.graph.nodes[name].delay, np.float64) / self.dt
-        steps = np.rint(exact)
-        if not (np.isfinite(exact).all() and (steps >= 0).all()):
-            raise FrontendError(f"node '{name}' (Delay) expects delays of 0 or more")
-        if np.abs(exact - steps).max(initial=0) > 1e-3:
-            raise FrontendError(
-                f"node '{name}' (Delay) expects whole steps of dt={self.dt:g}, "
-                f"got {exact.flat[np.abs(exact - steps).argmax()]:g}"
-            )
-        if name in self.late:
-            if (steps < 1).any():
-                raise FrontendError(f"node '{name}' (Delay) on a cycle expects at least one step")
-            steps -= 1
-        depth = int(steps.max(initial=0))
-        line, type_ = self.zeros(self.before, shape, (depth,))
-        buffer = self.carry(f"{name}_line", line, type_)
-        buffer[3] = self.fresh(f"{name}_line_next")
-        own = ""
-        if (steps != depth).any():
-            own = " steps({} : {})".format(*self.weight(f"{name}_steps", steps, "i64"))
-        self.lines.append(
-            f"{out}, {buffer[3]} = spike.delay {x}, {buffer[0]}{own} : {self.state(shape)}, {type_}"
-        )
-
-    # The whole.
-
-    def window(self, shape) -> str:
-        """Offsets, sizes and strides of one step of ``tensor<time x batch x ...>``."""
-        offsets = ", ".join(["%t"] + ["0"] * (len(shape) + 1))
-        batch = "%batch" if self.batch is None else self.batch
-        sizes = ", ".join(str(s) for s in (1, batch, *shape))
-        ones = ", ".join(["1"] * (len(shape) + 2))
-        return f"[{offsets}] [{sizes}] [{ones}]"
-
-    def write(self, observe: tuple[str, ...]) -> Module:
-        """The module."""
-        self.check_shapes()
-        graph = self.graph
-        if self.convention.late:
-            graph.delayed |= {(a, b) for a, b in graph.edges if kind(graph.nodes[a]) == "LIF"}
-        whole = {n: _tensor((self.time, self.batch, *self.shape(n))) for n in graph.nodes}
-        callers = {name: self.fresh(f"in_{name}") for name in graph.inputs}
-        last = {}
-        for name in dict.fromkeys(a for a, _ in graph.delayed):
-            zeros, type_ = self.zeros(self.before, self.shape(name))
-            last[name] = self.carry(f"{name}_last", zeros, type_)
-            self.late[name] = last[name][0]
-        for name in graph.order:
-            if name in callers:
-                self.values[name] = self.fresh(name)
-                self.lines.append(
-                    f"{self.values[name]} = tensor.extract_slice {callers[name]}"
-                    f"{self.window(self.shape(name))} : {whole[name]} to "
-                    f"{self.state(self.shape(name))}"
-                )
-            else:
-                self.values[name] = self.emit(name)
-        for name, entry in last.items():
-            entry[3] = self.values[name]
-        results = [(n, self.values[n], f"out_{n}") for n in graph.outputs]
-        results += [(n, self.potentials[n], f"out_{n}_v") for n in observe]
-        outs = [self.emit_result(*result, whole[result[0]]) for result in results]
-        arguments = [*self.arguments, *(f"{callers[n]}: {whole[n]}" for n in graph.inputs)]
-        sizes = ("time" if self.time is None else self.time,
-                 "batch" if self.batch is None else self.batch)  # fmt: skip
-        spec = {n: TensorSpec(np.dtype(np.float32), (*sizes, *self.shape(n)), n) for n in whole}
-        return Module(
-            self.text(arguments, callers, outs),
-            weights=tuple(self.weights),
-            inputs=tuple(spec[n] for n in graph.inputs),
-            outputs=tuple(spec[n] for n, _, _ in results),
-            source="nir",
-        )
-
-    def emit_result(self, name: str, value: str, hint: str, type_: str) -> list[str]:
-        """Records a value at every step in a result."""
-        empty = self.fresh("empty")
-        sizes = [s for s, n in (("%time", self.time), ("%batch", self.batch)) if n is None]
-        self.before.append(f"{empty} = tensor.empty({', '.join(sizes)}) : {type_}")
-        entry = self.carry(hint, empty, type_)
-        entry[3] = self.fresh(f"{hint}_next")
-        self.lines.append(
-            f"{entry[3]} = tensor.insert_slice {value} into {entry[0]}"
-            f"{self.window(self.shape(name))} : {self.state(self.shape(name))} into {type_}"
-        )
-        return entry
-
-    def text(self, arguments: list[str], callers: dict[str, str], outs: list) -> str:
-        """The function around the loop."""
-        source, name = next((value, n) for n, value in callers.items())
-        type_ = _tensor((self.time, self.batch, *self.shape(name)))
-        sizes = []
-        for axis, (label, size) in enumerate((("%time", self.time), ("%batch", self.batch))):
-            if size is None:
-                sizes.append(f"{label} = tensor.dim {source}, %c{axis} : {type_}")
-        if self.time is not None:
-            sizes.append(f"%time = arith.constant {self.time} : index")
-        types = [entry[2] for entry in outs]
-        loop = f"%end:{len(self.carried)}"
-        results = ", ".join(f"%end#{self.carried.index(entry)}" for entry in outs)
-        head = [
-            "%c0 = arith.constant 0 : index",
-            "%c1 = arith.constant 1 : index",
-            "%zero = arith.constant 0.0 : f32",
-            *sizes,
-            *self.before,
-            f"{loop} = scf.for %t = %c0 to %time step %c1 iter_args("
-            + ", ".join(f"{entry[0]} = {entry[1]}" for entry in self.carried)
-            + ") -> ("
-            + ", ".join(entry[2] for entry in self.carried)
-            + ") {",
-        ]
-        end = (
-            "scf.yield "
-            + ", ".join(entry[3] for entry in self.carried)
-            + " : "
-            + ", ".join(entry[2] for entry in self.carried)
-        )
-        body = [f"  {line}" for line in [*self.lines, end]]
-        lines = [*head, *body, "}", f"return {results} : {', '.join(types)}"]
-        return "\n".join(
-            [
-                f"func.func @main({', '.join(arguments)}) -> ({', '.join(types)}) {{",
-                *(f"  {line}" for line in lines),
-                "}",
-                "",
-            ]
-        )
+    if kind(node) == "Flatten":
+        return net.Flatten(int(node.start_dim), int(node.end_dim))
+    if kind(node) == "Scale":
+        return net.Scale(numbers(node.scale, where, "scale"))
+    if kind(node) == "Threshold":
+        return net.Threshold(numbers(node.threshold, where, "threshold"))
+    return net.Delay(_steps(node, dt, where))
 
 
-def _bare(shape) -> tuple[int, ...]:
-    """A shape without leading axes of one."""
-    shape = tuple(int(s) for s in np.atleast_1d(shape))
-    while shape and shape[0] == 1:
-        shape = shape[1:]
+def _shape(types, key: str, where: str) -> tuple[int, ...]:
+    """The shape that a port declares."""
+    declared = (types or {}).get(key)
+    if declared is None:
+        raise FrontendError(f"{where} has no shape")
+    shape = tuple(int(s) for s in np.atleast_1d(declared))
+    if any(size < 1 for size in shape) or math.prod(shape) > 1 << 31:
+        raise FrontendError(f"{where} has shape {shape}; expects 1 to 2^31 numbers")
     return shape
+
+
+def _integers(value, rank: int, where: str, what: str, least: int = 1) -> tuple[int, ...]:
+    """A number, or one an axis, as one an axis."""
+    array = np.ravel(numbers(value, where, what))
+    if array.size not in (1, rank) or (array != np.rint(array)).any() or (array < least).any():
+        raise FrontendError(
+            f"{where} expects a '{what}' of {rank} whole numbers of at least {least}, "
+            f"got {array.tolist()}"
+        )
+    return tuple(int(v) for v in np.broadcast_to(array, rank))
+
+
+def _conv(node, where: str) -> net.Conv:
+    rank = 1 if kind(node) == "Conv1d" else 2
+    weight = numbers(node.weight, where, "weight")
+    if weight.ndim != rank + 2:
+        raise FrontendError(f"{where} expects a weight of rank {rank + 2}, got {weight.shape}")
+    stride = _integers(node.stride, rank, where, "stride")
+    dilation = _integers(node.dilation, rank, where, "dilation")
+    (groups,) = _integers(node.groups, 1, where, "groups")
+    if weight.shape[0] % groups:
+        raise FrontendError(f"{where} has {weight.shape[0]} channels, which {groups} groups split")
+    if isinstance(node.padding, str):
+        if node.padding not in ("same", "valid"):
+            raise FrontendError(f"{where} has padding '{node.padding}'; expects same or valid")
+        if node.padding == "same" and any(step != 1 for step in stride):
+            raise FrontendError(f"{where} has padding 'same', which has no meaning with a stride")
+        total = [
+            step * (k - 1) * (node.padding == "same")
+            for step, k in zip(dilation, weight.shape[2:], strict=True)
+        ]
+        padding = tuple((size // 2, size - size // 2) for size in total)
+    else:
+        padding = tuple((p, p) for p in _integers(node.padding, rank, where, "padding", least=0))
+    bias = None if node.bias is None else numbers(node.bias, where, "bias")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise FrontendError(f"{where} expects a bias of {weight.shape[:1]}, got {bias.shape}")
+    return net.Conv(weight, bias, stride, padding, dilation, groups)
+
+
+def _steps(node, dt: float, where: str) -> np.ndarray:
+    """A Delay node's delays in whole steps."""
+    exact = numbers(node.delay, where, "delay").astype(np.float64) / dt
+    steps = np.rint(exact)
+    if not (steps >= 0).all():
+        raise FrontendError(f"{where} expects delays of 0 or more, got {exact.min() * dt:g}")
+    if np.abs(exact - steps).max(initial=0) > 1e-3:
+        raise FrontendError(
+            f"{where} expects whole steps of dt={dt:g}, "
+            f"got {exact.flat[np.abs(exact - steps).argmax()]:g}"
+        )
+    if steps.max(initial=0) > 1 << 20:
+        raise FrontendError(f"{where} is {steps.max():g} steps of dt={dt:g} long; expects 2^20")
+    return steps.astype(np.int64)
+
+
+def _add_lateness(network: Network, convention) -> None:
+    """Adds the steps that the simulator takes between populations."""
+    late = []
+    for name, node in network.nodes.items():
+        if convention.synapses_late and isinstance(node, net.Linear | net.Conv):
+            late += [edge for edge in network.edges if edge[0] == name]
+        elif convention.synapses_late and isinstance(node, net.Neuron):
+            # Its converter puts a connection of weight one in front.
+            weighted = (net.Linear, net.Conv)
+            late += [
+                (a, b)
+                for a, b in network.edges
+                if b == name and not isinstance(network.nodes[a], weighted)
+            ]
+        elif network.labels[name] in convention.inputs_late:
+            late += [edge for edge in network.edges if edge[1] == name]
+    for source, target in late:
+        step = f"{source} to {target}"
+        while step in network.nodes:
+            step += "'"
+        network.nodes[step] = net.Delay(np.asarray(1))
+        network.labels[step] = "one step of the convention"
+        network.edges.remove((source, target))
+        network.edges += [(source, step), (step, target)]
+
+
+# Whose file it is.
+
+
+def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
+    """The step and the convention that a file proves; prints what it decided and why.
+
+    Raises:
+        FrontendError: it proves nothing; the message lists the readings that fit.
+    """
+    found = _proof(graph)
+    if found is not None and (dt is None or found[0] is None or math.isclose(dt, found[0])):
+        proved, convention, why = found
+        step = proved if dt is None else dt
+        if step is not None:
+            print(f"plait: convention '{convention}', dt={step:g}: {why}", file=sys.stderr)
+            return step, convention
+        raise FrontendError(f"the file is {convention}'s ({why}), but a 'dt' must be given")
+    if found is not None:
+        raise FrontendError(
+            f"the file proves convention '{found[1]}' with dt={found[0]:g} ({found[2]}), "
+            f"got dt={dt:g}; name a convention to read it otherwise"
+        )
+    lines = [f"  {name}: {reason}" for name, reason in readings(graph, dt).items()]
+    raise FrontendError(
+        "nothing in the file proves which simulator wrote it, and spikes depend on it; name "
+        "one with convention=:\n" + "\n".join(lines)
+    )
+
+
+def _proof(graph: Graph) -> tuple[float | None, str, str] | None:
+    """(dt, convention, why) where a file proves its producer."""
+    data = {key: _text(value) for key, value in graph.metadata.items()}
+    if data.get("producer") == "plait" and data.get("convention") in CONVENTIONS:
+        return float(data["dt"]), data["convention"], "Plait wrote the file and says so"
+    neurons = {n: node for n, node in graph.nodes.items() if kind(node) in NEURONS}
+    if not neurons:
+        return None
+    torch_names = [name for name in neurons if name.endswith(("LIFNeuronTorch", "LIFTorch"))]
+    if len(torch_names) == len(neurons):
+        return None, "rockpool", f"its populations are named like {torch_names[0]}"
+    taus = [
+        np.asarray(getattr(node, "tau_mem", getattr(node, "tau", None)), object)
+        for node in neurons.values()
+    ]
+    if any(tau.size == 0 or tau.flat[0] is None for tau in taus):
+        return None
+    named = all(name in graph.nodes for name in ("input", "output"))
+    if named and all(_is_snntorch(node) for node in neurons.values()):
+        return 1e-4, "snntorch", (
+            "every r is tau / 1e-4 and every v_leak and v_reset is 0, as its exporter writes; "
+            "its importer resets to zero: give reset='subtract_next' for a net that was "
+            "trained with its default reset"
+        )  # fmt: skip
+    return None
+
+
+def _is_snntorch(node) -> bool:
+    """Whether a population is what snnTorch's exporter writes, which fixes dt to 1e-4."""
+    if kind(node) not in ("LIF", "CubaLIF"):
+        return False
+    pairs = [(node.r, node.tau if kind(node) == "LIF" else node.tau_mem)]
+    if kind(node) == "CubaLIF":
+        pairs.append((node.w_in, node.tau_syn))
+    exact = all(np.allclose(r, np.asarray(tau) / 1e-4, 1e-5) for r, tau in pairs)
+    return exact and not np.any(node.v_leak) and not np.any(node.v_reset)
+
+
+def _text(value) -> str:
+    value = value.item() if isinstance(value, np.ndarray | np.generic) else value
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def readings(graph: Graph, dt: float | None) -> dict[str, str]:
+    """Every convention, and whether a file fits it or why not."""
+    result = {}
+    for name, convention in CONVENTIONS.items():
+        result[name] = f"fits: {convention.who}" if dt else f"not tried, needs dt: {convention.who}"
+        if dt:
+            try:
+                network_of(graph, dt=dt, convention=name)
+            except FrontendError as error:
+                result[name] = f"does not fit: {error}"
+    return result
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What :func:`check_nir` says of one node; ``problem`` is empty where it is supported."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None
+    problem: str
+
+
+def check_nir(
+    path_or_graph, *, dt: float | None = None, convention: str | None = None
+) -> Iterator[NodeReport]:
+    """Says node by node what of a NIR file is supported, before anything is converted.
+
+    Without ``dt`` and ``convention`` a population counts as supported where some convention
+    has its type. The last report, named ``(graph)``, is of the graph as a whole.
+
+    Raises:
+        FrontendError: there is no graph to look at.
+    """
+    graph = read(path_or_graph)
+    if convention == "auto":
+        dt, convention = decide(graph, dt)
+    if convention is not None:
+        _check_reading(dt, convention, None)
+    network = Network()
+    problems = {}
+    for name, node in graph.nodes.items():
+        network.labels[name] = kind(node)
+        if kind(node) not in SUPPORTED:
+            problems[name] = f"unsupported; supported types: {', '.join(SUPPORTED)}"
+            network.nodes[name] = net.Sum()
+            continue
+        try:
+            if convention is None and kind(node) in NEURONS:
+                given = nir_conventions.Node(name, node, 1.0, "")
+                for item in vars(node):
+                    if item not in ("input_type", "output_type", "metadata"):
+                        getattr(given, item)  # Refuses what is not finite.
+                network.nodes[name] = net.Neuron(given.shape, "impulse")
+            elif dt is None and kind(node) == "Delay":
+                delay = numbers(node.delay, f"node '{name}' (Delay)", "delay")
+                network.nodes[name] = net.Delay(np.sign(delay))
+            else:
+                network.nodes[name] = read_node(
+                    name, node, dt or 1.0, convention or "nir", None, graph
+                )
+        except FrontendError as error:
+            problems[name] = str(error).removeprefix(f"node '{name}' ({kind(node)}) ")
+            network.nodes[name] = net.Sum()
+    network.edges = list(graph.edges)
+    whole = ""
+    try:
+        if convention is not None:
+            _add_lateness(network, CONVENTIONS[convention])
+        network.finish()
+    except FrontendError as error:
+        whole = "" if problems else str(error)
+    for name, node in graph.nodes.items():
+        try:
+            shape = network.shape(name)
+        except FrontendError:
+            shape = None
+        yield NodeReport(name, kind(node), shape, problems.get(name, ""))
+    yield NodeReport("(graph)", "NIRGraph", None, whole)

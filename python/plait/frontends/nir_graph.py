@@ -1,16 +1,22 @@
-"""NIR files to a flat, checked graph whose cycles have their delays."""
+"""NIR files to a flat graph of NIR nodes, read with suspicion."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from plait.errors import FrontendError
 
-#: Nodes with a potential that a loop carries.
-NEURONS = ("LIF", "LI", "CubaLIF", "CubaLI")
-SUPPORTED = (
-    "Affine", "CubaLI", "CubaLIF", "Delay", "Flatten", "Input", "LI", "LIF", "Linear",
-    "NIRGraph", "Output", "Scale", "Threshold",
+#: The neuron nodes; the others have no arithmetic that simulators differ in.
+NEURONS = ("I", "LI", "IF", "LIF", "CubaLI", "CubaLIF")
+STATELESS = (
+    "Affine", "AvgPool2d", "Conv1d", "Conv2d", "Delay", "Flatten", "Input", "Linear", "Output",
+    "Scale", "SumPool2d", "Threshold",
 )  # fmt: skip
+SUPPORTED = tuple(sorted((*NEURONS, *STATELESS, "NIRGraph")))
+
+#: More numbers than this in one array of a file are taken for an error.
+_LARGEST = 1 << 31
 
 
 @dataclass
@@ -18,26 +24,19 @@ class Graph:
     """A flat NIR graph.
 
     Attributes:
-        nodes: NIR nodes by name; a node of a subgraph is ``subgraph.node``.
-            The Input and Output nodes of subgraphs pass their input on.
+        nodes: NIR nodes by name; a node of a subgraph is ``subgraph.node``. The Input and
+            Output nodes of subgraphs pass their input on.
         edges: pairs of names, in the file's order.
         inputs: the Input nodes that a caller feeds.
         outputs: the Output nodes that a caller reads.
-        order: the names such that a node follows all that it reads in the
-            same step.
-        delayed: edges that carry the value of the step before.
+        metadata: of the whole graph.
     """
 
     nodes: dict = field(default_factory=dict)
     edges: list = field(default_factory=list)
     inputs: list = field(default_factory=list)
     outputs: list = field(default_factory=list)
-    order: list = field(default_factory=list)
-    delayed: set = field(default_factory=set)
-
-    def sources(self, name: str) -> list[str]:
-        """The nodes whose outputs are summed into ``name``."""
-        return [a for a, b in self.edges if b == name]
+    metadata: dict = field(default_factory=dict)
 
 
 def kind(node) -> str:
@@ -51,11 +50,12 @@ def listing(nodes: dict) -> str:
 
 
 def read(path_or_graph) -> Graph:
-    """Reads, flattens and checks a NIR file or ``nir.NIRGraph``.
+    """Reads and flattens a NIR file or ``nir.NIRGraph``.
 
     Raises:
-        FrontendError: the file is no NIR file, an edge has no end, a node is
-            of an unsupported type, or a cycle cannot be stepped.
+        FrontendError: the file is no NIR file, is cut off, or holds an array of more than
+            2^31 numbers; an edge has no end or is there twice; a subgraph has not one input
+            and one output.
     """
     try:
         import nir
@@ -66,8 +66,9 @@ def read(path_or_graph) -> Graph:
         path = Path(root)
         if not path.exists():
             raise FrontendError(f"no NIR file '{path}'")
+        _check_sizes(path)
         try:
-            # Types are checked below: old and foreign files do not pass NIR's own check.
+            # Types are checked later: old and foreign files do not pass NIR's own check.
             root = nir.read(path, type_check=False)
         except Exception as error:
             raise FrontendError(
@@ -76,11 +77,32 @@ def read(path_or_graph) -> Graph:
             ) from error
         if not isinstance(root, nir.NIRGraph):
             raise FrontendError(f"'{path}' holds one {kind(root)} node, not a graph")
-    graph = Graph()
+    graph = Graph(metadata=dict(getattr(root, "metadata", None) or {}))
     _flatten(root, "", graph)
-    _check_nodes(graph)
-    _break_cycles(graph)
     return graph
+
+
+def _check_sizes(path: Path) -> None:
+    """Raises before an array is read that a few compressed bytes may blow up to."""
+    import h5py
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and item.size is not None and item.size > _LARGEST:
+            raise FrontendError(
+                f"'{path}' holds an array of {item.size} numbers, '{name}'; expects at most "
+                f"{_LARGEST}"
+            )
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(visit)
+    except FrontendError:
+        raise
+    except Exception as error:  # h5py raises many kinds on damaged files.
+        raise FrontendError(
+            f"'{path}' is not a NIR graph that nir can read: it is no HDF5 file, or one that is "
+            f"cut off: {error}"
+        ) from error
 
 
 def _names_in(path: Path) -> str:
@@ -98,8 +120,8 @@ def _names_in(path: Path) -> str:
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
-    except (OSError, RuntimeError, AttributeError):
-        return "none, it is no HDF5 file"
+    except Exception:  # h5py raises many kinds on damaged files.
+        return "none that can be read"
     return ", ".join(found) or "none"
 
 
@@ -134,88 +156,28 @@ def _flatten(graph, prefix: str, flat: Graph) -> None:
                     f"edge ('{source}', '{target}') names '{prefix}{end}', which does not exist; "
                     f"the nodes are {listing(graph.nodes)}"
                 )
-        edge = (leave[source], entry[target])
-        if edge in flat.edges:
-            raise FrontendError(f"edge ('{source}', '{target}') is there twice")
-        flat.edges.append(edge)
+        flat.edges.append((leave[source], entry[target]))
+    if len(set(flat.edges)) < len(flat.edges):
+        twice = next(edge for edge in flat.edges if flat.edges.count(edge) > 1)
+        raise FrontendError(f"edge {twice} is there twice")
 
 
-def _check_nodes(graph: Graph) -> None:
-    unsupported = {n: node for n, node in graph.nodes.items() if kind(node) not in SUPPORTED}
-    if unsupported:
-        raise FrontendError(
-            f"unsupported NIR nodes: {listing(unsupported)}; supported types: "
-            f"{', '.join(SUPPORTED)}"
-        )
-    for wanted, have in (("Input", graph.inputs), ("Output", graph.outputs)):
-        if not have:
-            raise FrontendError(
-                f"the graph has no {wanted} node; its nodes are {listing(graph.nodes)}"
-            )
-    for name, node in graph.nodes.items():
-        if name not in graph.inputs and not graph.sources(name):
-            raise FrontendError(f"nothing feeds node '{name}' ({kind(node)})")
+def numbers(array, where: str, what: str) -> np.ndarray:
+    """An array of a node as NumPy, all of it finite.
 
-
-def _components(names, edges) -> list[set]:
-    """The strongly connected components that hold a cycle (Kosaraju)."""
-    after = {name: [] for name in names}
-    before = {name: [] for name in names}
-    for a, b in edges:
-        after[a].append(b)
-        before[b].append(a)
-
-    def walk(start, step, seen):
-        stack, done = [(start, iter(step[start]))], []
-        seen.add(start)
-        while stack:
-            rest = stack[-1][1]
-            target = next((t for t in rest if t not in seen), None)
-            if target is None:
-                done.append(stack.pop()[0])
-            else:
-                seen.add(target)
-                stack.append((target, iter(step[target])))
-        return done
-
-    seen, finished = set(), []
-    for name in names:
-        if name not in seen:
-            finished += walk(name, after, seen)
-    seen, found = set(), []
-    for name in reversed(finished):
-        if name not in seen:
-            found.append(set(walk(name, before, seen)))
-    return [c for c in found if len(c) > 1 or any((n, n) in edges for n in c)]
-
-
-def _break_cycles(graph: Graph) -> None:
-    """Chooses the edges that carry a step of delay, then orders the nodes.
-
-    A Delay node on a cycle gives the delay that it says. A cycle without one
-    must run through one population, whose spikes reach the cycle one step
-    later: all simulators agree on this case, and on no other.
+    Raises:
+        FrontendError: it is missing, no array of numbers, or holds NaN or infinity.
     """
-    edges = list(graph.edges)
-    for cycle in _components(graph.nodes, edges):
-        for name in cycle:
-            node = graph.nodes[name]
-            if kind(node) == "Delay" and node.delay.size and node.delay.min() > 0:
-                graph.delayed |= {(a, b) for a, b in edges if a == name}
-    now = [edge for edge in edges if edge not in graph.delayed]
-    for cycle in _components(graph.nodes, now):
-        neurons = [n for n in graph.nodes if n in cycle and kind(graph.nodes[n]) in NEURONS]
-        if len(neurons) != 1:
-            raise FrontendError(
-                f"a cycle runs through {len(neurons)} populations without a Delay node: "
-                f"{listing({n: graph.nodes[n] for n in graph.nodes if n in cycle})}; NIR does "
-                "not say which edge is late, put a Delay node of at least one step on it"
-            )
-        graph.delayed |= {(a, b) for a, b in now if a == neurons[0] and b in cycle}
-    now = [edge for edge in edges if edge not in graph.delayed]
-    waiting = dict.fromkeys(graph.nodes)
-    while waiting:
-        ready = [n for n in waiting if not any(b == n and a in waiting for a, b in now)]
-        graph.order += ready
-        for name in ready:
-            del waiting[name]
+    if array is None:
+        raise FrontendError(f"{where} has no '{what}'")
+    try:
+        array = np.asarray(array)
+        bad = np.argwhere(~np.isfinite(array))
+    except (TypeError, ValueError) as error:
+        raise FrontendError(f"{where} has a '{what}' that is no array of numbers") from error
+    if len(bad):
+        place = tuple(int(i) for i in bad[0])
+        raise FrontendError(
+            f"{where} has a '{what}' that is not finite: {array[place]} at {list(place)}"
+        )
+    return array

@@ -12,7 +12,15 @@ from plait.worker import run_python, start_python
 _WORKER = "plait.frontends._torch_worker"
 
 
-def from_torch(model, args, kwargs=None, *, dynamic_shapes=None, cache=False) -> Module:
+def from_torch(
+    model,
+    args,
+    kwargs=None,
+    *,
+    dynamic_shapes=None,
+    time_steps: int | None = None,
+    cache: bool = False,
+) -> Module:
     """Brings in a ``torch.nn.Module``, or a function of tensors.
 
     ``torch.export`` runs here; the graph, without its weights, goes through
@@ -29,11 +37,17 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None, cache=False) ->
             same.
         kwargs: a dict of example keyword arguments.
         dynamic_shapes: as for ``torch.export.export``: which sizes may change.
+        time_steps: for a spiking model that is called once a step, with ``args`` of one step:
+            the compiled code takes all steps at once, ``[time_steps, ...]``, and starts at
+            rest. Without it such a model is called once a step too, and keeps its state.
         cache: keep the import in the compile cache, and take it from there for
             an equal model: equal attributes and modules, equal shapes and
             dtypes of parameters (not their values), equal arguments but for
             the tensors' values, and unchanged source files of all that was
             loaded. What a program patches into loaded modules is not seen.
+
+    Neuron modules of snnTorch, Norse, SpikingJelly and Sinabs become ``spike`` ops with their
+    library's rule; see docs/spiking.md.
 
     Raises:
         FrontendError: torch or torch-mlir is missing, the model cannot be
@@ -45,6 +59,8 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None, cache=False) ->
     if not isinstance(args, tuple):
         raise FrontendError(f"expects a tuple of arguments, got {type(args).__name__}")
     _check_leaves(torch, args, kwargs or {})
+    if time_steps is not None and dynamic_shapes:
+        raise FrontendError("time_steps= needs sizes that do not change")
     if not cache:
         names, tensors, fields = _trace(torch, model, args, kwargs, dynamic_shapes)
     else:
@@ -64,13 +80,18 @@ def from_torch(model, args, kwargs=None, *, dynamic_shapes=None, cache=False) ->
     for name, value in zip(names[first:], tensors[first:], strict=True):
         if not value.is_contiguous():
             raise FrontendError(f"'{name}' is changed in place: make it contiguous")
-    return Module(
+    module = Module(
         weights=tuple(tensors[:first]),
         state=tuple(tensors[first:]),
         source="torch",
         reference=model,
         **fields,
     )
+    if time_steps is None:
+        return module
+    from plait.spike.over_time import over_time
+
+    return over_time(module, time_steps)
 
 
 def _described(tensor) -> tuple:
@@ -139,14 +160,17 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         function, model = model, torch.nn.Module()
         model.forward = _named_forward(function)
     from plait.frontends._torch.decompositions import table
+    from plait.frontends._torch.spiking import patched
 
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), patched(model, args, kwargs):
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
             program = program.run_decompositions(table())
+    except FrontendError:
+        raise
     except Exception as error:  # torch.export raises dozens of kinds.
         raise FrontendError(f"torch.export cannot trace the model: {error}") from error
     finally:

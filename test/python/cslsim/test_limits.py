@@ -17,6 +17,16 @@ PLAIN = (
 ROUTES = ".routes = .{ .rx = .{RAMP}, .tx = .{EAST} }"
 
 
+def config(color, more=""):
+    """A comptime block that configures a colour."""
+    return f"comptime {{ @set_local_color_config(@get_color({color}), .{{ {ROUTES}{more} }}); }}"
+
+
+def switches(setting):
+    """Settings of a colour's switches."""
+    return f", .switches = .{{ {setting} }}"
+
+
 def check(tmp_path, pe="", layout="", arch="wse3", sdk="1.4", untyped=False):
     """Compile a one-PE program with this added to its PE's file and to its layout block."""
     text = (LAYOUT % {"type": "i32"}).replace("@export_name", layout + "@export_name", 1)
@@ -60,14 +70,11 @@ def refused(tmp_path, message, where="pe.csl", **given):
          "local_task_id 27 belongs to memcpy"),
         ("wse3", "task f() void {} comptime { @bind_local_task(f, @get_local_task_id(29)); }",
          "local_task_id 29 belongs to teardown"),
-        ("wse3", f"comptime {{ @set_local_color_config(@get_color(22), .{{ {ROUTES} }}); }}",
-         "color 22 belongs to memcpy"),
+        ("wse3", config(22), "color 22 belongs to memcpy"),
         # Bound, configured or initialised twice.
         ("wse3", "task f() void {} comptime { const t = @get_local_task_id(9); "
          "@bind_local_task(f, t); @bind_local_task(f, t); }", "local_task_id 9 is bound twice"),
-        ("wse3", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES} }}); "
-         f"@set_local_color_config(@get_color(2), .{{ {ROUTES} }}); }}",
-         "color 2 is configured twice"),
+        ("wse3", config(2) + config(2), "color 2 is configured twice"),
         ("wse3", "comptime { const q = @get_input_queue(2); @initialize_queue(q, .{ .color = "
          "@get_color(2) }); @initialize_queue(q, .{ .color = @get_color(3) }); }",
          "input_queue 2 is initialised twice"),
@@ -77,17 +84,16 @@ def refused(tmp_path, message, where="pe.csl", **given):
          "@get_data_task_id(@get_input_queue(2))); }", ".*input queue 2 has a data task but was "
          "not initialised"),
         # Switches.
-        ("wse3", f"comptime {{ @set_local_color_config(@get_color(10), .{{ {ROUTES}, .switches = .{{ "
-         ".pos1 = .{ .tx = WEST } } }); }", "color 10 has no switch on wse3"),
-        ("wse2", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES}, .switches = .{{ "
-         ".pos1 = .{ .tx = WEST, .rx = EAST } } }); }",
+        ("wse3", config(10, switches(".pos1 = .{ .tx = WEST }")), "color 10 has no switch on wse3"),
+        ("wse2", config(2, switches(".pos1 = .{ .tx = WEST, .rx = EAST }")),
          "'pos1' changes rx or tx on wse2, not both"),
-        ("wse3", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES}, .switches = .{{ "
-         ".pos1 = .{ .rx = .{ EAST, WEST } } } }); }", "'rx' of 'pos1' is one direction"),
-        ("wse3", f"comptime {{ @set_local_color_config(@get_color(2), .{{ {ROUTES}, .switches = .{{ "
-         ".current_switch_pos = 1 } }); }", "'current_switch_pos' 1 does not exist"),
-        ("wse2", "comptime { for (@range(i16, 4)) |c| { @set_local_color_config(@get_color(c), .{ "
-         f"{ROUTES}, .filter = .{{ .kind = .{{ .range = true }}, .min_idx = 0, .max_idx = 1 }} }}); }} }}", r"PE \(0, 0\) uses 4 filters, wse2 has 3 to give"),
+        ("wse3", config(2, switches(".pos1 = .{ .rx = .{ EAST, WEST } }")),
+         "'rx' of 'pos1' is one direction"),
+        ("wse3", config(2, switches(".current_switch_pos = 1")),
+         "'current_switch_pos' 1 does not exist"),
+        ("wse2", "".join(config(c, ", .filter = .{ .kind = .{ .range = true }, .min_idx = 0, "
+                                ".max_idx = 1 }") for c in range(4)),
+         r"PE \(0, 0\) uses 4 filters, wse2 has 3 to give"),
         # Memory.
         ("wse3", "var big = @zeros([12289]i32); comptime { @export_symbol(big, \"big\"); }",
          r"'big' does not fit: data takes \d+ of 49152 bytes"),

@@ -10,6 +10,10 @@ import pytest
 from support import build
 from test_time import ROW, ROW_PE
 
+from plait.cslsim import trace
+from plait.cslsim.errors import SimulationError
+from plait.cslsim.simulator import Simulator
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 HOST = """
 import sys
@@ -62,6 +66,21 @@ def test_the_data(page):
 
 def test_a_host_program_that_fails_leaves_its_trace(page):
     assert data_of(page("fail"))["metrics"]["received"]["values"][2] == 90
+
+
+def test_a_deadlock_shows_what_waits(tmp_path):
+    pe = ROW_PE.replace("if (first) {\n    @fmovs(tx, mem);", "if (first) {")
+    sim = Simulator(build(tmp_path, {"layout.csl": ROW, "pe.csl": pe}, CORNER=0))
+    sim.trace(trace.LIMIT)
+    sim.start()
+    sim.launch("go", [])
+    with pytest.raises(SimulationError, match="deadlock"):
+        sim.finish()
+    trace.write(tmp_path / "trace.html", sim, "deadlock")
+    data = data_of(tmp_path / "trace.html")
+    assert data["commands"][0][2] == -1
+    labels = [(s[0], data["labels"][s[4]]) for s in data["spans"] if s[3] == 2]
+    assert labels == [(2, "@fmovs pe.csl:20:5")]
 
 
 def dom(browser, path, fragment=""):

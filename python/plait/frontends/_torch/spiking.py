@@ -1,0 +1,379 @@
+"""Neuron modules of snnTorch, Norse, SpikingJelly and Sinabs as ``spike`` ops.
+
+While a model is exported, every neuron module gets a ``forward`` that calls one op,
+``plait::neuron``, whose body is a ``spike.neuron`` or, with a leading axis of time, a
+``spike.scan`` with that library's rule: the same operations in the same order, in f32. What
+lies between them is exported as ordinary torch. Libraries are known by their modules' names;
+none is imported here.
+"""
+
+from contextlib import contextmanager
+
+import torch
+
+from plait.errors import FrontendError
+from plait.frontends._torch.kernels import kernel
+from plait.frontends._torch.text import Body
+
+_LIBRARIES = ("snntorch", "norse", "spikingjelly", "sinabs")
+
+
+@kernel(
+    "neuron(Tensor x, Tensor v, Tensor[] parameters, str rule) -> (Tensor, Tensor)",
+    lambda x, v, parameters, rule: (x.new_empty(x.shape), v.new_empty(v.shape)),
+)
+def _neuron(b: Body, x, v, parameters, rule):
+    """``rule`` is the op's text; ``{0}`` in it stands for the first parameter."""
+    text = rule.format(*(f"{p.name} : {p.type}" for p in parameters))
+    head, results = b._several([(x.element, x.shape), (v.element, v.shape)])
+    if len(x.shape) == len(v.shape):
+        b.line(f"{head}spike.neuron {x.name}, {v.name} {text} : {v.type}")
+    else:
+        b.line(
+            f"{head}spike.scan current({x.name} : {x.type}) state({v.name} : {v.type}) "
+            f"{text} : {x.type}"
+        )
+    return results
+
+
+class _Rule:
+    """The text of a neuron op and its parameters."""
+
+    def __init__(self, where: str, integrator: str):
+        self.where = where
+        self.text = f"integrator {integrator}"
+        self.parameters: list = []
+
+    def add(self, keyword: str, value) -> "_Rule":
+        """A parameter, unless it is None."""
+        if value is not None:
+            tensor = torch.as_tensor(value, dtype=torch.float32).detach().clone()
+            self.text += f" {keyword}({{{len(self.parameters)}}})"
+            self.parameters.append(tensor)
+        return self
+
+    def fires(self, threshold, compare: str, reset: str, at: str = "now", to=None) -> "_Rule":
+        """A threshold and a reset; ``to`` is None for zero."""
+        self.add("threshold", threshold)
+        self.text += f" compare {compare} reset {reset} at {at}"
+        if to is not None and torch.as_tensor(to).any():
+            self.add("to", to)
+        return self
+
+    def __call__(self, x, v):
+        """(what the neurons give, the next potential)."""
+        parameters = []
+        for value in self.parameters:
+            value = value.to(x.device)
+            if value.numel() == 1:
+                value = value.reshape(())
+            # The leading axis of a state is the batch, which parameters do not have.
+            while value.ndim >= v.ndim and value.ndim and value.shape[0] == 1:
+                value = value[0]
+            if value.ndim and tuple(value.shape) != tuple(v.shape[v.ndim - value.ndim :]):
+                raise FrontendError(
+                    f"{self.where}: a parameter of shape {tuple(value.shape)} does not end the "
+                    f"population's shape {tuple(v.shape[1:])}"
+                )
+            parameters.append(value)
+        return torch.ops.plait.neuron(x, v, parameters, self.text)
+
+
+def _refuse(where: str, what: str):
+    raise FrontendError(f"{where}: {what}; spike ops have no such rule")
+
+
+# Libraries. Each function makes the forward of a module from the module; ``state`` keeps what a
+# module that hides its state carries from call to call.
+
+
+def _hidden(state, name: str, x):
+    """A hidden state of a module that is called once a step: zeros, or a buffer."""
+    return state(name, x)
+
+
+def _snntorch(module, where, state):
+    kind = type(module).__name__
+    if kind not in ("Leaky", "Synaptic"):
+        _refuse(where, f"snnTorch's {kind} is not supported (Leaky and Synaptic are)")
+    if module.inhibition:
+        _refuse(where, "inhibition")
+    if module.state_quant:
+        _refuse(where, "state_quant")
+    if not torch.all(torch.as_tensor(module.graded_spikes_factor) == 1):
+        _refuse(where, "a graded_spikes_factor other than 1")
+    reset = module.reset_mechanism
+    if not module.reset_delay and reset == "subtract":
+        _refuse(where, "reset_delay=False with reset_mechanism='subtract', which tests the "
+                "potential less the last step's reset")  # fmt: skip
+    if not module.reset_delay and (module.threshold < 0).any():
+        _refuse(where, "reset_delay=False with a negative threshold")
+    at = "next" if module.reset_delay else "now"
+    if kind == "Leaky" and reset == "zero" and module.reset_delay:
+        at = "next_before"
+    rule = _Rule(where, "impulse").add("decay", module.beta.clamp(0, 1))
+    if reset != "none":
+        rule.fires(module.threshold, "gt", "value" if reset == "zero" else "subtract", at)
+    current = None
+    if kind == "Synaptic":
+        current = _Rule(where, "impulse").add("decay", module.alpha.clamp(0, 1))
+
+    def step(x, syn, mem):
+        if current is not None:
+            x, syn = current(x, syn)
+        spikes, mem = rule(x, mem)
+        if reset == "none":
+            spikes = (mem > module.threshold).to(x.dtype)
+        return spikes, syn, mem
+
+    if kind == "Leaky":
+
+        def forward(input_, mem=None):
+            held = None
+            if mem is None or mem.shape != input_.shape:
+                held = mem = _hidden(state, "mem", input_)
+            spikes, _, after = step(input_, None, mem)
+            if held is not None:
+                state.keep("mem", after)
+            hidden = module.init_hidden and not module.output
+            return spikes if hidden else (spikes, after)
+
+        return forward
+
+    def forward(input_, syn=None, mem=None):
+        held = mem is None
+        if held:
+            syn, mem = _hidden(state, "syn", input_), _hidden(state, "mem", input_)
+        spikes, after_syn, after = step(input_, syn, mem)
+        if held:
+            state.keep("syn", after_syn)
+            state.keep("mem", after)
+        hidden = module.init_hidden and not module.output
+        return spikes if hidden else (spikes, after_syn, after)
+
+    return forward
+
+
+def _spikingjelly(module, where, state):
+    kind = type(module).__name__
+    if kind not in ("LIFNode", "IFNode", "ParametricLIFNode"):
+        _refuse(where, f"SpikingJelly's {kind} is not supported (LIFNode, IFNode and "
+                "ParametricLIFNode are)")  # fmt: skip
+    if getattr(module, "store_v_seq", False):
+        _refuse(where, "store_v_seq")
+    rest = module.v_reset
+    soft = rest is None
+    rest = 0.0 if soft else rest
+    if kind == "IFNode":
+        rule = _Rule(where, "impulse")
+    elif kind == "LIFNode":
+        rule = _Rule(where, "euler" if module.decay_input else "euler_impulse")
+        rule.add("tau", module.tau).add("leak", rest or None)
+    else:
+        rule = _Rule(where, "euler" if module.decay_input else "euler_impulse")
+        rule.add("decay", module.w.sigmoid()).add("leak", rest or None)
+    rule.fires(module.v_threshold, "ge", "subtract" if soft else "value", to=rest)
+
+    def forward(x):
+        if module.step_mode == "m":
+            start = x.new_full(x.shape[1:], rest)
+            return rule(x, start)[0]
+        spikes, v = rule(x, state("v", x, rest))
+        state.keep("v", v)
+        return spikes
+
+    return forward
+
+
+def _norse(module, where, state):
+    kind = type(module).__name__
+    p, dt = module.p, module.dt
+    multi = kind in ("LIF", "LI", "LIBox", "LIFBox")
+    cells = ("LIFCell", "LICell", "LIFBoxCell", "LIBoxCell")
+    if not multi and kind not in cells:
+        _refuse(where, f"Norse's {kind} is not supported (LIF, LIFBox, LI, LIBox and their cells "
+                "are)")  # fmt: skip
+    box, fires = "Box" in kind, "LIF" in kind
+    leak = torch.as_tensor(p.v_leak, dtype=torch.float32)
+    rule = _Rule(where, "euler").add("decay", dt * torch.as_tensor(p.tau_mem_inv))
+    rule.add("leak", leak if leak.any() else None)
+    if fires:
+        method = getattr(p, "reset_method", None)
+        soft = getattr(method, "__name__", "reset_value") != "reset_value"
+        if soft and method.__name__ != "reset_subtract":
+            _refuse(where, f"the reset_method {method.__name__}")
+        rule.fires(p.v_th, "gt", "subtract" if soft else "value", to=p.v_reset)
+    factor = None if box else dt * torch.as_tensor(p.tau_syn_inv)
+    current = None if box else _Rule(where, "euler_impulse").add("decay", factor)
+
+    def forward(input_tensor, state=None):
+        if multi:
+            if state is not None:
+                _refuse(where, "a state that is passed to a module that runs all steps")
+            start = leak.to(input_tensor.device).expand(input_tensor.shape[1:]).clone()
+            x = input_tensor
+            if current is not None:
+                # Its state here is the current before it decays.
+                x, _ = current(x, torch.zeros_like(start))
+            out, v = rule(x, start)
+            return out, v
+        fresh = state is None
+        state = module.state_fallback(input_tensor) if fresh else state
+        shape = input_tensor.shape
+        x = input_tensor
+        v = state.v.expand(shape).clone() if fresh else state.v
+        if box:
+            out, after = rule(x, v)
+            return out, type(state)(after)
+        jump = state.i + x
+        out, after = rule(jump, v)
+        return out, type(state)(v=after, i=jump + (-factor) * jump)
+
+    return forward
+
+
+def _sinabs(module, where, state):
+    kind = type(module).__name__
+    if kind.removesuffix("Squeeze") not in ("LIF", "IAF", "ExpLeak"):
+        _refuse(where, f"Sinabs' {kind} is not supported (LIF, IAF and ExpLeak are)")
+    if module.record_states:
+        _refuse(where, "record_states")
+    alpha = module.alpha_mem_calculated.detach()
+    integrates = bool((alpha == 1).all())
+    rule = _Rule(where, "impulse").add("decay", None if integrates else alpha)
+    rule.add("gain", 1 - alpha if module.norm_input else None)
+    fn = module.spike_fn
+    if fn is not None:
+        name = getattr(fn, "__name__", type(fn).__name__)
+        multi = name == "MultiSpike" or (name == "MaxSpike" and fn.max_num_spikes_per_bin is None)
+        if not multi and name != "SingleSpike":
+            _refuse(where, f"the spike_fn {name}")
+        reset = type(module.reset_fn).__name__
+        if reset == "MembraneSubtract" and module.reset_fn.subtract_value is None:
+            rule.fires(module.spike_threshold, "ge", "subtract")
+        elif reset == "MembraneReset" and not multi:
+            rule.fires(module.spike_threshold, "ge", "value", to=module.reset_fn.reset_value)
+        else:
+            _refuse(where, f"{name} with {reset}")
+        rule.text += " multi_spike" if multi else ""
+    rule.add("minimum", module.min_v_mem)
+    syn = module.alpha_syn_calculated
+    current = None if syn is None else _Rule(where, "impulse").add("decay", syn.detach())
+
+    def forward(input_data):
+        x = input_data
+        if kind.endswith("Squeeze"):
+            x = x.reshape(module.batch_size, module.num_timesteps, *x.shape[1:])
+        x = x.transpose(0, 1).contiguous()
+        start = x.new_zeros(x.shape[1:])
+        if current is not None:
+            x = syn.detach() * current(x, start)[0]
+        out = rule(x, start)[0].transpose(0, 1)
+        return out.flatten(0, 1) if kind.endswith("Squeeze") else out
+
+    return forward
+
+
+def _is_neuron(module) -> str | None:
+    """The library whose neuron a module is, or None."""
+    for base in type(module).__mro__:
+        library = base.__module__.partition(".")[0]
+        if library not in _LIBRARIES:
+            continue
+        if library == "snntorch" and base.__name__ == "SpikingNeuron":
+            return library
+        if library == "norse" and base.__name__ in ("SNN", "SNNCell", "SNNRecurrent",
+                                                    "SNNRecurrentCell"):  # fmt: skip
+            return library
+        if library == "spikingjelly" and base.__name__ in ("BaseNode", "SimpleBaseNode"):
+            return library
+        if library == "sinabs" and base.__name__ == "StatefulLayer":
+            return library
+    return None
+
+
+_FORWARDS = {
+    "snntorch": _snntorch, "norse": _norse, "spikingjelly": _spikingjelly, "sinabs": _sinabs,
+}  # fmt: skip
+
+
+class _State:
+    """The hidden state of one module: buffers that calls change, once their shapes are known."""
+
+    def __init__(self, module):
+        self.module, self.names = module, {}
+
+    def __call__(self, name: str, x, start: float = 0.0):
+        """The state of the last step."""
+        buffer = f"plait_{name}"
+        if buffer not in self.module._buffers:
+            full = torch.full(tuple(x.shape), float(start))
+            self.module.register_buffer(buffer, full, persistent=False)
+            self.names[name] = start
+        return getattr(self.module, buffer)
+
+    def keep(self, name: str, value) -> None:
+        """Sets the state of the next step."""
+        getattr(self.module, f"plait_{name}").copy_(value)
+
+    def rest(self) -> None:
+        """Back to how it starts."""
+        for name, start in self.names.items():
+            getattr(self.module, f"plait_{name}").fill_(start)
+
+    def drop(self) -> None:
+        """Takes the buffers away."""
+        for name in self.names:
+            del self.module._buffers[f"plait_{name}"]
+            self.module._non_persistent_buffers_set.discard(f"plait_{name}")
+
+
+@contextmanager
+def patched(model, args, kwargs):
+    """Neuron modules call ``plait::neuron`` inside; yields whether there are any.
+
+    Raises:
+        FrontendError: a neuron module has a rule that spike ops do not have.
+    """
+    found = {}
+    for name, module in model.named_modules():
+        if (library := _is_neuron(module)) is not None:
+            where = f"module '{name}' ({library}'s {type(module).__name__})"
+            found[module] = library, where
+    states = []
+    try:
+        for module, (library, where) in found.items():
+            state = _State(module)
+            states.append(state)
+            module.__dict__["forward"] = _FORWARDS[library](module, where, state)
+        if found:
+            _find_shapes(model, args, kwargs, states)
+        yield bool(found)
+    finally:
+        for module in found:
+            module.__dict__.pop("forward", None)
+        for state in states:
+            state.drop()
+
+
+def _find_shapes(model, args, kwargs, states) -> None:
+    """One call, on tensors without data, that makes the buffers of hidden states."""
+    with torch.no_grad(), _without_data():
+        model(*args, **(kwargs or {}))
+    for state in states:
+        state.rest()
+
+
+@contextmanager
+def _without_data():
+    """``plait::neuron`` computes nothing, but gives tensors of the right shapes."""
+    library = torch.library.Library("plait", "IMPL")
+    library.impl(
+        "neuron",
+        lambda x, v, parameters, rule: (torch.zeros_like(x), torch.zeros_like(v)),
+        "CompositeExplicitAutograd",
+    )
+    try:
+        yield
+    finally:
+        library._destroy()

@@ -1,0 +1,243 @@
+"""Spiking networks to native code or a mapped chip, pass by pass."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from plait.compiler import compile as compile_module
+from plait.compiler import run_stages
+from plait.errors import PlaitError
+from plait.executable import Executable
+from plait.logging_config import HealthMonitor, compiler_logger
+from plait.module import Module
+from plait.spike import network as net
+from plait.spike.emit import emit
+from plait.spike.network import Network
+
+
+class OptimizationPass(Enum):
+    """What can be done to a spiking network; the value is its passes.
+
+    All but ``WEIGHT_QUANTIZATION`` leave every spike as it is.
+    """
+
+    TEMPORAL_FUSION = ("spike-batch-time", "spike-fuse-neuron")
+    SPIKE_COMPRESSION = ("spike-pack",)
+    NEURON_PRUNING = ("spike-prune-neurons",)
+    WEIGHT_QUANTIZATION = ("spike-quantize",)
+
+
+#: What each ``optimization_level`` does; weights are quantised only when asked.
+LEVELS = {
+    0: (),
+    1: (OptimizationPass.TEMPORAL_FUSION,),
+    2: (OptimizationPass.TEMPORAL_FUSION, OptimizationPass.SPIKE_COMPRESSION),
+    3: (
+        OptimizationPass.NEURON_PRUNING,
+        OptimizationPass.TEMPORAL_FUSION,
+        OptimizationPass.SPIKE_COMPRESSION,
+    ),
+}
+
+TARGETS = ("simulation", "loihi3")
+
+
+class Optimizer:
+    """A list of passes over a network's IR.
+
+    Attributes:
+        passes: pairs of an :class:`OptimizationPass` and its options, in order.
+    """
+
+    def __init__(self, passes: Sequence[OptimizationPass] = ()):
+        self.passes: list[tuple[OptimizationPass, dict]] = [(p, {}) for p in passes]
+
+    def add_pass(self, which: OptimizationPass, **options) -> "Optimizer":
+        """Appends a pass; options as its page in docs/Passes.md names them, ``_`` for ``-``."""
+        self.passes.append((OptimizationPass(which), options))
+        return self
+
+    def remove_pass(self, which: OptimizationPass) -> "Optimizer":
+        """Drops every occurrence of a pass."""
+        self.passes = [(p, o) for p, o in self.passes if p is not which]
+        return self
+
+    @property
+    def pipeline(self) -> list[str]:
+        """The passes as ``plait-opt`` names them."""
+        names = []
+        for which, options in self.passes:
+            text = " ".join(f"{k.replace('_', '-')}={_option(v)}" for k, v in options.items())
+            *first, last = which.value
+            names += [*first, f"{last}{{{text}}}" if text else last]
+        return names
+
+    def run(self, module: Module) -> Module:
+        """The module after all passes.
+
+        Raises:
+            CompileError: a pass failed.
+        """
+        if not self.passes:
+            return module
+        text = run_stages(module.text.encode(), self.pipeline).decode()
+        return replace(module, text=text)
+
+
+def _option(value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass
+class CompiledSpikeModel:
+    """A network that runs; what :meth:`SpikeCompiler.compile_graph` returns.
+
+    Attributes:
+        graph: the network.
+        module: its IR, optimised.
+        executable: native code.
+        target: what it was compiled for.
+        mapping: where its neurons are, for chips.
+        statistics: ``compilation_time`` (seconds), ``peak_memory_mb``, ``neurons``,
+            ``synapses``.
+    """
+
+    graph: Network
+    module: Module
+    executable: Executable
+    target: str
+    statistics: dict
+    mapping: object = None
+
+    def run(self, *inputs):
+        """Runs all time steps; arrays as the input ports take them.
+
+        An array ``[batch, ...]`` where a port takes ``[time, batch, ...]`` is given at every
+        step.
+        """
+        ready = []
+        for value, spec in zip(inputs, self.executable.inputs, strict=False):
+            value = np.asarray(value, np.float32)
+            if value.ndim == len(spec.shape) - 1 and isinstance(spec.shape[0], int):
+                value = np.ascontiguousarray(np.broadcast_to(value, (spec.shape[0], *value.shape)))
+            ready.append(value)
+        return self.executable(*ready, *inputs[len(ready) :])
+
+    __call__ = run
+
+
+class SpikeCompiler:
+    """Compiles spiking networks; the calls of the Spike Transformer Compiler's guides.
+
+    Args:
+        target: ``"simulation"``: native code for this machine; ``"loihi3"``: the same, and
+            a mapping onto a parametric Loihi-style device (nothing is published of a chip
+            of that name).
+        optimization_level: 0 to 3; see :data:`plait.spike.compiler.LEVELS`.
+        time_steps: of a run.
+        debug: keeps the IR after every stage in a folder, which is printed.
+        verbose: says what is done on standard error.
+    """
+
+    def __init__(
+        self,
+        target: str = "simulation",
+        optimization_level: int = 2,
+        time_steps: int = 4,
+        debug: bool = False,
+        verbose: bool = False,
+    ):
+        if target not in TARGETS:
+            raise PlaitError(f"no target '{target}'; supported: {', '.join(TARGETS)}")
+        if optimization_level not in LEVELS:
+            raise PlaitError(f"expects an optimization_level from 0 to 3, got {optimization_level}")
+        if not (isinstance(time_steps, int) and time_steps > 0):
+            raise PlaitError(f"expects positive time_steps, got {time_steps!r}")
+        self.target, self.optimization_level = target, optimization_level
+        self.time_steps, self.debug, self.verbose = time_steps, debug, verbose
+
+    def create_optimizer(self) -> Optimizer:
+        """The passes of the optimization level, to change before :meth:`compile_graph`."""
+        return Optimizer(LEVELS[self.optimization_level])
+
+    def compile(self, model, *args, optimizer: Optimizer | None = None, **options):
+        """Compiles a network, a NIR file or a torch model.
+
+        Args:
+            model: a network of :class:`plait.spike.SpikeIRBuilder`; the path of a ``.nir``
+                file (``options`` go to :func:`plait.from_nir`); or a ``torch.nn.Module`` of
+                spiking layers (``args`` are example arguments of :func:`plait.from_torch`,
+                which returns a module whose IR is compiled as it is).
+        """
+        import plait
+
+        if isinstance(model, Network):
+            return self.compile_graph(model, optimizer=optimizer)
+        if isinstance(model, Module):
+            module = model
+        elif isinstance(model, str | Path):
+            module = plait.from_nir(model, time_steps=self.time_steps, **options)
+        else:
+            module = plait.from_torch(model, args, **options)
+        return self._compile(module, optimizer)
+
+    def compile_graph(
+        self, graph: Network, *, batch: int | None = None, optimizer: Optimizer | None = None
+    ) -> CompiledSpikeModel:
+        """Compiles a network for ``time_steps`` steps.
+
+        Raises:
+            FrontendError: the network is malformed.
+            CompileError: a pass failed.
+        """
+        return self._compile(emit(graph, self.time_steps, batch), optimizer)
+
+    def _compile(self, module: Module, optimizer: Optimizer | None) -> CompiledSpikeModel:
+        optimizer = self.create_optimizer() if optimizer is None else optimizer
+        graph = module.graph
+        name = getattr(graph, "name", module.source)
+        fields = {"model": name, "target": self.target, "passes": optimizer.pipeline}
+        with HealthMonitor() as monitor, compiler_logger.compilation(**fields) as found:
+            module = optimizer.run(module)
+            folder = self._folder(name)
+            executable = compile_module(module, dump_stages_to=folder)
+            found |= _count(graph)
+            found["peak_memory_mb"] = monitor.get_memory_stats()["peak_memory_mb"]
+            mapping = None
+            if self.target == "loihi3":
+                from plait.spike.loihi import map_network
+
+                mapping = map_network(graph, "loihi3")
+        record = compiler_logger.get_metrics_summary()["recent"][-1]
+        statistics = {**found, "compilation_time": record["seconds"]}
+        if self.verbose:
+            passes = ", ".join(optimizer.pipeline) or "no passes"
+            print(f"plait: {name}: {passes}; {record['seconds']:.3f} s", file=sys.stderr)
+        return CompiledSpikeModel(graph, module, executable, self.target, statistics, mapping)
+
+    def _folder(self, name: str):
+        if not self.debug:
+            return None
+        import tempfile
+
+        folder = tempfile.mkdtemp(prefix="plait-debug-")
+        print(f"plait: {name}: the IR after every stage is in {folder}", file=sys.stderr)
+        return folder
+
+
+def _count(graph: Network | None) -> dict:
+    """The neurons and synapses of a network."""
+    if graph is None:
+        return {}
+    neurons = sum(int(np.prod(graph.shape(n))) for n in graph.named(net.Neuron))
+    synapses = sum(
+        int(np.prod(graph.nodes[n].weight.shape)) for n in graph.named(net.Linear)
+    ) + sum(
+        int(np.prod(graph.shape(n)[1:])) * int(np.prod(graph.nodes[n].weight.shape))
+        for n in graph.named(net.Conv)
+    )
+    return {"neurons": neurons, "synapses": synapses}

@@ -1,0 +1,286 @@
+"""Files that no exporter should write, and what `plait check`, `plait verify` and `auto` say."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import plait
+
+nir = pytest.importorskip("nir")
+h5py = pytest.importorskip("h5py")
+
+from plait import cli  # noqa: E402
+from plait.frontends.nir import check_nir  # noqa: E402
+from plait.spike.traces import replay  # noqa: E402
+
+PAPER = Path(__file__).parents[1] / "data" / "nir-paper"
+DEMO = Path(plait.__file__).parent / "demo"
+
+
+def lif(n=2, **fields):
+    given = {"tau": 0.01, "r": 1, "v_leak": 0, "v_threshold": 0.3, "v_reset": 0} | fields
+    return nir.LIF(**{k: np.full(n, float(v)) for k, v in given.items()})
+
+
+def chain(**nodes):
+    names = ["input", *nodes, "output"]
+    ends = {"input": nir.Input(np.array([2])), "output": nir.Output(np.array([2]))}
+    edges = list(pairwise(names))
+    return nir.NIRGraph({**ends, **nodes}, edges, type_check=False)
+
+
+def refused(path, **options):
+    with pytest.raises(plait.FrontendError) as caught:
+        plait.from_nir(path, **({"dt": 1e-3, "convention": "nir"} | options))
+    return str(caught.value)
+
+
+# Malformed files.
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_truncated_file(share, tmp_path):
+    data = (DEMO / "lif_norse.nir").read_bytes()
+    (tmp_path / "cut.nir").write_bytes(data[: int(len(data) * share)])
+    message = refused(tmp_path / "cut.nir")
+    assert "is not a NIR graph that nir can read" in message and "cut off" in message
+
+
+def test_damaged_bytes_never_crash(tmp_path):
+    data = bytearray((DEMO / "lif_norse.nir").read_bytes())
+    rng = np.random.default_rng(0)
+    refusals = 0
+    for _ in range(40):
+        bad = bytearray(data)
+        for place in rng.integers(0, len(bad), 20):
+            bad[place] = int(rng.integers(256))
+        (tmp_path / "bad.nir").write_bytes(bad)
+        try:
+            plait.from_nir(tmp_path / "bad.nir", dt=1e-4, convention="nir")
+        except plait.FrontendError:
+            refusals += 1
+    assert refusals > 5
+
+
+def test_huge_array_is_not_read(tmp_path):
+    nir.write(tmp_path / "huge.nir", chain(lif=lif()))
+    with h5py.File(tmp_path / "huge.nir", "r+") as file:
+        del file["node/nodes/lif/tau"]
+        # 64 GB of zeros in a few bytes.
+        file.create_dataset(
+            "node/nodes/lif/tau", (1 << 33,), "f8", chunks=(1 << 20,), compression="gzip"
+        )
+    assert (tmp_path / "huge.nir").stat().st_size < 1 << 20
+    message = refused(tmp_path / "huge.nir")
+    assert "an array of 8589934592 numbers, 'node/nodes/lif/tau'" in message
+
+
+def test_huge_port():
+    ends = {"input": nir.Input(np.array([1 << 40])), "output": nir.Output(np.array([1 << 40]))}
+    graph = nir.NIRGraph(ends, [("input", "output")], type_check=False)
+    assert "expects 1 to 2^31 numbers" in refused(graph)
+
+
+def test_long_delay():
+    assert "expects 2^20" in refused(chain(d=nir.Delay(np.full(2, 1e9))))
+
+
+@pytest.mark.parametrize(
+    ("node", "field"),
+    [
+        (nir.Affine(np.array([[1, np.nan], [0, 1]]), np.zeros(2)), "weight"),
+        (nir.Affine(np.eye(2), np.array([0, np.inf])), "bias"),
+        (nir.Linear(np.array([[np.inf, 0], [0, 1]])), "weight"),
+        (nir.Scale(np.array([np.nan, 1])), "scale"),
+        (nir.Threshold(np.array([1, np.nan])), "threshold"),
+        (nir.Delay(np.array([np.nan, 0])), "delay"),
+        (lif(v_leak=np.nan), "v_leak"),
+        (lif(r=np.inf), "r"),
+        (nir.IF(np.ones(2), np.array([1, np.nan])), "v_threshold"),
+    ],
+)
+def test_not_a_number(node, field):
+    graph = chain(bad=node)
+    for message in (
+        refused(graph),
+        next(r.problem for r in check_nir(graph) if r.name == "bad"),
+    ):
+        assert f"'{field}' that is not finite" in message
+
+
+def test_weight_beyond_32_bits():
+    assert "does not fit into 32 bits" in refused(chain(w=nir.Linear(np.eye(2) * 1e300)))
+
+
+def test_cycle_without_delay():
+    eye = nir.Linear(np.eye(2))
+    graph = chain(a=lif(), w=eye, b=lif())
+    graph.nodes["back"] = eye
+    graph.edges += [("b", "back"), ("back", "a")]
+    message = refused(graph)
+    assert "a cycle runs through 2 populations without a Delay node" in message
+    graph.nodes["late"] = nir.Delay(np.full(2, 1e-3))
+    graph.edges.remove(("back", "a"))
+    graph.edges += [("back", "late"), ("late", "a")]
+    assert plait.from_nir(graph, dt=1e-3, convention="nir").inputs
+
+
+def test_windows_that_do_not_fit():
+    ends = {"input": nir.Input(np.array([2, 3, 3])), "output": nir.Output(np.array([1, 1, 1]))}
+
+    def net(node):
+        edges = [("input", "c"), ("c", "output")]
+        return nir.NIRGraph({**ends, "c": node}, edges, type_check=False)
+
+    def conv(shape, **given):
+        options = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1} | given
+        return nir.Conv2d(None, np.ones(shape), bias=np.zeros(shape[0]), **options)
+
+    assert "has a window of 5, larger than its input of 3" in refused(net(conv((1, 2, 5, 5))))
+    assert "takes shape (3, height, width)" in refused(net(conv((1, 3, 2, 2))))
+    assert "'stride' of 2 whole numbers" in refused(net(conv((1, 2, 2, 2), stride=0)))
+    assert "padding 'same', which has no meaning" in refused(
+        net(conv((1, 2, 2, 2), padding="same", stride=2))
+    )
+    assert "3 groups split" in refused(net(conv((4, 2, 2, 2), groups=3)))
+    flat = nir.Flatten({"input": np.array([2, 3, 3])}, 0, 7)
+    assert "merges the axes 0 to 7, its input has 3" in refused(net(flat))
+
+
+# auto.
+
+
+def test_auto_refuses_what_proves_nothing():
+    message = refused(DEMO / "lif_norse.nir", dt=1e-4, convention="auto")
+    assert "nothing in the file proves which simulator wrote it" in message
+    assert "norse: fits" in message
+    assert "rockpool: does not fit" in message and "has r=1, which 'rockpool'" in message
+
+
+def test_auto_proofs(tmp_path, capsys):
+    module = plait.from_nir(PAPER / "lif_rockpool.nir", dt=1e-4)
+    assert module.graph.convention == "rockpool"
+    assert "populations are named like 1_LIFNeuronTorch" in capsys.readouterr().err
+    module = plait.from_nir(PAPER / "braille_noDelay_bias_zero.nir")
+    assert (module.graph.convention, module.graph.dt) == ("snntorch", 1e-4)
+    assert "convention 'snntorch', dt=0.0001" in capsys.readouterr().err
+    with pytest.raises(plait.FrontendError, match=r"dt=0.0001 .*, got dt=0.001; name a convention"):
+        plait.from_nir(PAPER / "braille_noDelay_bias_zero.nir", dt=1e-3)
+    with pytest.raises(plait.FrontendError, match=r"rockpool's .* but a 'dt' must be given"):
+        plait.from_nir(PAPER / "lif_rockpool.nir")
+    # One population that is not the exporter's, and the proof is gone.
+    graph = nir.read(PAPER / "braille_noDelay_bias_zero.nir", type_check=False)
+    graph.nodes["lif2"].v_reset += 0.1
+    assert "nothing in the file proves" in refused(graph, dt=1e-4, convention="auto")
+
+
+def test_reset_override():
+    x = ((np.random.default_rng(1).random((300, 1, 1)) < 0.4) * 2).astype(np.float32)
+
+    def spikes(**options):
+        net = plait.from_nir(DEMO / "lif_norse.nir", dt=1e-4, convention="nir", **options)
+        return plait.compile(net)(x)[:, 0, 0]
+
+    # By hand, in float64: w = v + k (x - v), then off by the threshold.
+    v, expected, last = 0.0, [], 0.0
+    late, w, fired = [], 0.0, 0.0
+    for value in x[:, 0, 0].astype(float):
+        v = v + 0.04 * (value - v)
+        last = float(v > 0.1)
+        v -= last * 0.1
+        expected.append(last)
+        w = w + 0.04 * (value - w) - fired * 0.1
+        fired = float(w > 0.1)
+        late.append(fired)
+    np.testing.assert_array_equal(spikes(reset="subtract"), expected)
+    np.testing.assert_array_equal(spikes(reset="subtract_next"), late)
+    assert (spikes() != expected).any()
+    assert "no reset 'gone'; supported: value" in refused(DEMO / "lif_norse.nir", reset="gone")
+
+
+# check and verify.
+
+
+def test_check_names_what_is_not_supported(tmp_path, capsys, monkeypatch):
+    class Odd(nir.Scale):
+        pass
+
+    graph = chain(odd=Odd(np.ones(2)), lif=lif(v_leak=0.1))
+    reports = {r.name: r for r in check_nir(graph)}
+    assert reports["odd"].problem.startswith("unsupported; supported types: Affine, AvgPool2d")
+    assert not reports["lif"].problem and reports["lif"].shape == (2,)
+    reports = {r.name: r for r in check_nir(graph, dt=1e-3, convention="snntorch")}
+    assert reports["lif"].problem == "has a v_leak, which 'snntorch' does not have"
+
+
+def command(monkeypatch, capsys, *words):
+    """Exit code and output of a command line."""
+    monkeypatch.setattr("sys.argv", ["plait", *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    out = capsys.readouterr()
+    return caught.value.code or 0, out.out + out.err
+
+
+def test_check_command(tmp_path, capsys, monkeypatch):
+    def check(*words):
+        return command(monkeypatch, capsys, "check", *words)
+
+    code, out = check(PAPER / "cnn_sinabs.nir")
+    assert code == 0 and "SumPool2d" in out and "all nodes are supported" in out
+    nir.write(tmp_path / "leak.nir", chain(lif=lif(v_leak=0.1)))
+    code, out = check(tmp_path / "leak.nir", "--dt", "1e-3", "--convention", "nir")
+    assert code == 0 and "ok: (float32[time, batch, 2])" in out
+    code, out = check(tmp_path / "leak.nir", "--dt", "1e-3", "--convention", "sinabs")
+    assert code == 1 and "has a v_leak" in out and "1 not supported" in out
+
+
+def test_verify_command(tmp_path, capsys, monkeypatch):
+    def verify(*words):
+        return command(monkeypatch, capsys, "verify", DEMO / "lif_norse.nir", "--dt", "1e-4",
+                       "--against", *words)  # fmt: skip
+
+    code, out = verify(DEMO / "lif_norse.csv", "--convention", "norse")
+    assert code == 0 and "ok" in out
+    code, out = verify(PAPER / "lif_lava_cpu_float.csv", "--convention", "norse")
+    assert str(code) == "the trace is not reproduced" and "step 460" in out
+    code, out = verify(PAPER / "lif_lava_cpu_float.csv")
+    assert code == 0 and "lava" in out
+    reports = {
+        r.convention: r
+        for r in replay(DEMO / "lif_norse.nir", PAPER / "lif_lava_cpu_float.csv", dt=1e-4)
+    }
+    assert "has r=1, which 'rockpool' does not read" in reports["rockpool"].refused
+    assert reports["lava"].ok and reports["lava"].potential < 1e-6
+    assert not reports["norse"].ok and reports["norse"].wrong == 8
+
+
+def test_traces_that_do_not_fit(tmp_path):
+    path = tmp_path / "trace.csv"
+    path.write_text("a,b,c,d\n1,2,3,4\n")
+    with pytest.raises(plait.PlaitError, match=r"has 4 columns; expects 2 .*, or 3 with 1"):
+        replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
+    path.write_text("1,2,x\n")
+    with pytest.raises(plait.PlaitError, match="is no table of numbers"):
+        replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
+    path.write_text("1,nan,0\n")
+    with pytest.raises(plait.PlaitError, match="not finite"):
+        replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
+
+
+def test_state_carried_across_calls():
+    graph = nir.read(PAPER / "braille_noDelay_bias_zero.nir", type_check=False)
+    x = (np.random.default_rng(7).random((40, 2, 12)) < 0.3).astype(np.float32)
+    options = {"dt": 1e-4, "convention": "nir"}
+    whole = plait.compile(plait.from_nir(graph, **options))(x)
+    exe = plait.compile(plait.from_nir(graph, batch=2, state="carried", **options))
+    parts = [exe(x[a:b]) for a, b in ((0, 1), (1, 17), (17, 40))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert whole.any()
+    for array in exe.state:
+        array[...] = 0
+    np.testing.assert_array_equal(exe(x), whole)
+    assert "give a 'batch'" in refused(graph, dt=1e-4, state="carried")
+    assert "expects state='fresh' or 'carried'" in refused(graph, dt=1e-4, state="kept")

@@ -1,0 +1,304 @@
+"""plait.from_nir against a float64 interpreter of NIR graphs: random graphs and the paper's."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import plait
+
+nir = pytest.importorskip("nir")
+
+from nir_interpreter import Interpreter  # noqa: E402
+
+PAPER = Path(__file__).parents[1] / "data" / "nir-paper"
+
+
+def run(graph, xs, dt, convention):
+    """The outputs of one sample, through the native code."""
+    module = plait.from_nir(graph, dt=dt, convention=convention)
+    got = plait.compile(module).run([np.asarray(x, np.float32)[:, None] for x in xs])
+    return [g[:, 0] for g in got]
+
+
+def check(graph, xs, dt, convention, least=1e-4, tolerance=1e-4):
+    """Compares; an example in which rounding could move a spike is no example."""
+    oracle = Interpreter(graph, dt, convention)
+    expected = oracle.run(*xs)
+    if oracle.margin < least:
+        return None
+    for got, want in zip(run(graph, xs, dt, convention), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+    return expected
+
+
+# Random graphs.
+
+
+class Builder:
+    """Draws a graph node by node: chains, fan-out, fan-in, loops, delays, subgraphs."""
+
+    def __init__(self, draw, convention):
+        self.draw, self.convention = draw, convention
+        self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        self.nodes, self.edges, self.shapes = {}, [], {}
+
+    def add(self, kind, node, shape, source=None):
+        name = f"{kind}{len(self.nodes)}"
+        self.nodes[name], self.shapes[name] = node, tuple(shape)
+        if source is not None:
+            self.edges.append((source, name))
+        return name
+
+    def numbers(self, shape, low, high):
+        return self.rng.uniform(low, high, shape)
+
+    def population(self, shape, kind=None):
+        """A neuron node that the convention reads."""
+        n, c = self.numbers, self.convention
+        kind = kind or self.draw(st.sampled_from(sorted(plait_kinds(c))))
+        ones, threshold = np.ones(shape), n(shape, 0.3, 1.2)
+        tau = n(shape, 2e-3, 1e-2)
+        leak = reset = np.zeros(shape)
+        r = ones
+        if c == "nir":
+            r, leak, reset = n(shape, 0.5, 3), n(shape, -0.1, 0.2), n(shape, -0.2, 0.2)
+        if c == "spikingjelly":
+            leak = reset = n(shape, -0.2, 0.2)
+            r = tau / DT if self.draw(st.booleans()) else ones
+        if kind in ("I", "IF"):
+            r = r / DT if c in ("nir", "lava") else ones / DT if c == "spikingjelly" else ones
+        if kind == "I":
+            return nir.I(r)
+        if kind == "LI":
+            return nir.LI(tau, r, leak)
+        if kind == "IF":
+            return nir.IF(r, threshold * 3, reset * 0 if c != "nir" else reset)
+        if kind == "LIF":
+            if c in ("snntorch", "lava"):
+                r = n(shape, 2, 9)
+            return nir.LIF(tau, r, leak, threshold, reset)
+        tau_syn = n(shape, 1.5e-3, 6e-3)
+        w_in = tau_syn / DT if c in ("snntorch", "spikingjelly") else n(shape, 1, 3)
+        if c in ("snntorch", "spikingjelly"):
+            r, leak = tau / DT, np.zeros(shape)
+        if c == "lava":
+            r = n(shape, 2, 9)
+        if kind == "CubaLI":
+            return nir.CubaLI(tau_syn, tau, r, leak, w_in)
+        return nir.CubaLIF(tau_syn, tau, r, leak, threshold, reset, w_in)
+
+    def step(self):
+        """Adds one node behind a drawn one."""
+        draw = self.draw
+        source = draw(st.sampled_from([n for n in self.nodes if not n.startswith("out")]))
+        shape = self.shapes[source]
+        size = int(np.prod(shape))
+        choices = ["population", "population", "scale", "threshold", "delay", "fan_in"]
+        choices += {1: ["affine", "linear", "recurrent", "nested"], 2: ["conv1d", "flatten"],
+                    3: ["conv2d", "conv2d", "pool", "flatten"]}[len(shape)]  # fmt: skip
+        kind = draw(st.sampled_from(choices))
+        rng = self.rng
+        if kind == "population":
+            self.add("lif", self.population(shape), shape, source)
+        elif kind == "scale":
+            self.add("scale", nir.Scale(self.numbers(shape, -2, 2)), shape, source)
+        elif kind == "threshold":
+            self.add("over", nir.Threshold(self.numbers(shape, 0.2, 0.8)), shape, source)
+        elif kind == "delay":
+            steps = rng.integers(0, 4, shape)
+            self.add("delay", nir.Delay(steps * DT), shape, source)
+        elif kind == "fan_in":
+            others = [
+                n for n, s in self.shapes.items()
+                if s == shape and n != source and not n.startswith("out")
+            ]  # fmt: skip
+            if others:
+                other = draw(st.sampled_from(others))
+                name = self.add("sum", nir.Scale(np.ones(shape)), shape, source)
+                self.edges.append((other, name))
+        elif kind in ("affine", "linear"):
+            out = draw(st.integers(1, 5))
+            weight = rng.normal(size=(out, size)) * 1.5 / np.sqrt(size)
+            node = nir.Linear(weight)
+            if kind == "affine":
+                node = nir.Affine(weight, rng.normal(size=out) * 0.3)
+            self.add("fc", node, (out,), source)
+        elif kind == "flatten":
+            start = draw(st.integers(0, len(shape) - 1))
+            merged = (*shape[:start], int(np.prod(shape[start:])))
+            node = nir.Flatten({"input": np.array(shape)}, start, -1)
+            self.add("flat", node, merged, source)
+        elif kind in ("conv1d", "conv2d"):
+            self.conv(kind, source, shape)
+        elif kind == "pool":
+            self.pool(source, shape)
+        else:
+            self.loop(kind, source, shape)
+
+    def conv(self, kind, source, shape):
+        draw, rank = self.draw, len(shape) - 1
+        groups = draw(st.sampled_from([g for g in (1, shape[0]) if shape[0] % g == 0]))
+        out = groups * draw(st.integers(1, 2))
+        kernel = [draw(st.integers(1, min(3, s))) for s in shape[1:]]
+        stride = [draw(st.integers(1, 2)) for _ in range(rank)]
+        padding = [draw(st.integers(0, 2)) for _ in range(rank)]
+        dilation = [
+            draw(st.integers(1, 2)) if 2 * (k - 1) < s + 2 * p else 1
+            for k, s, p in zip(kernel, shape[1:], padding, strict=True)
+        ]
+        weight = self.rng.normal(size=(out, shape[0] // groups, *kernel))
+        bias = self.rng.normal(size=out) * 0.3
+        sizes = [
+            (s + 2 * p - d * (k - 1) - 1) // t + 1
+            for s, p, d, k, t in zip(shape[1:], padding, dilation, kernel, stride, strict=True)
+        ]
+        if min(sizes) < 1:
+            return
+        if kind == "conv1d":
+            node = nir.Conv1d(
+                shape[1], weight, stride[0], padding[0], dilation[0], groups, bias
+            )  # fmt: skip
+        else:
+            node = nir.Conv2d(
+                shape[1:], weight, tuple(stride), tuple(padding), tuple(dilation), groups, bias
+            )
+        self.add("conv", node, (out, *sizes), source)
+
+    def pool(self, source, shape):
+        draw = self.draw
+        kernel = np.array([draw(st.integers(1, min(3, s))) for s in shape[1:]])
+        stride = np.array([draw(st.integers(1, 2)) for _ in kernel])
+        padding = np.array([draw(st.integers(0, int(k) // 2)) for k in kernel])
+        kind = draw(st.sampled_from([nir.SumPool2d, nir.AvgPool2d]))
+        sizes = (np.array(shape[1:]) + 2 * padding - kernel) // stride + 1
+        node = kind(kernel, stride, padding)
+        self.add("pool", node, (shape[0], *map(int, sizes)), source)
+
+    def loop(self, kind, source, shape):
+        """A recurrent population, flat or as a subgraph."""
+        n = shape[0]
+        fires = sorted(set(plait_kinds(self.convention)) & {"LIF", "CubaLIF"})
+        lif = self.population(shape, self.draw(st.sampled_from(fires)))
+        rec = nir.Linear(self.rng.normal(size=(n, n)) / np.sqrt(n))
+        if kind == "recurrent":
+            name = self.add("rlif", lif, shape, source)
+            weight = self.add("rec", rec, shape, name)
+            self.edges.append((weight, name))
+            return
+        inner = {
+            "input": nir.Input(np.array(shape)), "lif": lif, "w": rec,
+            "output": nir.Output(np.array(shape)),
+        }  # fmt: skip
+        edges = [("input", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "output")]
+        sub = nir.NIRGraph(inner, edges, type_check=False)
+        self.add("sub", sub, shape, source)
+
+
+DT = 1e-3
+
+
+def plait_kinds(convention):
+    from plait.frontends.nir_conventions import CONVENTIONS
+
+    return CONVENTIONS[convention].kinds
+
+
+@st.composite
+def graphs(draw, convention):
+    b = Builder(draw, convention)
+    ports = []
+    for shape in draw(st.lists(st.sampled_from([(3,), (4,), (2, 5), (2, 5, 4)]), min_size=1,
+                               max_size=2)):  # fmt: skip
+        ports.append(b.add("in", nir.Input(np.array(shape)), shape))
+    for _ in range(draw(st.integers(1, 7))):
+        b.step()
+    leaves = [n for n in b.nodes if not any(a == n and c in b.nodes for a, c in b.edges)]
+    for name in leaves:
+        b.add("out", nir.Output(np.array(b.shapes[name])), b.shapes[name], name)
+    steps = draw(st.integers(1, 12))
+    xs = [(b.rng.random((steps, *b.shapes[p])) < 0.5) * b.rng.uniform(0.5, 2) for p in ports]
+    return nir.NIRGraph(b.nodes, b.edges, type_check=False), xs
+
+
+@pytest.mark.parametrize("convention", ["nir", "snntorch", "sinabs", "spikingjelly"])
+def test_random_graphs_equal_the_interpreter(convention):
+    met = []
+
+    @settings(
+        max_examples=12, deadline=None, derandomize=True, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(graphs(convention))
+    def examine(example):
+        graph, xs = example
+        expected = check(graph, xs, DT, convention)
+        assume(expected is not None)
+        met.append(any(e.any() for e in expected))
+
+    examine()
+    assert sum(met) >= 6  # Not all silent.
+
+
+def synapses_then_populations(rng, convention):
+    """Weights before every population, as lava wants them: a chain with a loop."""
+    b = Builder.__new__(Builder)
+    b.convention, b.rng = convention, rng
+    b.draw = lambda strategy: "CubaLIF"
+    nodes = {
+        "in": nir.Input(np.array([5])),
+        "fc1": nir.Affine(rng.normal(size=(6, 5)), rng.normal(size=6)),
+        "lif1": b.population((6,), "LIF"),
+        "rec": nir.Linear(rng.normal(size=(6, 6))),
+        "fc2": nir.Linear(rng.normal(size=(4, 6)) * 2),
+        "lif2": b.population((4,), "CubaLIF"),
+        "lif3": b.population((4,), "LIF"),
+        "out": nir.Output(np.array([4])),
+    }
+    path = ["in", "fc1", "lif1", "fc2", "lif2", "lif3", "out"]
+    edges = [*pairwise(path), ("lif1", "rec"), ("rec", "lif1")]
+    return nir.NIRGraph(nodes, edges)
+
+
+def test_lava_takes_a_step_for_every_connection():
+    rng = np.random.default_rng(3)
+    graph = synapses_then_populations(rng, "lava")
+    x = (rng.random((60, 5)) < 0.5) * 4.0
+    expected = check(graph, [x], DT, "lava", least=1e-5)
+    assert expected is not None and expected[0].sum() > 5
+
+
+# The paper's networks.
+
+
+def test_cnn_of_the_nir_paper():
+    """Task 2: a spiking CNN trained in Sinabs; NIR's own reading and Sinabs' differ."""
+    graph = nir.read(PAPER / "cnn_sinabs.nir", type_check=False)
+    rng = np.random.default_rng(5)
+    x = (rng.random((6, 2, 34, 34)) < 0.15).astype(float)
+    totals = {}
+    for convention, dt in (("sinabs", 1.0), ("nir", 1.0)):
+        oracle = Interpreter(graph, dt, convention)
+        (expected,) = oracle.run(x)
+        assert oracle.margin > 1e-6
+        (got,) = run(graph, [x], dt, convention)
+        np.testing.assert_array_equal(got, expected)
+        totals[convention] = expected.sum()
+    assert totals["sinabs"] > totals["nir"] > 0
+
+
+@pytest.mark.parametrize("convention", ["nir", "norse", "snntorch", "spikingjelly"])
+@pytest.mark.parametrize("file", ["bias_zero", "noBias_subtract"])
+def test_braille_nets_of_the_nir_paper(file, convention):
+    """Task 3: recurrent CubaLIF populations, trained on Braille."""
+    graph = nir.read(PAPER / f"braille_noDelay_{file}.nir", type_check=False)
+    x = (np.random.default_rng(2).random((128, 12)) < 0.3).astype(float)
+    rule = {"norse": "nir"}.get(convention, convention)
+    oracle = Interpreter(graph, 1e-4, rule)
+    (expected,) = oracle.run(x)
+    assert oracle.margin > 2e-6 and expected.sum() > 20
+    (got,) = run(graph, [x], 1e-4, convention)
+    np.testing.assert_array_equal(got, expected)

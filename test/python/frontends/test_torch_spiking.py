@@ -1,0 +1,261 @@
+"""Spiking models of torch libraries, against those libraries.
+
+Each library is optional; `pip install --no-deps snntorch norse nirtorch sinabs spikingjelly
+loguru` gets all. Spikes must be equal, every one.
+"""
+
+import numpy as np
+import pytest
+
+import plait
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch_mlir")
+nn = torch.nn
+
+
+def rough(shape, seed=0, rate=0.4):
+    return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < rate).float()
+
+
+def check(got, expected, exact=True):
+    got, expected = np.asarray(got), np.asarray(expected.detach())
+    assert got.shape == expected.shape
+    assert expected.any()
+    if exact:
+        np.testing.assert_array_equal(got, expected)
+    else:
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+# snnTorch.
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("Leaky", {"beta": 0.9}),
+        ("Leaky", {"beta": torch.linspace(0.5, 0.95, 8), "threshold": torch.full((8,), 0.7)}),
+        ("Leaky", {"beta": 0.9, "reset_mechanism": "zero"}),
+        ("Leaky", {"beta": 0.9, "reset_mechanism": "zero", "reset_delay": False}),
+        ("Leaky", {"beta": 0.5, "reset_mechanism": "none"}),
+        ("Synaptic", {"alpha": 0.8, "beta": 0.7}),
+        ("Synaptic", {"alpha": 0.8, "beta": 0.7, "reset_mechanism": "zero"}),
+    ],
+)
+def test_snntorch_step_models(kind, options):
+    snn = pytest.importorskip("snntorch")
+    torch.manual_seed(1)
+    net = nn.Sequential(
+        nn.Linear(6, 8), getattr(snn, kind)(**options, init_hidden=True),
+        nn.Linear(8, 4), snn.Leaky(beta=0.8, init_hidden=True),
+    ).eval()  # fmt: skip
+    x = rough((25, 3, 6)) * 2
+    for layer in (net[1], net[3]):
+        layer.reset_mem()
+    expected = torch.stack([net(step) for step in x])
+    run = plait.compile(plait.from_torch(net, (x[0],), time_steps=25))
+    check(run(x), expected)
+    check(run(x), expected)  # From rest again.
+    # Called once a step, it keeps its state.
+    step = plait.compile(plait.from_torch(net, (x[0],)))
+    check(torch.stack([step(one) for one in x]), expected)
+
+
+def test_snntorch_model_with_its_own_loop():
+    snn = pytest.importorskip("snntorch")
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc1, self.lif1 = nn.Linear(6, 8), snn.Leaky(beta=0.9)
+            self.fc2, self.lif2 = nn.Linear(8, 4), snn.Synaptic(alpha=0.7, beta=0.8)
+
+        def forward(self, x):
+            mem1, (syn2, mem2) = torch.zeros(3, 8), (torch.zeros(3, 4), torch.zeros(3, 4))
+            record = []
+            for step in x:
+                spk1, mem1 = self.lif1(self.fc1(step), mem1)
+                spk2, syn2, mem2 = self.lif2(self.fc2(spk1), syn2, mem2)
+                record.append((spk2, mem2))
+            return tuple(torch.stack(part) for part in zip(*record, strict=True))
+
+    torch.manual_seed(2)
+    net, x = Net().eval(), rough((12, 3, 6)) * 2
+    spikes, mem = net(x)
+    module = plait.from_torch(net, (x,))
+    assert module.text.count("spike.neuron") >= 3
+    got_spikes, got_mem = plait.compile(module)(x)
+    check(got_spikes, spikes)
+    check(got_mem, mem, exact=False)
+
+
+def test_snntorch_rules_that_are_refused():
+    snn = pytest.importorskip("snntorch")
+    x = torch.zeros(2, 3)
+    for layer, message in (
+        (snn.Leaky(0.9, init_hidden=True, reset_delay=False), "reset_delay=False"),
+        (snn.Leaky(0.9, init_hidden=True, graded_spikes_factor=2.0), "graded_spikes_factor"),
+        (snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True), "snnTorch's Alpha is not supported"),
+    ):
+        with pytest.raises(plait.FrontendError, match=message):
+            plait.from_torch(nn.Sequential(nn.Linear(3, 3), layer), (x,))
+        assert "forward" not in vars(layer)  # It is left as it was.
+
+
+# SpikingJelly.
+
+
+def jelly():
+    return pytest.importorskip("spikingjelly.activation_based.neuron")
+
+
+@pytest.mark.parametrize("mode", ["m", "s"])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("LIFNode", {}),
+        ("LIFNode", {"tau": 3.0, "decay_input": False}),
+        ("LIFNode", {"tau": 2.5, "v_reset": None}),
+        ("LIFNode", {"tau": 3.0, "v_reset": -0.2, "v_threshold": 0.5}),
+        ("IFNode", {}),
+        ("IFNode", {"v_reset": None}),
+        ("ParametricLIFNode", {"init_tau": 2.3}),
+    ],
+)
+def test_spikingjelly(kind, options, mode):
+    neuron = jelly()
+    from spikingjelly.activation_based import functional, layer
+
+    torch.manual_seed(3)
+    net = nn.Sequential(
+        layer.Conv2d(2, 4, 3, padding=1), layer.BatchNorm2d(4), getattr(neuron, kind)(**options),
+        layer.MaxPool2d(2), layer.Flatten(), layer.Linear(4 * 4 * 4, 5),
+        getattr(neuron, kind)(**options),
+    ).eval()  # fmt: skip
+    net[1].running_var.uniform_(0.1, 0.3)
+    nn.init.uniform_(net[5].weight, -0.1, 0.5)
+    functional.set_step_mode(net, mode)
+    x = rough((7, 3, 2, 8, 8)) * 2
+    functional.reset_net(net)
+    expected = net(x) if mode == "m" else torch.stack([net(one) for one in x])
+    functional.reset_net(net)
+    if mode == "m":
+        module = plait.from_torch(net, (x,))
+        assert module.text.count("spike.scan") == 2
+    else:
+        module = plait.from_torch(net, (x[0],), time_steps=7)
+    run = plait.compile(module)
+    check(run(x), expected)
+
+
+def lively(model, x):
+    """Batch norms that know their data, so that deep layers of random weights fire."""
+    from spikingjelly.activation_based import functional
+
+    model.train()
+    for module in model.modules():
+        if hasattr(module, "running_var"):
+            module.momentum = None
+            module.reset_running_stats()
+    with torch.no_grad():
+        model(x)
+        functional.reset_net(model.eval())
+        expected = model(x)
+    functional.reset_net(model)
+    return expected
+
+
+TRANSFORMERS = {
+    "spikformer": ("Spikformer", {"img_size_h": 32, "img_size_w": 32, "embed_dims": 64,
+                                  "num_heads": 4, "depths": 1}, 10),
+    "spike_driven_transformer": ("SpikeDrivenTransformer", {"embed_dims": 64, "num_heads": 4,
+                                                            "depths": 1}, 12),
+    "qkformer": ("QKFormer", {"embed_dims": 64, "num_heads": (1, 2, 4), "depths": (1, 1, 1)}, 25),
+    "maxformer": ("MaxFormer", {"embed_dims": 96, "depths": (1, 1, 1)}, 18),
+}  # fmt: skip
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_spike_transformers(name):
+    jelly()
+    import importlib
+
+    kind, options, scans = TRANSFORMERS[name]
+    home = importlib.import_module(f"spikingjelly.activation_based.model.{name}")
+    torch.manual_seed(0)
+    model = getattr(home, kind)(T=2, num_classes=10, **options)
+    x = torch.rand(2, 2, 3, 32, 32)
+    expected = lively(model, x)
+    module = plait.from_torch(model, (x,))
+    assert module.text.count("spike.scan") == scans
+    check(plait.compile(module)(x), expected, exact=False)
+
+
+# Norse.
+
+
+@pytest.mark.parametrize("kind", ["LIF", "LI", "LIFBoxCell", "LIFCell", "LICell", "LIBoxCell"])
+def test_norse(kind):
+    norse = pytest.importorskip("norse.torch")
+    layer = {
+        "LIF": lambda: norse.LIF(norse.LIFParameters(tau_mem_inv=torch.tensor(300.0))),
+        "LI": norse.LI, "LICell": norse.LICell, "LIFCell": norse.LIFCell,
+        "LIFBoxCell": norse.LIFBoxCell, "LIBoxCell": norse.LIBoxCell,
+    }[kind]()  # fmt: skip
+    x = rough((30, 3, 5), rate=0.5) * 4
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.layer = nn.Linear(5, 6), layer
+
+        def forward(self, x):
+            if not kind.endswith("Cell"):
+                return self.layer(self.fc(x))[0]
+            state, out = None, []
+            for step in x:
+                z, state = self.layer(self.fc(step), state)
+                out.append(z)
+            return torch.stack(out)
+
+    torch.manual_seed(5)
+    net = Net().eval()
+    nn.init.uniform_(net.fc.weight, 0, 1)
+    x = x[: 30 if kind in ("LIF", "LI") else 10]
+    module = plait.from_torch(net, (x,))
+    assert "spike." in module.text
+    check(plait.compile(module)(x), net(x), exact=kind.startswith("LIF"))
+
+
+# Sinabs.
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("LIF", {"tau_mem": 10.0}),
+        ("LIF", {"tau_mem": 10.0, "norm_input": False, "min_v_mem": -1.0}),
+        ("LIF", {"tau_mem": 10.0, "tau_syn": 4.0}),
+        ("LIF", {"tau_mem": 10.0, "single": True}),
+        ("IAF", {}),
+        ("ExpLeak", {"tau_mem": 10.0}),
+    ],
+)
+def test_sinabs(kind, options):
+    sl = pytest.importorskip("sinabs.layers")
+    from sinabs.activation import MembraneReset, SingleSpike
+
+    options = dict(options)
+    if options.pop("single", False):
+        options |= {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}
+    torch.manual_seed(6)
+    net = nn.Sequential(nn.Linear(5, 6), getattr(sl, kind)(**options), nn.Linear(6, 4), sl.IAF())
+    nn.init.uniform_(net[0].weight, -0.5, 2)
+    net.eval()
+    x = rough((3, 20, 5), rate=0.5) * 3
+    with torch.no_grad():
+        expected = net(x)
+    run = plait.compile(plait.from_torch(net, (x,)))
+    check(run(x), expected)

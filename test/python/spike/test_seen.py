@@ -1,0 +1,109 @@
+"""What people see: plots, metrics, logs, memory."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+import plait
+from plait.logging_config import CompilerLogger, HealthMonitor, compiler_logger
+from plait.spike import Recording, SpikeCompiler, SpikeIRBuilder
+
+
+def small():
+    builder = SpikeIRBuilder()
+    x = builder.add_input("x", [3])
+    builder.add_output(builder.add_spike_neuron(x), "out")
+    return builder.build()
+
+
+def test_metrics_of_compilations(tmp_path):
+    compiler_logger.reset()
+    assert compiler_logger.get_metrics_summary()["success_rate"] == 100.0
+    handler = compiler_logger.write_to(tmp_path / "log.jsonl")
+    try:
+        compiler = SpikeCompiler(optimization_level=0)
+        compiler.compile_graph(small())
+        optimizer = compiler.create_optimizer()
+        optimizer.passes = [(type("P", (), {"value": ("no-such-pass",)}), {})]
+        with pytest.raises(plait.CompileError):
+            compiler.compile_graph(small(), optimizer=optimizer)
+    finally:
+        compiler_logger.logger.removeHandler(handler)
+        handler.close()
+    metrics = compiler_logger.get_metrics_summary()
+    assert f"Success rate: {metrics['success_rate']:.1f}%" == "Success rate: 50.0%"
+    assert metrics.get("avg_compilation_time", 0) > 0
+    assert (metrics["total_compilations"], metrics["failed_compilations"]) == (2, 1)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["compilation finished", "compilation failed"]
+    assert lines[0]["neurons"] == 3 and lines[0]["success"] and lines[0]["level"] == "info"
+    assert lines[1]["error"] == "CompileError" and lines[1]["passes"] == ["no-such-pass"]
+
+
+def test_metrics_count_from_many_threads():
+    import threading
+
+    log = CompilerLogger()
+
+    def work():
+        for _ in range(50):
+            with log.compilation():
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert log.get_metrics_summary()["total_compilations"] == 400
+    assert len(log.get_metrics_summary()["recent"]) == 100
+
+
+def test_nothing_is_logged_unasked(capsys):
+    assert not logging.getLogger("plait.compiler").handlers
+    SpikeCompiler(optimization_level=0).compile_graph(small())
+    assert "compilation" not in "".join(capsys.readouterr())
+
+
+def test_health_monitor_sees_a_peak():
+    monitor = HealthMonitor()
+    monitor.start_monitoring()
+    block = np.ones(30_000_000)  # 240 MB
+    monitor.get_memory_stats()
+    del block
+    stats = monitor.get_memory_stats()
+    monitor.stop_monitoring()
+    assert stats["peak_memory_mb"] - stats["current_memory_mb"] > 150
+    assert stats["growth_mb"] > 150 and stats["samples"] >= 2
+    assert f"Peak memory: {stats['peak_memory_mb']:.1f} MB"
+    after = monitor.get_memory_stats()["peak_memory_mb"]
+    assert after == stats["peak_memory_mb"]
+
+
+def test_plots():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from plait.spike import plot
+
+    rng = np.random.default_rng(0)
+    a = (rng.random((40, 2, 5)) < 0.2).astype(np.float32)
+    recording = Recording({}, {"a": rng.normal(size=(40, 2, 5))}, {"a": a, "b": a[..., :2]}, 1e-3)
+    ax = plot.raster(recording, sample=1)
+    points = np.concatenate([c.get_offsets() for c in ax.collections])
+    assert len(points) == a[:, 1].sum() + a[:, 1, :2].sum()
+    assert ax.get_xlabel() == "time" and ax.get_ylim()[1] == 6.5
+    np.testing.assert_allclose(ax.get_xlim()[1], 0.04)
+    ax = plot.voltage(recording, neurons=[1, 3], threshold=1.0)
+    assert len(ax.lines) == 3
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), recording.potentials["a"][:, 0, 1])
+    ax = plot.rate(a, window=4)
+    y = ax.lines[0].get_ydata()
+    np.testing.assert_allclose(y[10], a[7:11].mean(), rtol=1e-6)
+    np.testing.assert_allclose(y[0], a[0].mean(), rtol=1e-6)
+    assert ax.get_xlabel() == "step"
+    with pytest.raises(plait.PlaitError, match="no sample 5: the batch has 2"):
+        plot.raster(a, sample=5)
+    with pytest.raises(plait.PlaitError, match="has no spikes"):
+        plot.raster(Recording({}))
