@@ -57,11 +57,26 @@ static bool isIndependent(Operation &op, linalg::GenericOp other) {
          });
 }
 
+/// Whether every result is combined with its old value by one commutative op.
+/// Only then are the reduction's loops vectors, as what is merged needs.
+static bool combinesSimply(linalg::GenericOp reduction) {
+  Operation *yield = reduction.getBody()->getTerminator();
+  return llvm::all_of(
+      llvm::zip(yield->getOperands(), reduction.getRegionOutputArgs()),
+      [](auto pair) {
+        auto [yielded, old] = pair;
+        Operation *combined = yielded.getDefiningOp();
+        return combined && combined->hasOneUse() && old.hasOneUse() &&
+               *old.user_begin() == combined &&
+               combined->hasTrait<OpTrait::IsCommutative>();
+      });
+}
+
 /// The elementwise op that wrote all that `reduction`, of rows, reads.
 static linalg::GenericOp writerOf(linalg::GenericOp reduction) {
   SmallVector<utils::IteratorType> loops = reduction.getIteratorTypesArray();
   Block *block = reduction->getBlock();
-  if (!isPlain(reduction) || loops.empty() ||
+  if (!isPlain(reduction) || !combinesSimply(reduction) || loops.empty() ||
       reduction.getNumReductionLoops() != 1 ||
       loops.back() != utils::IteratorType::reduction ||
       reduction.getNumDpsInputs() != 1 ||

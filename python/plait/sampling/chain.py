@@ -134,8 +134,8 @@ def chain(steps, pick: str, batch: int | None, vocab: int, dtype: str = "float32
             f" : ({', '.join(kinds)}) -> {result}"
         )
         if step.op == "dynamic_temperature":
-            lines.append(f"%{index}_t = sample.temperature {last}, %{index} : {logits}, {f32}")
-            last = f"%{index}_t"
+            lines.append(f"%t{index} = sample.temperature {last}, %{index} : {logits}, {f32}")
+            last = f"%t{index}"
         else:
             last = f"%{index}"
         if "temperature" in step.op:
