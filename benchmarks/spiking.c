@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline int fire(float *restrict v, const float *restrict acc, int n,
-                       float beta, int *restrict out) {
+__attribute__((always_inline)) static inline int fire(float *restrict v,
+                                                      const float *restrict acc,
+                                                      int n, float beta,
+                                                      int *restrict out) {
   uint8_t m[1024];
   for (int i = 0; i < n; i++) {
     float x = beta * v[i] + acc[i];
@@ -34,29 +36,34 @@ static inline int fire(float *restrict v, const float *restrict acc, int n,
   return k;
 }
 
-static inline void add_rows(float *restrict a, const float *w, const int *list,
-                            int n, int width) {
-  int k = 0;
-  for (; k + 4 <= n; k += 4) {
-    const float *p = w + list[k] * width, *q = w + list[k + 1] * width,
-                *r = w + list[k + 2] * width, *s = w + list[k + 3] * width;
-    for (int i = 0; i < width; i++)
-      a[i] += (p[i] + q[i]) + (r[i] + s[i]);
-  }
-  for (; k < n; k++) {
-    const float *p = w + list[k] * width;
-    for (int i = 0; i < width; i++)
-      a[i] += p[i];
-  }
-}
+// A loop of a width that is known where it is written: a function of the width
+// is not vectorised as well.
+#define ADD_ROWS(a, w, list, n, width)                                         \
+  do {                                                                         \
+    int k = 0;                                                                 \
+    for (; k + 4 <= n; k += 4) {                                               \
+      const float *p = w + list[k] * width, *q = w + list[k + 1] * width;      \
+      const float *r = w + list[k + 2] * width, *s = w + list[k + 3] * width;  \
+      for (int i = 0; i < width; i++)                                          \
+        a[i] += (p[i] + q[i]) + (r[i] + s[i]);                                 \
+    }                                                                          \
+    for (; k < n; k++) {                                                       \
+      const float *p = w + list[k] * width;                                    \
+      for (int i = 0; i < width; i++)                                          \
+        a[i] += p[i];                                                          \
+    }                                                                          \
+  } while (0)
 
 // x: [T][B][784]; w1: [784][512], w2: [512][512], w3: [512][16]; out: [T][B][10]
 void feed_forward(const uint8_t *x, const float *w1, const float *w2,
                   const float *w3, float *out, int T, int B) {
 #pragma omp parallel for schedule(static)
   for (int b = 0; b < B; b++) {
-    float v1[512] = {0}, v2[512] = {0}, v3[16] = {0}, a1[512], a2[512], a3[16];
+    static __thread float v1[512], v2[512], v3[16], a1[512], a2[512], a3[16];
     int l1[512], l2[512];
+    memset(v1, 0, sizeof v1);
+    memset(v2, 0, sizeof v2);
+    memset(v3, 0, sizeof v3);
     for (int t = 0; t < T; t++) {
       const uint8_t *xx = x + ((size_t)t * B + b) * 784;
       memset(a1, 0, sizeof a1);
@@ -66,9 +73,9 @@ void feed_forward(const uint8_t *x, const float *w1, const float *w2,
       for (int j = 0; j < 784; j++)
         if (xx[j])
           list[n++] = j;
-      add_rows(a1, w1, list, n, 512);
+      ADD_ROWS(a1, w1, list, n, 512);
       n = fire(v1, a1, 512, 0.9f, l1);
-      add_rows(a2, w2, l1, n, 512);
+      ADD_ROWS(a2, w2, l1, n, 512);
       n = fire(v2, a2, 512, 0.9f, l2);
       for (int k = 0; k < n; k++)
         for (int i = 0; i < 16; i++)

@@ -76,7 +76,7 @@ func.func @recurrent(%x: tensor<?x2x4xf32>, %w: tensor<4x4xf32>, %b: tensor<4xf3
 // Two populations in a cycle stay in the loop; the layer ahead of them does not.
 // CHECK-LABEL: func @cycle
 // CHECK: %[[Z:.*]], %{{.*}} = spike.scan
-// CHECK: scf.for %[[T:.*]] =
+// CHECK: scf.for %[[T:[a-z0-9]+]] = %
 // CHECK:   tensor.extract_slice %[[Z]][%[[T]], 0, 0] [1, 2, 4]
 // CHECK:   spike.neuron
 // CHECK:   spike.neuron

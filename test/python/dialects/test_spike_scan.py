@@ -214,3 +214,47 @@ def test_passes_change_no_spike(kind):
     got = plait.compile(text)(x, weights, more, bias, F32(0.5), F32(1))
     assert 0.02 < np.mean(out) < 0.9
     np.testing.assert_array_equal(got, out)
+
+
+def test_attention_in_either_order():
+    steps, tokens, size = 3, 40, 8
+    x, rows = tensor(steps, tokens, size), tensor(tokens, size)
+    turned, many = tensor(steps, size, tokens), tensor(steps, tokens, tokens)
+    populations = "".join(
+        f"""
+      %{n}, %{n}v = spike.scan current(%x{n} : {x}) state(%v : {rows}) integrator impulse
+          threshold(%th : tensor<f32>) compare ge reset value at now : {x}"""
+        for n in "qkw"
+    )
+    zeros = "".join(
+        f"""
+      %e{n} = tensor.empty() : {t}
+      %z{n} = linalg.fill ins(%zero : f32) outs(%e{n} : {t}) -> {t}"""
+        for n, t in (("t", turned), ("m", many), ("o", x))
+    )
+    text = f"""func.func @main(%xq: {x}, %xk: {x}, %xw: {x}, %v: {rows}, %th: tensor<f32>) -> {x} {{
+      %zero = arith.constant 0.0 : f32 {zeros} {populations}
+      %kt = linalg.transpose ins(%k : {x}) outs(%et : {turned}) permutation = [0, 2, 1]
+      %s = linalg.batch_matmul ins(%q, %kt : {x}, {turned}) outs(%zm : {many}) -> {many}
+      %o = linalg.batch_matmul ins(%s, %w : {many}, {x}) outs(%zo : {x}) -> {x}
+      return %o : {x}
+    }}"""
+    strand = run_stages(text.encode(), ["plait-strand"]).decode()
+    products = [line for line in strand.splitlines() if "linalg.batch_matmul" in line]
+    assert len(products) == 2 and not any(many in line for line in products), products
+    rng = np.random.default_rng(3)
+    currents = rng.random((3, steps, tokens, size)).astype(F32)
+
+    def fire(currents):
+        v, out = np.zeros((tokens, size), F32), []
+        for current in currents:
+            v = v + current
+            out.append((v >= 1).astype(F32))
+            v = np.where(v >= 1, F32(0), v)
+        return np.array(out)
+
+    q, k, w = map(fire, currents)
+    want = (q @ k.swapaxes(1, 2)) @ w
+    got = plait.compile(text)(*currents, np.zeros((tokens, size), F32), F32(1))
+    assert want.max() > 20
+    np.testing.assert_array_equal(got, want)
