@@ -16,7 +16,7 @@ from rich.table import Table
 SUBJECTS = {
     "dense": "matmul, MLP, softmax, layer norm, attention, encoder, convolutions, models",
     "sampling": "temperature, top-k, top-p and a draw; a categorical draw",
-    "spiking": "a LIF network over 100 steps",
+    "spiking": "layers, a recurrent population, an attention block over whole runs",
     "compile": "seconds and memory to import and compile",
 }
 CORES = len(os.sched_getaffinity(0))

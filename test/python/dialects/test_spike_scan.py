@@ -58,8 +58,8 @@ def test_layers_of_events(road, neurons):
         "integrator impulse decay(%a : tensor<f32>) threshold(%th : "
         f"{b}) compare ge reset value at now"
     )
-    text = f"""func.func @main(%x: {x}, %w: {w}, %u: {u}, %b: {b}, %v: {v}, %a: tensor<f32>, %th: {b})
-        -> ({packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>) {{
+    text = f"""func.func @main(%x: {x}, %w: {w}, %u: {u}, %b: {b}, %v: {v}, %a: tensor<f32>,
+        %th: {b}) -> ({packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>) {{
       %i, %n, %s = spike.list_events %x : {x} to {lists[0]}, {lists[1]}, tensor<2xi64>
       %z, %v1 = spike.scan events(%i, %n, %w : {lists[0]}, {lists[1]}, {w}) bias(%b : {b})
           state(%v : {v}) {rule} : {packed}
@@ -104,7 +104,8 @@ def test_layers_of_events(road, neurons):
 def test_recurrent_population(road, neurons):
     steps, batch = 15, 2
     whole, v, w = tensor(steps, batch, neurons), tensor(batch, neurons), tensor(neurons, neurons)
-    text = f"""func.func @main(%x: {whole}, %w: {w}, %b: {tensor(neurons)}, %last: {v}, %v: {v}, %left: {v},
+    text = f"""func.func @main(%x: {whole}, %w: {w}, %b: {tensor(neurons)}, %last: {v},
+        %v: {v}, %left: {v},
         %a: tensor<f32>, %one: tensor<f32>, %two: tensor<f32>) -> ({whole}, {v}, {v}, {v}) {{
       %z, %v1, %l, %s = spike.scan current(%x : {whole}) recurrent(%w, %last : {w}, {v})
           bias(%b : {tensor(neurons)}) state(%v : {v}) integrator impulse decay(%a : tensor<f32>)
@@ -178,7 +179,8 @@ def network(steps, batch, sizes):
         %i = linalg.add ins(%m, %spread : {first}, {first}) outs(%e : {first}) -> {first}
         %f, %v1 = spike.neuron %i, %v {rule} : {first}
         %d, %l1 = spike.delay %f, %l : {first}, {line}
-        %n = linalg.matmul ins(%d, %u : {first}, {tensor(*sizes[1:])}) outs(%z2 : {second}) -> {second}
+        %n = linalg.matmul ins(%d, %u : {first}, {tensor(*sizes[1:])})
+            outs(%z2 : {second}) -> {second}
         %g, %q1 = spike.neuron %n, %q {rule} : {second}
         %o1 = tensor.insert_slice %g into %o[%t, 0, 0] [1, {batch}, {sizes[2]}] [1, 1, 1]
             : {second} into {out}

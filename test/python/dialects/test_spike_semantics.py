@@ -173,7 +173,9 @@ def test_neuron_equals_its_specification(integrator, operand):
                     f": {state}"
                 )
                 results += [f"%z{index}", f"%n{index}"]
-                given = [values[t] if t in terms else None for t in ("gain", "leak", "to", "minimum")]
+                given = [
+                    values[t] if t in terms else None for t in ("gain", "leak", "to", "minimum")
+                ]
                 wanted += neuron(
                     integrator, operand == "tau", compare, reset, at, x, v,
                     k if operand else None, *given[:2], th, *given[2:],
