@@ -10,6 +10,7 @@ _HOMES = {
     "Network": "plait.spike.network",
     "OptimizationPass": "plait.spike.compiler",
     "Optimizer": "plait.spike.compiler",
+    "ResourceAllocator": "plait.spike.loihi",
     "Recording": "plait.spike.runs",
     "SpikeCompiler": "plait.spike.compiler",
     "SpikeIRBuilder": "plait.spike.builder",
@@ -17,12 +18,12 @@ _HOMES = {
     "simulate": "plait.spike.runs",
 }
 
-__all__ = sorted([*_HOMES, "plot"])
+__all__ = sorted([*_HOMES, "loihi", "plot"])
 
 
 def __getattr__(name):
-    if name == "plot":
-        return import_module("plait.spike.plot")
+    if name in ("loihi", "plot"):
+        return import_module(f"plait.spike.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'plait.spike' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)

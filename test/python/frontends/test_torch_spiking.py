@@ -28,6 +28,49 @@ def check(got, expected, exact=True):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
+# Without any library: a module that has SpikingJelly's names and rule.
+
+
+class _Node(nn.Module):
+    """v + (x - v) / tau, >=, to zero: torch's own loop is the oracle."""
+
+    def __init__(self, mode):
+        super().__init__()
+        self.tau, self.decay_input, self.step_mode = 3.0, True, mode
+        self.v_threshold, self.v_reset, self.v = 1.0, 0.0, 0.0
+
+    def forward(self, x):
+        out = []
+        for step in x if self.step_mode == "m" else [x]:
+            self.v = self.v + (step - self.v) / self.tau
+            out.append((self.v >= self.v_threshold).float())
+            self.v = (1 - out[-1]) * self.v
+        return torch.stack(out) if self.step_mode == "m" else out[0]
+
+
+_Base = type("BaseNode", (_Node,), {"__module__": "spikingjelly.stand_in"})
+_StandIn = type("LIFNode", (_Base,), {"__module__": "spikingjelly.stand_in"})
+
+
+@pytest.mark.parametrize("mode", ["m", "s"])
+def test_stand_in(mode):
+    torch.manual_seed(0)
+    node = _StandIn(mode)
+    net = nn.Sequential(nn.Linear(6, 8), node).eval()
+    nn.init.uniform_(net[0].weight, 0, 1)
+    x = rough((9, 3, 6)) * 2
+    with torch.no_grad():
+        expected = net(x) if mode == "m" else torch.stack([net(one) for one in x])
+    if mode == "m":
+        module = plait.from_torch(net, (x,))
+        assert module.text.count("spike.scan") == 1
+    else:
+        module = plait.from_torch(net, (x[0],), time_steps=9)
+        assert module.text.count("spike.neuron") == 1
+    assert "forward" not in vars(node) and not dict(net.named_buffers())
+    check(plait.compile(module)(x), expected)
+
+
 # snnTorch.
 
 
