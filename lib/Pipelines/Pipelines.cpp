@@ -8,8 +8,8 @@
 #include "plait/Pipelines/Pipelines.h"
 
 #include "plait/Conversion/Passes.h"
-#include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Dialect/Sample/Transforms/Passes.h"
+#include "plait/Dialect/Spike/Transforms/Passes.h"
 #include "plait/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"

@@ -86,12 +86,11 @@ struct Reassociate : OpRewritePattern<linalg::BatchMatmulOp> {
     Location loc = op.getLoc();
     auto zeros = [&](ArrayRef<OpFoldResult> sizes) -> Value {
       Value empty = tensor::EmptyOp::create(rewriter, loc, sizes, element);
-      return linalg::FillOp::create(
-                 rewriter, loc,
-                 scores.getDpsInits()[0]
-                     .getDefiningOp<linalg::FillOp>()
-                     .getInputs()[0],
-                 empty)
+      return linalg::FillOp::create(rewriter, loc,
+                                    scores.getDpsInits()[0]
+                                        .getDefiningOp<linalg::FillOp>()
+                                        .getInputs()[0],
+                                    empty)
           .getResult(0);
     };
     OpFoldResult batch = tensor::getMixedSize(rewriter, loc, q, 0);
