@@ -10,7 +10,7 @@ func.func @chain(%x: tensor<4x100xbf16>, %t: tensor<4xf32>, %k: tensor<4xi32>, %
   %1 = sample.temperature %0, %t : tensor<4x100xf32>, tensor<4xf32>
   %2 = sample.top_k %1, %k : tensor<4x100xf32>, tensor<4xi32>
   %3 = sample.top_p %2, %p : tensor<4x100xf32>, tensor<4xf32>
-  %tokens, %flags, %l, %m = sample.draw %3, %bits : tensor<4x100xf32>, tensor<4xi64>
+  %tokens, %flags, %logprobs, %margins = sample.draw %3, %bits : tensor<4x100xf32>, tensor<4xi64>
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }
 
@@ -21,7 +21,7 @@ func.func @other_order(%x: tensor<4x100xf32>, %k: tensor<4xi32>, %p: tensor<4xf3
   // CHECK: sample.fused %[[Y]] top_k({{.*}}) : tensor<4x100xf32>
   %0 = sample.top_p %x, %p : tensor<4x100xf32>, tensor<4xf32>
   %1 = sample.top_k %0, %k : tensor<4x100xf32>, tensor<4xi32>
-  %tokens, %flags, %l, %m = sample.greedy %1 : tensor<4x100xf32>
+  %tokens, %flags, %logprobs, %margins = sample.greedy %1 : tensor<4x100xf32>
   return %tokens : tensor<4xi32>
 }
 
@@ -32,7 +32,7 @@ func.func @shared(%x: tensor<4x100xf32>, %t: tensor<4xf32>) -> (tensor<4xi32>, t
   // CHECK: %[[TOKENS:.*]], %{{.*}} = sample.fused %{{.*}} temperature(
   // CHECK: return %[[TOKENS]], %[[Y]]
   %0 = sample.temperature %x, %t : tensor<4x100xf32>, tensor<4xf32>
-  %tokens, %flags, %l, %m = sample.greedy %0 : tensor<4x100xf32>
+  %tokens, %flags, %logprobs, %margins = sample.greedy %0 : tensor<4x100xf32>
   return %tokens, %0 : tensor<4xi32>, tensor<4x100xf32>
 }
 

@@ -22,6 +22,7 @@ import plait
 from plait.sampling import reference
 
 B = 5  # the most rows of a batch
+EXAMPLES = 6  # batches per compiled chain
 PROBABILITIES = [-1.0, -0.0, 0.0, 1e-45, 1e-9, 0.05, 0.25, 0.5, 0.9, 0.99999994, 1.0, 2.0]
 FLOATS = [*PROBABILITIES, -np.inf, np.inf, np.nan, 1.3, 3e38]
 WORDS = [0, 1, 2**40 - 1, 2**63, 2**64 - 1]
@@ -217,12 +218,8 @@ def test_sixteen_bit_logits(kind):
     same(widen(every), reference.widen(every))
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
-@given(st.data())
-def test_random_chains(data):
-    """Any processors in any order, then any pick: as compiled for the reference road."""
-    names = data.draw(st.lists(st.sampled_from(sorted(OPS)), min_size=2, max_size=5))
-    pick = data.draw(st.sampled_from(["draw", "greedy", "gumbel"]))
+def check_chain(data, names, pick):
+    """A chain compiled through all stages equals the specification's functions."""
     arguments, lines, last = [f"%x: {LOGITS}"], [], "%x"
     for i, name in enumerate(names):
         kinds = [f"tensor<{kind}>" for kind in OPS[name][0]]
@@ -246,7 +243,7 @@ def test_random_chains(data):
           return %y#0, %y#1, %y#2, %y#3 : {PICK}
         }}"""
     )
-    for _ in range(4):
+    for _ in range(EXAMPLES):
         x = data.draw(logits())
         values = [data.draw(operands(name, x.shape)) for name in names]
         seed = data.draw(bits)[: len(x)]
@@ -265,3 +262,29 @@ def test_random_chains(data):
         else:
             theirs = expected_pick(reference.gumbel, y, seed, *keys)
         same_pick(ours, theirs)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(st.data())
+def test_random_chains(data):
+    """Any processors in any order, then any pick."""
+    names = data.draw(st.lists(st.sampled_from(sorted(OPS)), min_size=2, max_size=5))
+    check_chain(data, names, data.draw(st.sampled_from(["draw", "greedy", "gumbel"])))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["top_k", "top_k"],
+        ["min_p", "top_k", "min_p"],
+        ["ban", "ban"],
+        ["logit_bias", "logit_bias"],
+        ["bitmask", "bitmask"],
+    ],
+    ids="-".join,
+)
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(st.data())
+def test_merged_chains(names, data):
+    """What ``sample-canonicalize-chain`` merges."""
+    check_chain(data, names, "draw")

@@ -130,7 +130,8 @@ bool isArgmax(linalg::GenericOp op) {
       logits.isDynamicDim(1) || logits.getDimSize(1) >= int64_t(1) << indexBits)
     return false;
   auto result = cast<RankedTensorType>(op.getResult(1).getType());
-  if (!isa<IntegerType>(result.getElementType()))
+  if (!result.getElementType().isInteger(32) &&
+      !result.getElementType().isInteger(64))
     return false;
   for (OpOperand *input : op.getDpsInputOperands())
     if (!op.getMatchingIndexingMap(input).isIdentity())
@@ -393,7 +394,12 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
       pick = DrawOp::create(builder, loc, logits, bits);
     }
     op.getTokens().replaceAllUsesWith(pick->getResult(0));
+    Operation *sum = op.getLogits().getDefiningOp();
     op.erase();
+    if (sum->use_empty())
+      sum->erase();
+    if (noise.use_empty())
+      noise.erase();
     ++numDrawn;
   }
 };

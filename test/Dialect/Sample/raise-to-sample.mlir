@@ -1,0 +1,99 @@
+// RUN: plait-opt --raise-to-sample %s | FileCheck %s
+
+#rows = affine_map<(r, v) -> (r)>
+#all = affine_map<(r, v) -> (r, v)>
+
+// As JAX writes it: an index per element, and a NaN beats all.
+// CHECK-LABEL: func @jax
+// CHECK-SAME: (%[[X:.*]]: tensor<4x100xf32>)
+func.func @jax(%x: tensor<4x100xf32>) -> tensor<4xi32> {
+  %lowest = arith.constant 0xFF800000 : f32
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<4x100xi32>
+  %iota = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel"]}
+      outs(%e : tensor<4x100xi32>) {
+    ^bb0(%o: i32):
+      %i = linalg.index 1 : index
+      %c = arith.index_cast %i : index to i32
+      linalg.yield %c : i32
+  } -> tensor<4x100xi32>
+  %ef = tensor.empty() : tensor<4xf32>
+  %ei = tensor.empty() : tensor<4xi32>
+  %f = linalg.fill ins(%lowest : f32) outs(%ef : tensor<4xf32>) -> tensor<4xf32>
+  %g = linalg.fill ins(%zero : i32) outs(%ei : tensor<4xi32>) -> tensor<4xi32>
+  // CHECK: %[[Y:.*]], %{{.*}}, %{{.*}}, %{{.*}} = sample.greedy %[[X]]
+  %y:2 = linalg.generic {indexing_maps = [#all, #all, #rows, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%x, %iota : tensor<4x100xf32>, tensor<4x100xi32>) outs(%f, %g : tensor<4xf32>, tensor<4xi32>) {
+    ^bb0(%v: f32, %i: i32, %best: f32, %at: i32):
+      %gt = arith.cmpf ogt, %best, %v : f32
+      %nan = arith.cmpf une, %best, %best : f32
+      %stays = arith.ori %gt, %nan : i1
+      %eq = arith.cmpf oeq, %best, %v : f32
+      %lower = arith.cmpi slt, %at, %i : i32
+      %tie = arith.andi %eq, %lower : i1
+      %keep = arith.ori %stays, %tie : i1
+      %value = arith.select %stays, %best, %v : f32
+      %index = arith.select %keep, %at, %i : i32
+      linalg.yield %value, %index : f32, i32
+  } -> (tensor<4xf32>, tensor<4xi32>)
+  // CHECK: return %[[Y]]
+  return %y#1 : tensor<4xi32>
+}
+
+// As torch writes it: the loop's index, 64 bits.
+// CHECK-LABEL: func @torch
+func.func @torch(%x: tensor<4x100xbf16>) -> tensor<4xi64> {
+  %lowest = arith.constant 0xFF80 : bf16
+  %zero = arith.constant 0 : i64
+  %ef = tensor.empty() : tensor<4xbf16>
+  %ei = tensor.empty() : tensor<4xi64>
+  %f = linalg.fill ins(%lowest : bf16) outs(%ef : tensor<4xbf16>) -> tensor<4xbf16>
+  %g = linalg.fill ins(%zero : i64) outs(%ei : tensor<4xi64>) -> tensor<4xi64>
+  // CHECK: %[[WIDE:.*]] = arith.extf
+  // CHECK: %[[Y:.*]], %{{.*}}, %{{.*}}, %{{.*}} = sample.greedy %[[WIDE]]
+  // CHECK: %[[Z:.*]] = arith.extsi %[[Y]] : tensor<4xi32> to tensor<4xi64>
+  %y:2 = linalg.generic {indexing_maps = [#all, #rows, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x100xbf16>) outs(%f, %g : tensor<4xbf16>, tensor<4xi64>) {
+    ^bb0(%v: bf16, %best: bf16, %at: i64):
+      %i = linalg.index 1 : index
+      %c = arith.index_cast %i : index to i64
+      %value = arith.maximumf %v, %best : bf16
+      %gt = arith.cmpf ogt, %v, %best : bf16
+      %index = arith.select %gt, %c, %at : i64
+      linalg.yield %value, %index : bf16, i64
+  } -> (tensor<4xbf16>, tensor<4xi64>)
+  // CHECK: return %[[Z]]
+  return %y#1 : tensor<4xi64>
+}
+
+// The last index of the greatest is another pick.
+// CHECK-LABEL: func @last
+// CHECK-NOT: sample.
+func.func @last(%x: tensor<4x100xf32>) -> tensor<4xi64> {
+  %lowest = arith.constant 0xFF800000 : f32
+  %zero = arith.constant 0 : i64
+  %ef = tensor.empty() : tensor<4xf32>
+  %ei = tensor.empty() : tensor<4xi64>
+  %f = linalg.fill ins(%lowest : f32) outs(%ef : tensor<4xf32>) -> tensor<4xf32>
+  %g = linalg.fill ins(%zero : i64) outs(%ei : tensor<4xi64>) -> tensor<4xi64>
+  %y:2 = linalg.generic {indexing_maps = [#all, #rows, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x100xf32>) outs(%f, %g : tensor<4xf32>, tensor<4xi64>) {
+    ^bb0(%v: f32, %best: f32, %at: i64):
+      %i = linalg.index 1 : index
+      %c = arith.index_cast %i : index to i64
+      %value = arith.maximumf %v, %best : f32
+      %ge = arith.cmpf oge, %v, %best : f32
+      %index = arith.select %ge, %c, %at : i64
+      linalg.yield %value, %index : f32, i64
+  } -> (tensor<4xf32>, tensor<4xi64>)
+  return %y#1 : tensor<4xi64>
+}
+
+// An outlined pick comes to where it is called.
+// CHECK-LABEL: func @outlined
+func.func @outlined(%x: tensor<4x100xf32>) -> tensor<4xi32> {
+  // CHECK-NEXT: %[[Y:.*]], %{{.*}}, %{{.*}}, %{{.*}} = sample.greedy
+  // CHECK-NEXT: return %[[Y]]
+  %y = call @jax(%x) : (tensor<4x100xf32>) -> tensor<4xi32>
+  return %y : tensor<4xi32>
+}
