@@ -210,12 +210,12 @@ class Sampler:
             ArgumentError: wrong dtypes, shapes or ranges; two rows with one
                 key; a history that a step needs is missing.
         """
+        executable = self.executable  # Compiling is not this call's latency.
         start = time.perf_counter()
         kind = arrays.kind_of(logits)
         logits, values, key = self._values(
             logits, position, prompt, output, rows, session_id, sequence_id, bitmask
         )
-        executable = self.executable
         seeds, *ids = key
         results = executable.run(
             [
