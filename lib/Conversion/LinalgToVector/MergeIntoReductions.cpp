@@ -61,7 +61,7 @@ static bool isIndependent(Operation &op, linalg::GenericOp other) {
 static linalg::GenericOp writerOf(linalg::GenericOp reduction) {
   SmallVector<utils::IteratorType> loops = reduction.getIteratorTypesArray();
   Block *block = reduction->getBlock();
-  if (!isPlain(reduction) || loops.empty() ||
+  if (!isPlain(reduction) || reduction.hasIndexSemantics() || loops.empty() ||
       reduction.getNumReductionLoops() != 1 ||
       loops.back() != utils::IteratorType::reduction ||
       reduction.getNumDpsInputs() != 1 ||
@@ -76,7 +76,9 @@ static linalg::GenericOp writerOf(linalg::GenericOp reduction) {
     if (!writer || !llvm::is_contained(writer.getOutputs(), row))
       continue;
     OpOperand *init = writer.getDpsInitOperand(0);
-    bool fits = isPlain(writer) && writer.getNumLoops() == loops.size() &&
+    // What asks for its place is not moved into another's loops.
+    bool fits = isPlain(writer) && !writer.hasIndexSemantics() &&
+                writer.getNumLoops() == loops.size() &&
                 writer.getNumReductionLoops() == 0 &&
                 writer.getNumDpsInits() == 1 &&
                 writer.getMatchingIndexingMap(init).isIdentity() &&
