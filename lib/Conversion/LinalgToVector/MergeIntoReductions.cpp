@@ -57,11 +57,25 @@ static bool isIndependent(Operation &op, linalg::GenericOp other) {
          });
 }
 
+/// Whether every result combines its old value with something by one op. Lanes
+/// can do that; of two results at once they can do nothing else.
+static bool isCombination(linalg::GenericOp reduction) {
+  Operation *yield = reduction.getBody()->getTerminator();
+  return llvm::all_of(
+      llvm::zip(reduction.getRegionOutputArgs(), yield->getOperands()),
+      [](auto pair) {
+        auto [old, yielded] = pair;
+        Operation *combiner = yielded.getDefiningOp();
+        return combiner && combiner->getNumOperands() == 2 && old.hasOneUse() &&
+               *old.getUsers().begin() == combiner;
+      });
+}
+
 /// The elementwise op that wrote all that `reduction`, of rows, reads.
 static linalg::GenericOp writerOf(linalg::GenericOp reduction) {
   SmallVector<utils::IteratorType> loops = reduction.getIteratorTypesArray();
   Block *block = reduction->getBlock();
-  if (!isPlain(reduction) || reduction.hasIndexSemantics() || loops.empty() ||
+  if (!isPlain(reduction) || !isCombination(reduction) || loops.empty() ||
       reduction.getNumReductionLoops() != 1 ||
       loops.back() != utils::IteratorType::reduction ||
       reduction.getNumDpsInputs() != 1 ||
@@ -76,9 +90,7 @@ static linalg::GenericOp writerOf(linalg::GenericOp reduction) {
     if (!writer || !llvm::is_contained(writer.getOutputs(), row))
       continue;
     OpOperand *init = writer.getDpsInitOperand(0);
-    // What asks for its place is not moved into another's loops.
-    bool fits = isPlain(writer) && !writer.hasIndexSemantics() &&
-                writer.getNumLoops() == loops.size() &&
+    bool fits = isPlain(writer) && writer.getNumLoops() == loops.size() &&
                 writer.getNumReductionLoops() == 0 &&
                 writer.getNumDpsInits() == 1 &&
                 writer.getMatchingIndexingMap(init).isIdentity() &&
