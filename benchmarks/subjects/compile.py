@@ -47,7 +47,7 @@ def job(road: str, name: str) -> dict:
             import plait
 
             passes = timed_passes()
-            module = plait.from_torch(model, arguments)
+            module = plait.from_torch(model, arguments, cache=True)
             steps["import_ms"] = 1e3 * (time.perf_counter() - begin)
             compiled = plait.compile(module)
             steps["passes_ms"] = 1e3 * sum(passes)
