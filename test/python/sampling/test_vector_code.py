@@ -38,7 +38,7 @@ def text(t, k, p, draw, element):
     if draw:
         arguments.append("%bits: tensor<?xi64>")
         pick = f"sample.draw {last}, %bits : tensor<?x?xf32>, tensor<?xi64>"
-    lines.append(f"%tokens, %flags = {pick}")
+    lines.append(f"%tokens, %flags, %logprobs, %margins = {pick}")
     lines.append("return %tokens, %flags : tensor<?xi32>, tensor<?xi32>")
     head = f"func.func @main({', '.join(arguments)}) -> (tensor<?xi32>, tensor<?xi32>)"
     return "\n".join([f"{head} {{", *lines, "}"])
