@@ -5,15 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Images.h"
-
-#include "plait/Dialect/Spike/IR/Spike.h"
+#include "Emit.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Transforms/DialectConversion.h"
 
 using namespace mlir;
 using namespace plait::spike;
@@ -171,13 +168,16 @@ struct ConvertConvScan : OpConversionPattern<ConvScanOp> {
     auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
     auto scan = ScanOp::create(
         b, out, state, typeOf(op.getNextLeft()), /*next_last=*/Type(),
-        typeOf(op.getPotentials()), current, Value(), Value(), Value(), Value(),
-        Value(), Value(), adaptor.getV(), adaptor.getDecay(), adaptor.getTau(),
-        adaptor.getGain(), adaptor.getLeak(), adaptor.getThreshold(),
-        adaptor.getResetValue(), adaptor.getMinimum(), adaptor.getRefractory(),
-        adaptor.getLeft(), op.getIntegratorAttr(), op.getCompareAttr(),
-        op.getResetAttr(), op.getResetAtAttr(), op.getMultiSpikeAttr(),
-        op.getRecordAttr());
+        typeOf(op.getPotentials()), /*event_counts=*/Type(), current, Value(),
+        Value(), Value(), Value(), Value(), Value(), adaptor.getV(),
+        adaptor.getDecay(), adaptor.getTau(), adaptor.getGain(),
+        adaptor.getLeak(), adaptor.getThreshold(), adaptor.getResetValue(),
+        adaptor.getMinimum(), adaptor.getRefractory(), adaptor.getLeft(),
+        op.getIntegratorAttr(), op.getCompareAttr(), op.getResetAttr(),
+        op.getResetAtAttr(), op.getMultiSpikeAttr(), op.getRecordAttr(),
+        EncodingAttr::get(b.getContext(), isa<IntegerType>(out.getElementType())
+                                              ? Encoding::Packed
+                                              : Encoding::Dense));
     rewriter.replaceOp(op, scan->getResults());
     return success();
   }
@@ -245,6 +245,6 @@ struct ConvertPool : OpConversionPattern<PoolOp> {
 
 } // namespace
 
-void plait::populateSpikeImagePatterns(RewritePatternSet &patterns) {
+void plait::spike::populateImagePatterns(RewritePatternSet &patterns) {
   patterns.add<ConvertConvScan, ConvertPool>(patterns.getContext());
 }

@@ -144,6 +144,75 @@ void convertListEvents(ListEventsOp op) {
   op->erase();
 }
 
+/// `scan` of a population of several axes, which nothing mixes, as one of
+/// [batch, neurons]; `scan` itself where it is one or cannot be.
+ScanOp flattenPopulation(ScanOp scan) {
+  auto state = cast<RankedTensorType>(scan.getV().getType());
+  int64_t rank = state.getRank();
+  if (rank <= 2 || ShapedType::isDynamicShape(state.getShape().drop_front()))
+    return scan;
+  // A parameter of some of the axes only would have to be repeated.
+  for (Value parameter : parametersOf(scan))
+    if (parameter) {
+      int64_t own = cast<RankedTensorType>(parameter.getType()).getRank();
+      if (own > 0 && own + 1 < rank)
+        return scan;
+    }
+  auto out = cast<RankedTensorType>(scan.getOut().getType());
+  if (scan.getEncoding() == Encoding::Packed &&
+      state.getShape().back() % out.getElementTypeBitWidth() != 0)
+    return scan;
+  OpBuilder builder(scan);
+  Emitter b(scan.getLoc(), builder);
+  // The population's axes, `rank - 1` at the end, are one.
+  auto groupsOf = [&](int64_t own) {
+    SmallVector<ReassociationIndices> groups;
+    int64_t batch = own - rank + 1;
+    for (int64_t dim = 0; dim < batch; ++dim)
+      groups.push_back({dim});
+    groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(batch, own)));
+    return groups;
+  };
+  auto flat = [&](Type type) {
+    auto own = cast<RankedTensorType>(type);
+    SmallVector<int64_t> shape;
+    for (const ReassociationIndices &group : groupsOf(own.getRank())) {
+      shape.push_back(1);
+      for (int64_t dim : group)
+        shape.back() = group.size() == 1 ? own.getDimSize(dim)
+                                         : shape.back() * own.getDimSize(dim);
+    }
+    return own.clone(shape);
+  };
+  auto made = cast<ScanOp>(b.clone(*scan));
+  b.setInsertionPoint(made);
+  for (OpOperand &operand : made->getOpOperands()) {
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    if (type.getRank() > 0)
+      operand.set(tensor::CollapseShapeOp::create(b, flat(type), operand.get(),
+                                                  groupsOf(type.getRank())));
+  }
+  b.setInsertionPointAfter(made);
+  for (auto [old, result] :
+       llvm::zip_equal(scan->getResults(), made->getResults())) {
+    auto type = cast<RankedTensorType>(old.getType());
+    result.setType(flat(type));
+    SmallVector<ReassociationIndices> groups = groupsOf(type.getRank());
+    SmallVector<OpFoldResult> sizes;
+    for (const ReassociationIndices &group : groups) {
+      // Only what is before the population's axes is dynamic.
+      for (int64_t dim : group)
+        sizes.push_back(type.isDynamicDim(dim)
+                            ? tensor::getMixedSize(b, b.getLoc(), result, dim)
+                            : b.getIndexAttr(type.getDimSize(dim)));
+    }
+    old.replaceAllUsesWith(
+        tensor::ExpandShapeOp::create(b, type, result, groups, sizes));
+  }
+  scan.erase();
+  return made;
+}
+
 /// One scan to loops.
 class ScanLowering {
 public:
@@ -154,13 +223,11 @@ public:
     Type element = state.getElementType();
     if (!element.isF32() && !element.isF64())
       return failure();
-    // A population of several axes is one row of neurons where nothing tells
-    // them apart.
     v = op.getV();
     current = op.getCurrent();
     parameters = parametersOf(op);
-    packed = isa<IntegerType>(
-        cast<RankedTensorType>(op.getOut().getType()).getElementType());
+    packed = op.getEncoding() == Encoding::Packed;
+    listed = op.getEncoding() == Encoding::Events;
     if (state.getRank() != 2)
       return failure();
     samples = state.getDimSize(0);
@@ -171,6 +238,8 @@ public:
     if (weights && !cast<RankedTensorType>(weights.getType()).hasStaticShape())
       return failure();
     if (op.getRecurrent() && op.getMultiSpike())
+      return failure();
+    if (listed && !op.getRecurrent())
       return failure();
     auto out = cast<RankedTensorType>(op.getOut().getType());
     lanes = packed ? out.getElementTypeBitWidth() : lanesFor(neurons);
@@ -217,6 +286,8 @@ private:
     outBuffer =
         b.alloc({time, batch, outSize},
                 cast<RankedTensorType>(op.getOut().getType()).getElementType());
+    if (listed)
+      countsBuffer = b.alloc({time, batch}, b.getI32Type());
     if (op.getRecord())
       recordBuffer = b.alloc({time, batch, size}, element);
     Value nextV = b.alloc({batch, size}, element);
@@ -237,9 +308,10 @@ private:
                        tensorOf(nextV, op.getNextV()),
                        tensorOf(nextLeft, op.getNextLeft()),
                        tensorOf(nextLast, op.getNextLast()),
-                       tensorOf(recordBuffer, op.getPotentials())};
-    Value old[] = {op.getOut(), op.getNextV(), op.getNextLeft(),
-                   op.getNextLast(), op.getPotentials()};
+                       tensorOf(recordBuffer, op.getPotentials()),
+                       tensorOf(countsBuffer, op.getEventCounts())};
+    Value old[] = {op.getOut(),      op.getNextV(),      op.getNextLeft(),
+                   op.getNextLast(), op.getPotentials(), op.getEventCounts()};
     for (auto [from, to] : llvm::zip_equal(old, results))
       if (from)
         from.replaceAllUsesWith(to);
@@ -289,7 +361,7 @@ private:
     if (packed)
       memref::StoreOp::create(b, b.toWord(stepped.fired), outBuffer,
                               ValueRange{t, sample, number});
-    else
+    else if (!listed)
       block.store(b, stepped.out, outBuffer, {t, sample});
     if (recordBuffer)
       block.store(b, stepped.v, recordBuffer, {t, sample});
@@ -380,6 +452,20 @@ private:
                       b.appendBits(b.toWord(stepped.fired), block.start,
                                    length[0], lists, {sample, to})};
                 })[0];
+            if (listed) {
+              // What leaves is the list that the next step reads.
+              b.loop(b.index(0), fired, {},
+                     [&](Emitter &b, Value k, ValueRange) {
+                       Value place = memref::LoadOp::create(
+                           b, lists, ValueRange{sample, to, k});
+                       memref::StoreOp::create(b, place, outBuffer,
+                                               ValueRange{t, sample, k});
+                       return SmallVector<Value>{};
+                     });
+              memref::StoreOp::create(
+                  b, arith::IndexCastOp::create(b, b.getI32Type(), fired),
+                  countsBuffer, ValueRange{t, sample});
+            }
             return SmallVector<Value>{fired, to, from};
           });
       // The spikes of the last step.
@@ -404,8 +490,8 @@ private:
   RankedTensorType state;
   Value v, current, currentBuffer, indices, counts, weights, bias;
   Parameters parameters;
-  Value outBuffer, recordBuffer;
-  bool packed = false;
+  Value outBuffer, recordBuffer, countsBuffer;
+  bool packed = false, listed = false;
   int64_t samples = 0, neurons = 0, lanes = 0, blocks = 0;
   OpFoldResult time, batch;
   VectorType vector;
@@ -433,7 +519,8 @@ struct ConvertSpikeToVector
     for (PoolOp pool : pools)
       (void)convertPool(pool);
     for (ScanOp scan : scans)
-      ++(succeeded(ScanLowering(scan).lower()) ? numScans : numLeft);
+      ++(succeeded(ScanLowering(flattenPopulation(scan)).lower()) ? numScans
+                                                                  : numLeft);
     for (ListEventsOp list : lists)
       if (!ShapedType::isDynamic(
               cast<RankedTensorType>(list.getIndices().getType())
