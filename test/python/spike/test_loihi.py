@@ -351,6 +351,7 @@ def guide():
 
 
 def test_calls_of_the_guides():
+    pytest.importorskip("pymetis")
     graph = guide()
     allocator = ResourceAllocator(num_chips=8, cores_per_chip=256, synapses_per_core=2048)
     allocation = allocator.allocate(graph)
