@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from plait.cslsim.errors import CslError
 from plait.cslsim.syntax import Node
 from plait.cslsim.types import (
     F32,
@@ -80,25 +81,33 @@ def contains_import(node):
     return any(contains_import(kid) for kid in node.kids)
 
 
-class Return(Exception):
-    """``return`` in comptime code."""
+class Leave(Exception):
+    """Control leaves a block of comptime code."""
 
-    def __init__(self, value):
-        self.value = value
+    def __init__(self, pos, label=None, value=None):
+        self.pos, self.label, self.value = pos, label, value
 
-
-class Break(Exception):
-    """``break`` in comptime code."""
-
-    def __init__(self, label, value=None):
-        self.label, self.value = label, value
+    def misplaced(self):
+        """The fault it is if nothing around it takes it."""
+        return CslError(self.pos, f"there is nothing here that {self.word} can leave")
 
 
-class Continue(Exception):
-    """``continue`` in comptime code."""
+class Return(Leave):
+    """``return``."""
 
-    def __init__(self, label):
-        self.label = label
+    word = "'return'"
+
+
+class Break(Leave):
+    """``break``."""
+
+    word = "'break'"
+
+
+class Continue(Leave):
+    """``continue``."""
+
+    word = "'continue'"
 
 
 class Comptime:
