@@ -74,11 +74,17 @@ def decl_name(node):
 
 def contains_import(node):
     """Whether a top-level declaration imports a module."""
-    if not isinstance(node, Node) or node.kind == "fn_decl":
+    if node.kind == "fn_decl":
         return False
+    if node.facts is None:
+        node.facts = _imports(node)
+    return node.facts
+
+
+def _imports(node):
     if node.kind == "builtin" and node.kids[0] == "@import_module":
         return True
-    return any(contains_import(kid) for kid in node.kids)
+    return any(_imports(kid) for kid in node.kids if isinstance(kid, Node))
 
 
 class Leave(Exception):
