@@ -1,11 +1,13 @@
 """NIR files in the simulators that are installed here: their importer's spikes are Plait's.
 
 Every library is optional, as in test_torch_spiking.py; with pytest -rP each test prints its
-version. Rockpool asks a package index while it is imported, unless PIP_NO_INDEX is set.
+version. Spyx runs on JAX, which hangs in a process that has run torch: its tests run alone,
+with -k spyx.
 """
 
 import copy
 import importlib
+import sys
 from importlib.metadata import version
 from itertools import pairwise
 
@@ -21,6 +23,8 @@ STEPS = 120
 
 def library(name, module=None):
     """A library's module, where it is installed; its version goes into the test's output."""
+    if name == "spyx" and "torch" in sys.modules:
+        pytest.skip("torch is loaded: run with -k spyx")
     found = pytest.importorskip(module or name, exc_type=ImportError)
     print(f"{name} {version(name)}")
     return found
@@ -28,6 +32,7 @@ def library(name, module=None):
 
 @pytest.fixture(autouse=True)
 def no_index(monkeypatch):
+    """Rockpool asks a package index while it is imported, unless this is set."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
 
 
