@@ -1,13 +1,11 @@
 """NIR files in the simulators that are installed here: their importer's spikes are Plait's.
 
 Every library is optional, as in test_torch_spiking.py; with pytest -rP each test prints its
-version. Spyx runs on JAX, which hangs in a process that has run torch: its tests run alone,
-with -k spyx.
+version.
 """
 
 import copy
 import importlib
-import sys
 from importlib.metadata import version
 from itertools import pairwise
 
@@ -23,8 +21,6 @@ STEPS = 120
 
 def library(name, module=None):
     """A library's module, where it is installed; its version goes into the test's output."""
-    if name == "spyx" and "torch" in sys.modules:
-        pytest.skip("torch is loaded: run with -k spyx")
     found = pytest.importorskip(module or name, exc_type=ImportError)
     print(f"{name} {version(name)}")
     return found
