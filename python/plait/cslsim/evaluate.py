@@ -281,7 +281,7 @@ class Evaluator(Expressions, Places, Conversions, Statements):
             if kind != ANYTYPE:
                 value = self.coerce(value, kind, node.pos)
             args.append((value, kind, comptime is not None))
-            if isinstance(value, CV):
+            if isinstance(value, CV | RV):
                 inner.names[param.kids[1]] = value  # later parameter types may name it
         return self.apply(fn, args, pos)
 

@@ -8,6 +8,7 @@ from plait.cslsim.entities import (
     COMPARE,
     LITERAL,
     Break,
+    Constant,
     Fields,
     Items,
     Loop,
@@ -505,7 +506,10 @@ class Expressions:
         raise CslError(node.pos, f"a {value.type} has no field '{name}'")
 
     def x_index(self, node, scope, want):
-        place = self.place(node, scope, soft=True)
+        base = node.kids[0]
+        entity = scope.find(base.kids[0]) if base.kind == "name" else None
+        folded = self.code is None and isinstance(entity, Constant)
+        place = None if folded else self.place(node, scope, soft=True)
         if place is not None:
             return self.load_place(place, node.pos)
         value = self.value(node.kids[0], scope)

@@ -15,7 +15,7 @@ from plait.cslsim import core
 from plait.cslsim.builtins_fabric import KEEP
 from plait.cslsim.errors import CslError
 from plait.cslsim.evaluate import Evaluator, Scope
-from plait.cslsim.limits import FABRIC, FILTERS, check_memory, memory_use
+from plait.cslsim.limits import FABRIC, FILTERS, TEARDOWN_TASK, check_memory, memory_use
 from plait.cslsim.program import Program
 from plait.cslsim.registry import DIRECTION_NAMES
 from plait.cslsim.types import (
@@ -182,6 +182,13 @@ class ProgramEvaluator(Evaluator):
         for record, key, task, pos in self.fifo_tasks:
             record[key] = self.task_id(task, pos)[1]
         program = self.program
+        handlers = any(tag == "teardown" for tag, _, _ in program.bindings)
+        for index, _, pos in self.pending:
+            expect(
+                not (handlers and program.bindings[index][:2] == ("local", TEARDOWN_TASK)),
+                pos,
+                f"local_task_id {TEARDOWN_TASK} belongs to teardown, which has handlers",
+            )
         program.check_recursion()
         for queue, pos in self.used if self.options.sdk != "1.4" else ():
             expect(
@@ -400,7 +407,7 @@ def save(folder, layout, programs, options):
     routes = []
     for (x, y), tile in layout.tiles.items():
         for color, config in tile.routes.items():
-            kind, *values = config.get("filter", (0, 0, 0, 0, 0))
+            kind, *values = config.get("filter", (0, 0, 0, 0, 0, -1))
             flat = [
                 x,
                 y,

@@ -215,7 +215,7 @@ class Ptr:
 class Dsd:
     """The value of ``@get_dsd``. Addresses in bytes, strides in elements of the operation.
 
-    ``flags``: 1 control, 2 advance_switch, 4 wavelet_index_offset.
+    ``flags``: 1 control, 4 wavelet_index_offset.
     """
 
     kind: int  # 1 mem1d, 2 mem4d, 3 fabin, 4 fabout, 5 fifo

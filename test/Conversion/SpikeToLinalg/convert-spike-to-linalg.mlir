@@ -12,42 +12,37 @@ func.func @euler(%x: tensor<?x8xf32>, %v: tensor<?x8xf32>, %s: tensor<f32>, %p: 
   // CHECK-SAME: indexing_maps = [#[[WHOLE]], #[[SCALAR]], #[[NEURON]], #[[SCALAR]], #[[NEURON]], #[[SCALAR]], #[[WHOLE]], #[[WHOLE]]]
   // CHECK-SAME: ins(%[[X]], %[[S]], %[[P]], %[[S]], %[[P]], %[[S]]
   // CHECK-SAME: outs(%[[Z]], %[[V]]
-  // CHECK: ^bb0(%[[XI:.*]]: f32, %[[TAU:.*]]: f32, %[[RI:.*]]: f32, %[[LEAK:.*]]: f32, %[[TH:.*]]: f32, %[[RESET:.*]]: f32, %{{.*}}: f32, %[[VI:.*]]: f32)
-  // CHECK: %[[DT:.*]] = arith.constant 9.99999974E-5 : f32
-  // CHECK: %[[K:.*]] = arith.divf %[[DT]], %[[TAU]]
+  // CHECK: ^bb0(%[[XI:.*]]: f32, %[[K:.*]]: f32, %[[RI:.*]]: f32, %[[LEAK:.*]]: f32, %[[TH:.*]]: f32, %[[RESET:.*]]: f32, %{{.*}}: f32, %[[VI:.*]]: f32)
   // CHECK: %[[DRIVE:.*]] = arith.mulf %[[RI]], %[[XI]]
   // CHECK: %[[LV:.*]] = arith.subf %[[LEAK]], %[[VI]]
   // CHECK: %[[SUM:.*]] = arith.addf %[[LV]], %[[DRIVE]]
   // CHECK: %[[D:.*]] = arith.mulf %[[K]], %[[SUM]]
   // CHECK: %[[U:.*]] = arith.addf %[[VI]], %[[D]]
   // CHECK: %[[F:.*]] = arith.cmpf ogt, %[[U]], %[[TH]]
-  // CHECK: %[[N:.*]] = arith.uitofp %[[F]] : i1 to f32
+  // CHECK: %[[N:.*]] = arith.select %[[F]]
   // CHECK: %[[NEXT:.*]] = arith.select %[[F]], %[[RESET]], %[[U]]
   // CHECK: linalg.yield %[[N]], %[[NEXT]]
-  %z, %v1 = spike.lif %x, %v tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
-      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>) v_reset(%s : tensor<f32>)
-      dt 1.0e-4 integrator euler compare gt reset value at now : tensor<?x8xf32>
+  %z, %v1 = spike.neuron %x, %v integrator euler decay(%s : tensor<f32>) gain(%p : tensor<8xf32>)
+      leak(%s : tensor<f32>) threshold(%p : tensor<8xf32>) compare gt reset value at now
+      to(%s : tensor<f32>) : tensor<?x8xf32>
   // CHECK: return %[[R]]#0, %[[R]]#1
   return %z, %v1 : tensor<?x8xf32>, tensor<?x8xf32>
 }
 
 // -----
 
-// CHECK-LABEL: func @impulse
-func.func @impulse(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<f32>)
+// CHECK-LABEL: func @multi
+func.func @multi(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<f32>)
     -> (tensor<4x8xf32>, tensor<4x8xf32>) {
-  // CHECK: math.exp
   // CHECK: %[[F:.*]] = arith.cmpf oge, %[[U:.*]], %[[TH:.*]] :
-  // CHECK: %[[N:.*]] = arith.uitofp %[[F]]
   // CHECK: %[[Q:.*]] = arith.divf %[[U]], %[[TH]]
   // CHECK: %[[FL:.*]] = math.floor %[[Q]]
-  // CHECK: %[[COUNT:.*]] = arith.select %[[F]], %[[FL]], %[[N]]
+  // CHECK: %[[COUNT:.*]] = arith.select %[[F]], %[[FL]]
   // CHECK: %[[OFF:.*]] = arith.mulf %[[COUNT]], %[[TH]]
   // CHECK: %[[NEXT:.*]] = arith.subf %[[U]], %[[OFF]]
   // CHECK: linalg.yield %[[COUNT]], %[[NEXT]]
-  %z, %v1 = spike.lif %x, %v tau(%p : tensor<f32>) r(%p : tensor<f32>)
-      v_leak(%p : tensor<f32>) v_threshold(%p : tensor<f32>)
-      dt 1.0 integrator impulse compare ge reset subtract at now multi_spike : tensor<4x8xf32>
+  %z, %v1 = spike.neuron %x, %v integrator impulse decay(%p : tensor<f32>)
+      threshold(%p : tensor<f32>) compare ge reset subtract at now multi_spike : tensor<4x8xf32>
   return %z, %v1 : tensor<4x8xf32>, tensor<4x8xf32>
 }
 
@@ -59,27 +54,27 @@ func.func @next(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<f32>)
     -> (tensor<4x8xf32>, tensor<4x8xf32>) {
   // CHECK: ^bb0({{.*}} %[[VI:[a-z0-9_]+]]: f32):
   // CHECK: arith.cmpf ogt, %[[VI]]
+  // CHECK: arith.divf
+  // CHECK: arith.mulf
   // CHECK: %[[W:.*]] = arith.subf
   // CHECK: %[[F:.*]] = arith.cmpf ogt, %[[W]]
-  // CHECK: %[[N:.*]] = arith.uitofp %[[F]]
+  // CHECK: %[[N:.*]] = arith.select %[[F]]
   // CHECK: linalg.yield %[[N]], %[[W]]
-  %z, %v1 = spike.lif %x, %v tau(%p : tensor<f32>) r(%p : tensor<f32>)
-      v_leak(%p : tensor<f32>) v_threshold(%p : tensor<f32>)
-      dt 1.0 integrator euler compare gt reset subtract at next : tensor<4x8xf32>
+  %z, %v1 = spike.neuron %x, %v integrator euler tau(%p : tensor<f32>)
+      threshold(%p : tensor<f32>) compare gt reset subtract at next : tensor<4x8xf32>
   return %z, %v1 : tensor<4x8xf32>, tensor<4x8xf32>
 }
 
 // -----
 
-// CHECK-LABEL: func @li
+// Without a threshold the potential is its own destination, and what is given.
+// CHECK-LABEL: func @integrator
 // CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[V:.*]]: tensor<4x8xf32>
-func.func @li(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<f32>) -> tensor<4x8xf32> {
+func.func @integrator(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<f32>) -> tensor<4x8xf32> {
   // CHECK: linalg.generic {{.*}} outs(%[[V]] : tensor<4x8xf32>)
-  // CHECK: math.exp
   // CHECK-NOT: arith.cmpf
-  %v1 = spike.li %x, %v tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      dt 1.0 integrator exponential : tensor<4x8xf32>
-  return %v1 : tensor<4x8xf32>
+  %y, %v1 = spike.neuron %x, %v integrator exponential decay(%p : tensor<f32>) : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
 }
 
 // -----

@@ -25,7 +25,7 @@ func.func @layer(%x: tensor<10x2x70xf32>, %w: tensor<70x128xf32>, %v: tensor<2x1
   %i, %n, %s = spike.list_events %x : tensor<10x2x70xf32> to tensor<10x2x70xi32>, tensor<10x2xi32>, tensor<2xi64>
   %z, %v1 = spike.scan events(%i, %n, %w : tensor<10x2x70xi32>, tensor<10x2xi32>, tensor<70x128xf32>)
       state(%v : tensor<2x128xf32>) integrator impulse decay(%a : tensor<f32>)
-      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<10x2x2xi64>
+      threshold(%a : tensor<f32>) compare gt reset value at now encoding packed : tensor<10x2x2xi64>
   return %z : tensor<10x2x2xi64>
 }
 
@@ -45,6 +45,20 @@ func.func @recurrent(%w: tensor<100x100xf32>, %v: tensor<2x100xf32>, %a: tensor<
       integrator impulse decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now
       : tensor<10x2x100xf32> last tensor<2x100xf32>
   return %z : tensor<10x2x100xf32>
+}
+
+// The list of a step leaves as it is: no bits are made.
+// CHECK-LABEL: func @lists
+// CHECK: scf.forall (%{{.*}}) in (2)
+// CHECK-NOT: memref<10x2x2xi64>
+// CHECK:   memref.store {{.*}} : memref<10x2x100xi32>
+// CHECK:   memref.store {{.*}} : memref<10x2xi32>
+func.func @lists(%w: tensor<100x100xf32>, %v: tensor<2x100xf32>, %a: tensor<f32>)
+    -> (tensor<10x2x100xi32>, tensor<10x2xi32>) {
+  %z, %v1, %l, %n = spike.scan recurrent(%w, %v : tensor<100x100xf32>, tensor<2x100xf32>) state(%v : tensor<2x100xf32>)
+      integrator impulse decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now
+      encoding events : tensor<10x2x100xi32> last tensor<2x100xf32> counts tensor<10x2xi32>
+  return %z, %n : tensor<10x2x100xi32>, tensor<10x2xi32>
 }
 
 // No fast road: neurons along several axes.

@@ -1,73 +1,5 @@
 // RUN: plait-opt %s --split-input-file --verify-diagnostics
 
-func.func @step(%x: tensor<4x8xf32>, %p: tensor<f32>) {
-  // expected-error @below {{'spike.li' op expects a positive 'dt', got 0.0}}
-  %v = spike.li %x, %x tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      dt 0.0 integrator euler : tensor<4x8xf32>
-  return
-}
-
-// -----
-
-func.func @suffix(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{'spike.li' op expects 'r' to have the element type of 'tensor<4x8xf32>' and a shape that ends its shape, got 'tensor<4xf32>'}}
-  %v = spike.li %x, %x tau(%p : tensor<f32>) r(%q : tensor<4xf32>) v_leak(%p : tensor<f32>)
-      dt 1.0 integrator euler : tensor<4x8xf32>
-  return
-}
-
-// -----
-
-func.func @element(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<f64>) {
-  // expected-error @below {{expects 'v_threshold' to have the element type of 'tensor<4x8xf32>' and a shape that ends its shape, got 'tensor<f64>'}}
-  %z, %v = spike.lif %x, %x tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      v_threshold(%q : tensor<f64>)
-      dt 1.0 integrator euler compare gt reset subtract at now : tensor<4x8xf32>
-  return
-}
-
-// -----
-
-func.func @no_reset(%x: tensor<4x8xf32>, %p: tensor<f32>) {
-  // expected-error @below {{expects a 'v_reset' exactly where 'reset' is value, got reset value without a 'v_reset'}}
-  %z, %v = spike.lif %x, %x tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      v_threshold(%p : tensor<f32>)
-      dt 1.0 integrator euler compare gt reset value at now : tensor<4x8xf32>
-  return
-}
-
-// -----
-
-func.func @reset(%x: tensor<4x8xf32>, %p: tensor<f32>) {
-  // expected-error @below {{expects a 'v_reset' exactly where 'reset' is value, got reset subtract with a 'v_reset'}}
-  %z, %v = spike.lif %x, %x tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      v_threshold(%p : tensor<f32>) v_reset(%p : tensor<f32>)
-      dt 1.0 integrator euler compare gt reset subtract at now : tensor<4x8xf32>
-  return
-}
-
-// -----
-
-func.func @moment(%x: tensor<4x8xf32>, %p: tensor<f32>) {
-  // expected-error @below {{expects 'reset' subtract where 'reset_at' is next, got value}}
-  %z, %v = spike.lif %x, %x tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      v_threshold(%p : tensor<f32>) v_reset(%p : tensor<f32>)
-      dt 1.0 integrator euler compare gt reset value at next : tensor<4x8xf32>
-  return
-}
-
-// -----
-
-func.func @multi(%x: tensor<4x8xf32>, %p: tensor<f32>) {
-  // expected-error @below {{expects compare ge and reset subtract at now with 'multi_spike', got compare gt and reset subtract at now}}
-  %z, %v = spike.lif %x, %x tau(%p : tensor<f32>) r(%p : tensor<f32>) v_leak(%p : tensor<f32>)
-      v_threshold(%p : tensor<f32>)
-      dt 1.0 integrator euler compare gt reset subtract at now multi_spike : tensor<4x8xf32>
-  return
-}
-
-// -----
-
 func.func @buffer(%x: tensor<4x8xf32>, %b: tensor<?x4x8xf32>) {
   // expected-error @below {{'spike.delay' op expects a 'buffer' of a static number of 'tensor<4x8xf32>', got 'tensor<?x4x8xf32>'}}
   %y, %b1 = spike.delay %x, %b : tensor<4x8xf32>, tensor<?x4x8xf32>
@@ -117,7 +49,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 // -----
 
 func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{expects no 'leak' without 'decay' or 'tau'}}
+  // expected-error @below {{expects a 'decay' or 'tau' with 'leak', got none}}
   %z, %v = spike.neuron %x, %x integrator impulse leak(%p : tensor<f32>) : tensor<4x8xf32>
   return
 }
@@ -125,7 +57,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 // -----
 
 func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{expects 'compare', 'reset' and 'at' exactly where there is a 'threshold'}}
+  // expected-error @below {{expects 'compare', 'reset' and 'at' exactly where there is a 'threshold', got a 'threshold' without 'reset'}}
   %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt : tensor<4x8xf32>
   return
 }
@@ -133,7 +65,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 // -----
 
 func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{expects 'to' only where 'reset' is value}}
+  // expected-error @below {{expects a reset value with 'to', got compare gt and reset subtract at now}}
   %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset subtract at now to(%p : tensor<f32>) : tensor<4x8xf32>
   return
 }
@@ -141,7 +73,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 // -----
 
 func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{expects compare ge and reset subtract at now with 'multi_spike'}}
+  // expected-error @below {{expects compare ge and reset subtract at now with 'multi_spike', got compare gt and reset subtract at now}}
   %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset subtract at now multi_spike : tensor<4x8xf32>
   return
 }
@@ -149,7 +81,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 // -----
 
 func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{expects a third result 'left' exactly where there is a 'refractory'}}
+  // expected-error @below {{expects a result 'left' exactly where there is a 'refractory', got none}}
   %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now refractory(%p : tensor<f32>, %x : tensor<4x8xf32>) : tensor<4x8xf32>
   return
 }
@@ -157,7 +89,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 // -----
 
 func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
-  // expected-error @below {{expects a reset at now with 'refractory'}}
+  // expected-error @below {{expects a reset at now with 'refractory', got compare gt and reset value at next}}
   %z, %v, %l = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at next refractory(%p : tensor<f32>, %x : tensor<4x8xf32>) : tensor<4x8xf32> left tensor<4x8xf32>
   return
 }
@@ -174,7 +106,7 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
 
 func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
-  // expected-error @below {{expects a 'current', 'events' or 'recurrent'}}
+  // expected-error @below {{expects a 'current', 'events' or 'recurrent', got none}}
   %z, %o = spike.scan state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
   return
 }
@@ -201,8 +133,8 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
 
 func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
-  // expected-error @below {{expects packed spikes of 'tensor<10x4x8xf32>' that are 0 or 1, got 'tensor<10x4x2xi64>'}}
-  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x2xi64>
+  // expected-error @below {{expects words for the last axis of 'tensor<10x4x8xf32>', got 'tensor<10x4x2xi64>'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now encoding packed : tensor<10x4x2xi64>
   return
 }
 
@@ -210,7 +142,7 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
 
 func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
-  // expected-error @below {{expects a result 'potentials' exactly with 'record'}}
+  // expected-error @below {{expects a result 'potentials' exactly with 'record', got none}}
   %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now record : tensor<10x4x8xf32>
   return
 }
@@ -246,7 +178,7 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
 
 func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
-  // expected-error @below {{expects a 'bias' only with 'events' or 'recurrent'}}
+  // expected-error @below {{expects 'events' or 'recurrent' with 'bias', got a 'current' alone}}
   %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) bias(%s : tensor<f32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
   return
 }
@@ -264,7 +196,7 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
 
 func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
-  // expected-error @below {{expects a result 'last' exactly with 'recurrent'}}
+  // expected-error @below {{expects a result 'last' exactly with 'recurrent', got none}}
   %z, %o = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32>
   return
 }
@@ -273,7 +205,7 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
 
 func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
-  // expected-error @below {{expects a 'threshold' with 'recurrent'}}
+  // expected-error @below {{expects a 'threshold' with 'recurrent', got none}}
   %z, %o, %l = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse : tensor<10x4x8xf32> last tensor<4x8xf32>
   return
 }
@@ -329,5 +261,117 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
              %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %u: tensor<3x8xf32>, %k: tensor<10x4x1xi64>) {
   // expected-error @below {{expects 2 'statistics', got 'tensor<3xi64>'}}
   %a, %b, %c = spike.list_events %x : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf8E4M3FN>) {
+  // expected-error @below {{operand #0 must be ranked tensor of 16-bit float or bfloat16 type or 32-bit float or 64-bit float values, but got 'tensor<4xf8E4M3FN>'}}
+  %z, %v = spike.neuron %x, %x integrator impulse : tensor<4xf8E4M3FN>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{exactly where there is a 'threshold', got no 'threshold' with 'compare'}}
+  %z, %v = spike.neuron %x, %x integrator impulse compare gt reset value at now : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects compare ge and reset subtract at now with 'multi_spike', got no 'threshold'}}
+  %z, %v = spike.neuron %x, %x integrator impulse multi_spike : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects a reset at now with 'refractory', got no 'threshold'}}
+  %z, %v, %l = spike.neuron %x, %x integrator impulse refractory(%p : tensor<f32>, %x : tensor<4x8xf32>) : tensor<4x8xf32> left tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>, %q: tensor<4xf32>) {
+  // expected-error @below {{expects an operand 'left' exactly where there is a 'refractory', got one without}}
+  %z, %v = "spike.neuron"(%x, %x, %x) <{integrator = #spike<integrator impulse>, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1>}> : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>)
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects spikes that are 0 or 1 with encoding packed, got no 'threshold'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse encoding packed : tensor<10x4x1xi16>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects spikes that are 0 or 1 with encoding events, got 'multi_spike'}}
+  %z, %o, %c = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare ge reset subtract at now multi_spike encoding events : tensor<10x4x8xi32> counts tensor<10x4xi32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects 'out' of type 'tensor<10x4x8xf32>', got 'tensor<10x4x1xi16>'}}
+  %z, %o = spike.scan current(%x : tensor<10x4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x1xi16>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects 'out' of type 'tensor<10x4x8xi32>', got 'tensor<10x4x9xi32>'}}
+  %z, %o, %l, %c = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now encoding events : tensor<10x4x9xi32> last tensor<4x8xf32> counts tensor<10x4xi32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects a result 'counts' exactly with encoding events, got none}}
+  %z, %o, %l = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now encoding events : tensor<10x4x8xi32> last tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects a result 'counts' exactly with encoding events, got one without}}
+  %z, %o, %l, %c = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now : tensor<10x4x8xf32> last tensor<4x8xf32> counts tensor<10x4xi32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{expects 'counts' of type 'tensor<10x4xi32>', got 'tensor<10x5xi32>'}}
+  %z, %o, %l, %c = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now encoding events : tensor<10x4x8xi32> last tensor<4x8xf32> counts tensor<10x5xi32>
+  return
+}
+
+// -----
+
+func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: tensor<10x4x8xi32>,
+             %n: tensor<10x4xi32>, %w: tensor<8x8xf32>, %y: tensor<2x10x4x8xf32>) {
+  // expected-error @below {{expects a state of [batch, neurons] with encoding events, got 'tensor<10x4x8xf32>'}}
+  %z, %o, %c = spike.scan current(%y : tensor<2x10x4x8xf32>) state(%x : tensor<10x4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now encoding events : tensor<2x10x4x8xi32> counts tensor<2x10x4xi32>
   return
 }

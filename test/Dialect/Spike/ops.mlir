@@ -1,35 +1,5 @@
 // RUN: plait-opt %s --verify-roundtrip | FileCheck %s
 
-// CHECK-LABEL: func @lif
-func.func @lif(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %p: tensor<8xf32>)
-    -> (tensor<4x8xf32>, tensor<4x8xf32>) {
-  // CHECK: spike.lif %{{.*}}, %{{.*}} tau(%{{[a-z0-9]+}} : tensor<f32>) r(%{{[a-z0-9]+}} : tensor<8xf32>)
-  // CHECK-SAME: v_leak(%{{[a-z0-9]+}} : tensor<f32>) v_threshold(%{{[a-z0-9]+}} : tensor<8xf32>)
-  // CHECK-SAME: v_reset(%{{[a-z0-9]+}} : tensor<f32>) dt 1.000000e-04 integrator euler
-  // CHECK-SAME: compare gt reset value at now : tensor<4x8xf32>
-  %z, %v1 = spike.lif %x, %v tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
-      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>) v_reset(%s : tensor<f32>)
-      dt 1.0e-4 integrator euler compare gt reset value at now : tensor<4x8xf32>
-  // CHECK: spike.lif {{.*}} integrator impulse compare ge reset subtract at now multi_spike : tensor<4x8xf32>
-  %z2, %v2 = spike.lif %z, %v1 tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
-      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>)
-      dt 1.0 integrator impulse compare ge reset subtract at now multi_spike : tensor<4x8xf32>
-  // CHECK: spike.lif {{.*}} integrator exponential compare gt reset subtract at next : tensor<4x8xf32>
-  %z3, %v3 = spike.lif %z2, %v2 tau(%s : tensor<f32>) r(%p : tensor<8xf32>)
-      v_leak(%s : tensor<f32>) v_threshold(%p : tensor<8xf32>)
-      dt 1.0 integrator exponential compare gt reset subtract at next : tensor<4x8xf32>
-  return %z3, %v3 : tensor<4x8xf32>, tensor<4x8xf32>
-}
-
-// CHECK-LABEL: func @li
-func.func @li(%x: tensor<?x2x3xf64>, %v: tensor<?x2x3xf64>, %p: tensor<2x3xf64>) -> tensor<?x2x3xf64> {
-  // CHECK: spike.li %{{.*}}, %{{.*}} tau(%{{[a-z0-9]+}} : tensor<2x3xf64>) r(%{{[a-z0-9]+}} : tensor<2x3xf64>)
-  // CHECK-SAME: v_leak(%{{[a-z0-9]+}} : tensor<2x3xf64>) dt 1.000000e-03 integrator exponential : tensor<?x2x3xf64>
-  %v1 = spike.li %x, %v tau(%p : tensor<2x3xf64>) r(%p : tensor<2x3xf64>)
-      v_leak(%p : tensor<2x3xf64>) dt 1.0e-3 integrator exponential : tensor<?x2x3xf64>
-  return %v1 : tensor<?x2x3xf64>
-}
-
 // CHECK-LABEL: func @delay
 func.func @delay(%x: tensor<?x8xf32>, %b: tensor<3x?x8xf32>, %d: tensor<8xi64>)
     -> (tensor<?x8xf32>, tensor<3x?x8xf32>) {
@@ -45,9 +15,10 @@ func.func @delay(%x: tensor<?x8xf32>, %b: tensor<3x?x8xf32>, %d: tensor<8xi64>)
 // CHECK-SAME: #spike<compare ge>
 // CHECK-SAME: #spike<reset subtract>
 // CHECK-SAME: #spike<moment next>
+// CHECK-SAME: #spike<encoding events>
 func.func @attributes() attributes {
     a = #spike<integrator impulse>, b = #spike<compare ge>, c = #spike<reset subtract>,
-    d = #spike<moment next>} {
+    d = #spike<moment next>, e = #spike<encoding events>} {
   return
 }
 
@@ -75,17 +46,22 @@ func.func @scan(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %w
                 %b: tensor<8xf32>) -> (tensor<10x4x1xi16>, tensor<10x4x8xf32>) {
   // CHECK: spike.list_events %{{.*}} : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<2xi64>
   %i, %n, %c = spike.list_events %x : tensor<10x4x8xf32> to tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<2xi64>
-  // CHECK: spike.scan events({{.*}}, {{.*}}, {{.*}} : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>) bias({{.*}} : tensor<8xf32>) state({{.*}} : tensor<4x8xf32>) integrator impulse decay({{.*}} : tensor<f32>) threshold({{.*}} : tensor<f32>) compare gt reset value at now : tensor<10x4x1xi16>
+  // CHECK: spike.scan events({{.*}}, {{.*}}, {{.*}} : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>) bias({{.*}} : tensor<8xf32>) state({{.*}} : tensor<4x8xf32>) integrator impulse decay({{.*}} : tensor<f32>) threshold({{.*}} : tensor<f32>) compare gt reset value at now encoding packed : tensor<10x4x1xi16>
   %z, %v1 = spike.scan events(%i, %n, %w : tensor<10x4x8xi32>, tensor<10x4xi32>, tensor<8x8xf32>)
       bias(%b : tensor<8xf32>) state(%v : tensor<4x8xf32>) integrator impulse
       decay(%s : tensor<f32>) threshold(%s : tensor<f32>) compare gt reset value at now
-      : tensor<10x4x1xi16>
+      encoding packed : tensor<10x4x1xi16>
   // CHECK: spike.scan current({{.*}} : tensor<10x4x8xf32>) recurrent({{.*}}, {{.*}} : tensor<8x8xf32>, tensor<4x8xf32>) state({{.*}} : tensor<4x8xf32>) {{.*}} record : tensor<10x4x8xf32> last tensor<4x8xf32> potentials tensor<10x4x8xf32>
   %y, %v2, %l, %p = spike.scan current(%x : tensor<10x4x8xf32>)
       recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>) state(%v : tensor<4x8xf32>)
       integrator impulse decay(%s : tensor<f32>) threshold(%s : tensor<f32>)
       compare gt reset value at now record
       : tensor<10x4x8xf32> last tensor<4x8xf32> potentials tensor<10x4x8xf32>
+  // CHECK: spike.scan recurrent({{.*}}) {{.*}} encoding events : tensor<10x4x8xi32> last tensor<4x8xf32> counts tensor<10x4xi32>
+  %e, %v3, %l3, %ec = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>)
+      state(%v : tensor<4x8xf32>) integrator impulse decay(%s : tensor<f32>)
+      threshold(%s : tensor<f32>) compare gt reset value at now encoding events
+      : tensor<10x4x8xi32> last tensor<4x8xf32> counts tensor<10x4xi32>
   // CHECK: spike.pack %{{.*}} : tensor<10x4x8xf32> to tensor<10x4x1xi16>
   %q = spike.pack %y : tensor<10x4x8xf32> to tensor<10x4x1xi16>
   // CHECK: spike.unpack %{{.*}} : tensor<10x4x1xi16> to tensor<10x4x8xf32>

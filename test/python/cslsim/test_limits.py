@@ -68,8 +68,9 @@ def refused(tmp_path, message, where="pe.csl", **given):
          " }", "input queue 0 belongs to memcpy"),
         ("wse3", "task f() void {} comptime { @bind_local_task(f, @get_local_task_id(27)); }",
          "local_task_id 27 belongs to memcpy"),
-        ("wse3", "task f() void {} comptime { @bind_local_task(f, @get_local_task_id(29)); }",
-         "local_task_id 29 belongs to teardown"),
+        ("wse3", "fn h() void {} task f() void {} comptime { @set_teardown_handler(h, "
+         "@get_color(2)); @bind_local_task(f, @get_local_task_id(29)); }",
+         "local_task_id 29 belongs to teardown, which has handlers"),
         ("wse3", config(22), "color 22 belongs to memcpy"),
         # Bound, configured or initialised twice.
         ("wse3", "task f() void {} comptime { const t = @get_local_task_id(9); "
@@ -80,6 +81,20 @@ def refused(tmp_path, message, where="pe.csl", **given):
          "input_queue 2 is initialised twice"),
         ("wse3", "comptime { @initialize_queue(@get_output_queue(2)); }",
          "a queue needs its 'color' here"),
+        ("wse2", "comptime { @initialize_queue(@get_output_queue(2), .{ .color = @get_color(2) "
+         "}); }", "an output queue has no settings on wse2"),
+        # Priorities of microthreads: where each architecture has them, and what they can be.
+        ("wse3", "comptime { @initialize_queue(@get_input_queue(2), .{ .color = @get_color(2), "
+         ".priority = .{ .high = true } }); }", "queues have no 'priority' on wse3"),
+        ("wse2", "comptime { @initialize_queue(@get_input_queue(2), .{ .color = @get_color(2), "
+         ".priority = .{ .highest = true } }); }", "'priority' is one of .*"),
+        ("wse2", "const d = @get_dsd(fabin_dsd, .{ .extent = 1, .input_queue = "
+         "@get_input_queue(2), .priority = .{ .low = true } }); comptime { const x = d; }",
+         "on wse2 the priority is a setting of the operation"),
+        ("wse3", "const d = @get_dsd(mem1d_dsd, .{ .tensor_access = |i|{1} -> out[i] }); task f() "
+         "void { @mov32(d, d, .{ .async = true, .priority = .{ .low = true } }); } comptime { "
+         "@bind_local_task(f, @get_local_task_id(9)); }",
+         "on wse3 the priority is a property of the DSD"),
         ("wse3", "task f(x: u32) void {} comptime { @bind_data_task(f, "
          "@get_data_task_id(@get_input_queue(2))); }", ".*input queue 2 has a data task but was "
          "not initialised"),

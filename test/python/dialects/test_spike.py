@@ -20,12 +20,14 @@ with ir.Context() as context, ir.Location.unknown():
 
         @func.FuncOp.from_py_func(population, population, scalar, line)
         def main(x, v, p, b):
-            z, v1 = spike.lif(
-                x, v, p, p, p, p, 1e-4, spike.Integrator.Euler, spike.Compare.Gt,
-                spike.Reset.Value, spike.Moment.Now, v_reset=p,
+            z, v1 = spike.neuron(
+                population, population, None, x, v, spike.Integrator.Euler, tau=p, threshold=p,
+                compare=spike.Compare.Gt, reset=spike.Reset.Value, reset_at=spike.Moment.Now,
             )
             y, b1 = spike.delay(z, b)
-            return spike.li(y, v1, p, p, p, 1e-4, spike.Integrator.Exponential)
+            return spike.neuron(
+                population, population, None, y, v1, spike.Integrator.Exponential, decay=p
+            )
 
     assert module.operation.verify()
     print(module)
@@ -39,6 +41,7 @@ def test_builders():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     text = done.stdout
-    assert "dt 1.000000e-04 integrator euler compare gt reset value at now" in text
-    assert "spike.delay %spikes, %arg3 : tensor<4x8xf32>, tensor<3x4x8xf32>" in text
-    assert "spike.li %output, %nextV" in text
+    assert "integrator euler tau(%arg2 : tensor<f32>)" in text
+    assert "compare gt reset value at now" in text
+    assert "spike.delay %out, %arg3 : tensor<4x8xf32>, tensor<3x4x8xf32>" in text
+    assert "spike.neuron %output, %next_v integrator exponential decay" in text

@@ -62,7 +62,7 @@ def test_layers_of_events(road, neurons):
         %th: {b}) -> ({packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>) {{
       %i, %n, %s = spike.list_events %x : {x} to {lists[0]}, {lists[1]}, tensor<2xi64>
       %z, %v1 = spike.scan events(%i, %n, %w : {lists[0]}, {lists[1]}, {w}) bias(%b : {b})
-          state(%v : {v}) {rule} : {packed}
+          state(%v : {v}) {rule} encoding packed : {packed}
       %j, %m, %r = spike.list_events %z : {packed} to {again}, {lists[1]}, tensor<2xi64>
       %y, %v2, %p = spike.scan events(%j, %m, %u : {again}, {lists[1]}, {u})
           state(%v : {v}) {rule} record : {whole} potentials {whole}
@@ -101,17 +101,29 @@ def test_layers_of_events(road, neurons):
 
 @pytest.mark.parametrize("road", ["fast", "reference"])
 @pytest.mark.parametrize("neurons", [9, 80])
-def test_recurrent_population(road, neurons):
+@pytest.mark.parametrize("encoding", ["dense", "packed", "events"])
+def test_recurrent_population(road, neurons, encoding):
     steps, batch = 15, 2
     whole, v, w = tensor(steps, batch, neurons), tensor(batch, neurons), tensor(neurons, neurons)
+    bits = "i16" if neurons <= 16 else "i64"
+    out = {
+        "dense": whole,
+        "packed": tensor(steps, batch, -(-neurons // int(bits[1:])), element=bits),
+        "events": tensor(steps, batch, neurons, element="i32"),
+    }[encoding]
+    counts = tensor(steps, batch, element="i32")
+    listed = encoding == "events"
+    more, last = (f", {counts}", ", %n") if listed else ("", "")
+    own = f"recurrent(%w, %last : {w}, {v})"
     text = f"""func.func @main(%x: {whole}, %w: {w}, %b: {tensor(neurons)}, %last: {v},
         %v: {v}, %left: {v},
-        %a: tensor<f32>, %one: tensor<f32>, %two: tensor<f32>) -> ({whole}, {v}, {v}, {v}) {{
-      %z, %v1, %l, %s = spike.scan current(%x : {whole}) recurrent(%w, %last : {w}, {v})
+        %a: tensor<f32>, %one: tensor<f32>, %two: tensor<f32>) -> ({out}, {v}, {v}, {v}{more}) {{
+      %z, %v1, %l, %s{last} = spike.scan current(%x : {whole}) {own}
           bias(%b : {tensor(neurons)}) state(%v : {v}) integrator impulse decay(%a : tensor<f32>)
           threshold(%one : tensor<f32>) compare gt reset subtract at now
-          refractory(%two : tensor<f32>, %left : {v}) : {whole} left {v} last {v}
-      return %z, %v1, %l, %s : {whole}, {v}, {v}, {v}
+          refractory(%two : tensor<f32>, %left : {v}) encoding {encoding}
+          : {out} left {v} last {v} {f"counts {counts}" if listed else ""}
+      return %z, %v1, %l, %s{last} : {out}, {v}, {v}, {v}{more}
     }}"""
     rng = np.random.default_rng(1)
     x, weights = lattice(rng, (steps, batch, neurons)), lattice(rng, (neurons, neurons))
@@ -119,7 +131,7 @@ def test_recurrent_population(road, neurons):
     last0 = (rng.random((batch, neurons)) < 0.3).astype(F32)
     left0 = rng.integers(0, 3, (batch, neurons)).astype(F32)
     decay, one, two = F32(0.5), F32(1), F32(2)
-    last, left, v, out = last0, left0, v0, []
+    last, left, v, train = last0, left0, v0, []
     for step in x:
         current = np.stack([chain(weights, row) for row in last]) + bias + step
         u = decay * v + current
@@ -128,10 +140,21 @@ def test_recurrent_population(road, neurons):
         left = np.where(fired, two, np.maximum(left - 1, 0))
         last = fired.astype(F32)
         v = u - last * one
-        out.append(last)
-    got = build(text, road)(x, weights, bias, last0, v0, left0, decay, one, two)
-    assert 0.02 < np.mean(out) < 0.98
-    for mine, theirs in zip(got, (np.array(out), v, left, last), strict=True):
+        train.append(last)
+    train = np.array(train)
+    got = list(build(text, road)(x, weights, bias, last0, v0, left0, decay, one, two))
+    assert 0.02 < train.mean() < 0.98
+    if encoding == "packed":
+        got[0] = unpacked(got[0], neurons)
+    elif listed:
+        places, counts = got[0], got.pop()
+        np.testing.assert_array_equal(counts, train.sum(axis=-1))
+        got[0] = np.zeros_like(train)
+        for at in np.ndindex(counts.shape):
+            row = places[at][: counts[at]]
+            assert (np.diff(row) > 0).all()
+            got[0][at][row] = 1
+    for mine, theirs in zip(got, (train, v, left, last), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 

@@ -1,5 +1,4 @@
-//===- SpikeOps.cpp - verifiers and folders of the spike ops
-//------------------===//
+//===- SpikeOps.cpp - verifiers and folders of the spike ops --------------===//
 //
 // Part of the Plait project, under the Apache License v2.0 with LLVM
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,8 +10,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace plait::spike;
@@ -32,48 +29,6 @@ static LogicalResult verifyParameter(Operation *op, StringRef name,
   return op->emitOpError("expects '")
          << name << "' to have the element type of " << state
          << " and a shape that ends its shape, got " << type;
-}
-
-/// What every neuron checks: a positive step and parameters that fit `v`.
-template <typename Op> static LogicalResult verifyNeuron(Op op) {
-  double dt = op.getDt().convertToDouble();
-  // Written so that a NaN fails.
-  if (!(dt > 0.0) || std::isinf(dt))
-    return op.emitOpError("expects a positive 'dt', got ") << dt;
-  auto state = cast<RankedTensorType>(op.getV().getType());
-  if (failed(verifyParameter(op, "tau", op.getTau(), state)) ||
-      failed(verifyParameter(op, "r", op.getR(), state)))
-    return failure();
-  return verifyParameter(op, "v_leak", op.getVLeak(), state);
-}
-
-LogicalResult LiOp::verify() { return verifyNeuron(*this); }
-
-LogicalResult LifOp::verify() {
-  if (failed(verifyNeuron(*this)))
-    return failure();
-  auto state = cast<RankedTensorType>(getV().getType());
-  if (failed(verifyParameter(*this, "v_threshold", getVThreshold(), state)))
-    return failure();
-  bool value = getReset() == Reset::Value;
-  if (value != static_cast<bool>(getVReset()))
-    return emitOpError("expects a 'v_reset' exactly where 'reset' is value, "
-                       "got reset ")
-           << stringifyReset(getReset()) << (value ? " without" : " with")
-           << " a 'v_reset'";
-  if (value && failed(verifyParameter(*this, "v_reset", getVReset(), state)))
-    return failure();
-  if (value && getResetAt() == Moment::Next)
-    return emitOpError(
-        "expects 'reset' subtract where 'reset_at' is next, got value");
-  if (getMultiSpike() &&
-      (value || getCompare() != Compare::Ge || getResetAt() != Moment::Now))
-    return emitOpError("expects compare ge and reset subtract at now with "
-                       "'multi_spike', got compare ")
-           << stringifyCompare(getCompare()) << " and reset "
-           << stringifyReset(getReset()) << " at "
-           << stringifyMoment(getResetAt());
-  return success();
 }
 
 /// What `spike.neuron` and `spike.scan` check of their neurons.
@@ -104,29 +59,47 @@ static LogicalResult verifyDynamics(Op op, RankedTensorType state) {
                           "'tau', got ")
            << stringifyIntegrator(integrator);
   if (!leaks && op.getLeak())
-    return op.emitOpError("expects no 'leak' without 'decay' or 'tau'");
+    return op.emitOpError("expects a 'decay' or 'tau' with 'leak', got none");
   bool fires = static_cast<bool>(op.getThreshold());
-  if (fires != op.getCompare().has_value() ||
-      fires != op.getReset().has_value() ||
-      fires != op.getResetAt().has_value())
-    return op.emitOpError("expects 'compare', 'reset' and 'at' exactly where "
-                          "there is a 'threshold'");
+  for (auto [name, has] :
+       {std::pair<StringRef, bool>{"compare", op.getCompare().has_value()},
+        {"reset", op.getReset().has_value()},
+        {"at", op.getResetAt().has_value()}})
+    if (has != fires)
+      return op.emitOpError("expects 'compare', 'reset' and 'at' exactly where "
+                            "there is a 'threshold', got ")
+             << (fires ? "a 'threshold' without '" : "no 'threshold' with '")
+             << name << "'";
+  auto found = [&]() -> std::string {
+    if (!fires)
+      return "no 'threshold'";
+    return (Twine("compare ") + stringifyCompare(*op.getCompare()) +
+            " and reset " + stringifyReset(*op.getReset()) + " at " +
+            stringifyMoment(*op.getResetAt()))
+        .str();
+  };
   bool value = fires && *op.getReset() == Reset::Value;
   if (op.getResetValue() && !value)
-    return op.emitOpError("expects 'to' only where 'reset' is value");
+    return op.emitOpError("expects a reset value with 'to', got ") << found();
   if (op.getMultiSpike() &&
       (!fires || value || *op.getCompare() != Compare::Ge ||
        *op.getResetAt() != Moment::Now))
-    return op.emitOpError("expects compare ge and reset subtract at now with "
-                          "'multi_spike'");
-  if (static_cast<bool>(op.getRefractory()) !=
-      static_cast<bool>(op.getNextLeft()))
-    return op.emitOpError("expects a third result 'left' exactly where there "
-                          "is a 'refractory'");
-  if (!op.getRefractory())
+    return op.emitOpError("expects compare ge and reset subtract at now "
+                          "with 'multi_spike', got ")
+           << found();
+  bool refractory = static_cast<bool>(op.getRefractory());
+  for (auto [name, value] :
+       {std::pair<StringRef, Value>{"an operand", op.getLeft()},
+        {"a result", op.getNextLeft()}})
+    if (static_cast<bool>(value) != refractory)
+      return op.emitOpError("expects ")
+             << name << " 'left' exactly where there is a 'refractory', got "
+             << (refractory ? "none" : "one without");
+  if (!refractory)
     return success();
   if (!fires || *op.getResetAt() != Moment::Now)
-    return op.emitOpError("expects a reset at now with 'refractory'");
+    return op.emitOpError("expects a reset at now with 'refractory', got ")
+           << found();
   for (Value left : {op.getLeft(), op.getNextLeft()})
     if (left.getType() != state)
       return op.emitOpError("expects 'left' of type ")
@@ -171,26 +144,72 @@ LogicalResult ScanOp::verify() {
     return LogicalResult(emitOpError("expects '")
                          << name << "' of type " << type << ", got " << got);
   };
-  if (isa<IntegerType>(out.getElementType())) {
-    if (!getThreshold() || getMultiSpike() || !isPacked(out, whole.getShape()))
-      return emitOpError("expects packed spikes of ")
-             << whole << " that are 0 or 1, got " << out;
-  } else if (failed(expects("out", getOut(), whole))) {
-    return failure();
+  Builder b(getContext());
+  if (getEncoding() != Encoding::Dense && (!getThreshold() || getMultiSpike()))
+    return emitOpError("expects spikes that are 0 or 1 with encoding ")
+           << stringifyEncoding(getEncoding()) << ", got "
+           << (getMultiSpike() ? "'multi_spike'" : "no 'threshold'");
+  switch (getEncoding()) {
+  case Encoding::Dense:
+    if (failed(expects("out", getOut(), whole)))
+      return failure();
+    break;
+  case Encoding::Packed:
+    if (!isa<IntegerType>(out.getElementType()) ||
+        !isPacked(out, whole.getShape()))
+      return emitOpError("expects words for the last axis of ")
+             << whole << ", got " << out;
+    break;
+  case Encoding::Events:
+    if (state.getRank() != 2)
+      return emitOpError("expects a state of [batch, neurons] with encoding "
+                         "events, got ")
+             << state;
+    if (failed(
+            expects("out", getOut(),
+                    RankedTensorType::get(whole.getShape(), b.getI32Type()))))
+      return failure();
+    break;
   }
-  if (getRecord() != static_cast<bool>(getPotentials()))
-    return emitOpError("expects a result 'potentials' exactly with 'record'");
+  auto pairs = [&](StringRef name, Value result, StringRef with, bool present) {
+    if (static_cast<bool>(result) == present)
+      return success();
+    return LogicalResult(emitOpError("expects ")
+                         << name << " exactly with " << with << ", got "
+                         << (present ? "none" : "one without"));
+  };
+  bool events = getEncoding() == Encoding::Events;
+  if (failed(pairs("a result 'counts'", getEventCounts(), "encoding events",
+                   events)) ||
+      failed(pairs("a result 'potentials'", getPotentials(), "'record'",
+                   getRecord())))
+    return failure();
+  if (events &&
+      failed(expects(
+          "counts", getEventCounts(),
+          RankedTensorType::get(whole.getShape().drop_back(), b.getI32Type()))))
+    return failure();
   if (getPotentials() && failed(expects("potentials", getPotentials(), whole)))
     return failure();
   if (getCurrent() && failed(expects("current", getCurrent(), whole)))
     return failure();
+  for (Value part : {getCounts(), getWeights()})
+    if (failed(pairs("'counts' and 'weights'", part, "'indices'",
+                     static_cast<bool>(getIndices()))))
+      return failure();
+  bool recurs = static_cast<bool>(getRecurrent());
+  if (failed(pairs("an operand 'last'", getLast(), "'recurrent'", recurs)) ||
+      failed(pairs("a result 'last'", getNextLast(), "'recurrent'", recurs)))
+    return failure();
   if (!getCurrent() && !getIndices() && !getRecurrent())
-    return emitOpError("expects a 'current', 'events' or 'recurrent'");
+    return emitOpError("expects a 'current', 'events' or 'recurrent', got "
+                       "none");
   if (getIndices() && getRecurrent())
     return emitOpError("expects 'events' or 'recurrent', got both");
   if (getBias()) {
     if (!getIndices() && !getRecurrent())
-      return emitOpError("expects a 'bias' only with 'events' or 'recurrent'");
+      return emitOpError("expects 'events' or 'recurrent' with 'bias', got a "
+                         "'current' alone");
     if (failed(verifyParameter(*this, "bias", getBias(), state)))
       return failure();
   }
@@ -199,7 +218,6 @@ LogicalResult ScanOp::verify() {
                        "'recurrent', got ")
            << state;
   Type element = state.getElementType();
-  Builder b(getContext());
   if (getIndices()) {
     auto indices = cast<RankedTensorType>(getIndices().getType());
     int64_t places =
@@ -215,12 +233,10 @@ LogicalResult ScanOp::verify() {
             RankedTensorType::get({places, state.getDimSize(1)}, element))))
       return failure();
   }
-  if (static_cast<bool>(getRecurrent()) != static_cast<bool>(getNextLast()))
-    return emitOpError("expects a result 'last' exactly with 'recurrent'");
   if (!getRecurrent())
     return success();
   if (!getThreshold())
-    return emitOpError("expects a 'threshold' with 'recurrent'");
+    return emitOpError("expects a 'threshold' with 'recurrent', got none");
   int64_t neurons = state.getDimSize(1);
   if (failed(expects("recurrent", getRecurrent(),
                      RankedTensorType::get({neurons, neurons}, element))) ||

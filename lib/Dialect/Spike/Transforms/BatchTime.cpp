@@ -490,7 +490,7 @@ private:
     auto scan = ScanOp::create(
         b, run, op.getV().getType(), state(op.getLeft()),
         recurrence ? state(recurrence->last) : Type(), record ? run : Type(),
-        current, Value(), Value(), Value(),
+        /*event_counts=*/Type(), current, Value(), Value(), Value(),
         recurrence ? recurrence->weights : Value(),
         recurrence ? init(recurrence->last) : Value(),
         recurrence ? recurrence->bias : Value(), init(op.getV()),
@@ -498,7 +498,8 @@ private:
         parameters[Threshold], parameters[ResetValue], parameters[Minimum],
         parameters[Refractory], init(op.getLeft()), op.getIntegratorAttr(),
         op.getCompareAttr(), op.getResetAttr(), op.getResetAtAttr(),
-        op.getMultiSpikeAttr(), record ? b.getUnitAttr() : UnitAttr());
+        op.getMultiSpikeAttr(), record ? b.getUnitAttr() : UnitAttr(),
+        EncodingAttr::get(b.getContext(), Encoding::Dense));
     runs[op.getOut()] = scan.getOut();
     runs[op.getNextV()] = record ? scan.getPotentials() : scan.getOut();
     ends[op.getV()] = scan.getNextV();

@@ -345,8 +345,8 @@ public:
     v = op.getV();
     current = op.getCurrent();
     parameters = parametersOf(op);
-    packed = isa<IntegerType>(
-        cast<RankedTensorType>(op.getOut().getType()).getElementType());
+    packed = op.getEncoding() == Encoding::Packed;
+    listed = op.getEncoding() == Encoding::Events;
     if (state.getRank() != 2)
       return failure();
     samples = state.getDimSize(0);
@@ -357,6 +357,8 @@ public:
     if (weights && !cast<RankedTensorType>(weights.getType()).hasStaticShape())
       return failure();
     if (op.getRecurrent() && op.getMultiSpike())
+      return failure();
+    if (listed && !op.getRecurrent())
       return failure();
     auto out = cast<RankedTensorType>(op.getOut().getType());
     lanes = packed ? out.getElementTypeBitWidth() : lanesFor(neurons);
@@ -403,6 +405,8 @@ private:
     outBuffer =
         b.alloc({time, batch, outSize},
                 cast<RankedTensorType>(op.getOut().getType()).getElementType());
+    if (listed)
+      countsBuffer = b.alloc({time, batch}, b.getI32Type());
     if (op.getRecord())
       recordBuffer = b.alloc({time, batch, size}, element);
     Value nextV = b.alloc({batch, size}, element);
@@ -423,9 +427,10 @@ private:
                        tensorOf(nextV, op.getNextV()),
                        tensorOf(nextLeft, op.getNextLeft()),
                        tensorOf(nextLast, op.getNextLast()),
-                       tensorOf(recordBuffer, op.getPotentials())};
-    Value old[] = {op.getOut(), op.getNextV(), op.getNextLeft(),
-                   op.getNextLast(), op.getPotentials()};
+                       tensorOf(recordBuffer, op.getPotentials()),
+                       tensorOf(countsBuffer, op.getEventCounts())};
+    Value old[] = {op.getOut(),      op.getNextV(),      op.getNextLeft(),
+                   op.getNextLast(), op.getPotentials(), op.getEventCounts()};
     for (auto [from, to] : llvm::zip_equal(old, results))
       if (from)
         from.replaceAllUsesWith(to);
@@ -475,7 +480,7 @@ private:
     if (packed)
       memref::StoreOp::create(b, b.toWord(stepped.fired), outBuffer,
                               ValueRange{t, sample, number});
-    else
+    else if (!listed)
       block.store(b, stepped.out, outBuffer, {t, sample});
     if (recordBuffer)
       block.store(b, stepped.v, recordBuffer, {t, sample});
@@ -566,6 +571,20 @@ private:
                       b.appendBits(b.toWord(stepped.fired), block.start,
                                    length[0], lists, {sample, to})};
                 })[0];
+            if (listed) {
+              // What leaves is the list that the next step reads.
+              b.loop(b.index(0), fired, {},
+                     [&](Emitter &b, Value k, ValueRange) {
+                       Value place = memref::LoadOp::create(
+                           b, lists, ValueRange{sample, to, k});
+                       memref::StoreOp::create(b, place, outBuffer,
+                                               ValueRange{t, sample, k});
+                       return SmallVector<Value>{};
+                     });
+              memref::StoreOp::create(
+                  b, arith::IndexCastOp::create(b, b.getI32Type(), fired),
+                  countsBuffer, ValueRange{t, sample});
+            }
             return SmallVector<Value>{fired, to, from};
           });
       // The spikes of the last step.
@@ -590,8 +609,8 @@ private:
   RankedTensorType state;
   Value v, current, currentBuffer, indices, counts, weights, bias;
   Parameters parameters;
-  Value outBuffer, recordBuffer;
-  bool packed = false;
+  Value outBuffer, recordBuffer, countsBuffer;
+  bool packed = false, listed = false;
   int64_t samples = 0, neurons = 0, lanes = 0, blocks = 0;
   OpFoldResult time, batch;
   VectorType vector;

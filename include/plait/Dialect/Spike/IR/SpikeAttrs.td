@@ -35,8 +35,8 @@ def Spike_Integrator : Spike_Enum<"Integrator",
       I32EnumAttrCase<"EulerImpulse", 3, "euler_impulse">]>;
 def Spike_IntegratorAttr : Spike_EnumAttr<Spike_Integrator, "integrator"> {
   let description = [{
-    One step of `tau dv/dt = (v_leak - v) + r x`, with `k = dt / tau`,
-    `a = exp(-k)` and `g` the input's gain. Nothing is contracted or reordered:
+    One step of `tau dv/dt = (l - v) + g x`, with `k = dt / tau`, `a = exp(-k)`,
+    `l` the leak and `g` the input's gain. Nothing is contracted or reordered:
 
     | case | `decay` is | next potential | who |
     |---|---|---|---|
@@ -55,7 +55,7 @@ def Spike_Compare : Spike_Enum<"Compare",
       I32EnumAttrCase<"Gt", 0, "gt">, I32EnumAttrCase<"Ge", 1, "ge">]>;
 def Spike_CompareAttr : Spike_EnumAttr<Spike_Compare, "compare"> {
   let description = [{
-    `gt`: `v > v_threshold`, `ge`: `v >= v_threshold`. A NaN never fires.
+    `gt`: `v > threshold`, `ge`: `v >= threshold`. A NaN never fires.
   }];
 }
 
@@ -65,7 +65,7 @@ def Spike_Reset : Spike_Enum<"Reset",
       I32EnumAttrCase<"Subtract", 1, "subtract">]>;
 def Spike_ResetAttr : Spike_EnumAttr<Spike_Reset, "reset"> {
   let description = [{
-    `value`: the potential becomes `v_reset`. `subtract`: `v_threshold` is
+    `value`: the potential becomes `to`, or zero. `subtract`: `threshold` is
     taken off it once per spike.
   }];
 }
@@ -78,6 +78,18 @@ def Spike_MomentAttr : Spike_EnumAttr<Spike_Moment, "moment"> {
     `now`: in the step that fires. `next`: one step later, after the
     integration, because the stored potential was over the threshold.
     `next_before`: one step later, before the integration.
+  }];
+}
+
+def Spike_Encoding : Spike_Enum<"Encoding", "how a train of spikes is held", [
+      I32EnumAttrCase<"Dense", 0, "dense">,
+      I32EnumAttrCase<"Packed", 1, "packed">,
+      I32EnumAttrCase<"Events", 2, "events">]>;
+def Spike_EncodingAttr : Spike_EnumAttr<Spike_Encoding, "encoding"> {
+  let description = [{
+    `dense`: a number per neuron and step. `packed`: a bit, in words
+    (`spike.pack`). `events`: the places of the spikes of each step
+    (`spike.list_events`).
   }];
 }
 

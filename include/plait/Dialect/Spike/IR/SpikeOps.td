@@ -18,93 +18,7 @@ class Spike_Op<string mnemonic, list<Trait> traits = []>
 
 // Population tensors end in the axes of the population; the axes before those
 // (a batch) share the parameters.
-def Spike_Population : RankedTensorOf<[AnyFloat]>;
-
-class Spike_TimedOp<string mnemonic, list<Trait> traits = []>
-    : Spike_Op<mnemonic, !listconcat([Pure], traits)> {
-  let hasVerifier = 1;
-}
-
-def Spike_LifOp : Spike_TimedOp<"lif",
-    [AllTypesMatch<["current", "v", "spikes", "nextV"]>]> {
-  let summary = "one time step of leaky integrate-and-fire neurons";
-  let description = [{
-    Takes the current `x` of this step and the potential `v` that the last
-    step left behind, returns the spikes of this step and the potential to
-    carry on. The neurons obey
-
-    ```
-    tau dv/dt = (v_leak - v) + r x,   a spike where v is over v_threshold
-    ```
-
-    which fixes no arithmetic, and simulators differ. So everything that
-    decides a bit is written on the op: the step `dt` (in the unit of `tau`),
-    how it is integrated (`integrator`), the comparison (`compare`), what a
-    spike does to the potential (`reset`) and when (`reset_at`). With `u` the
-    integrated potential and `H` the comparison with `v_threshold`:
-
-    | reset | reset_at | spikes | next potential |
-    |---|---|---|---|
-    | `value` | `now` | `H(u)` | `H(u) ? v_reset : u` |
-    | `subtract` | `now` | `n`, see below | `u - n v_threshold` |
-    | `subtract` | `next` | `H(w)` | `w = u - H(v) v_threshold` |
-
-    `n` is `H(u)`, and with `multi_spike` it is `floor(u / v_threshold)` where
-    the neuron fires: how often the threshold fits into the potential.
-
-    Spikes are 0 and 1 (or counts) in the type of the current, so that a
-    synapse is a plain matrix product. A parameter is a tensor whose shape ends
-    the shape of `v`: rank 0 is one value for all neurons, `tensor<8xf32>` is
-    one per neuron of a `tensor<4x8xf32>` (4 independent samples).
-
-    ```mlir
-    %z, %v1 = spike.lif %x, %v0 tau(%tau : tensor<f32>) r(%r : tensor<f32>)
-        v_leak(%l : tensor<8xf32>) v_threshold(%th : tensor<8xf32>)
-        v_reset(%rs : tensor<8xf32>)
-        dt 1.0e-4 integrator euler compare gt reset value at now
-        : tensor<4x8xf32>
-    ```
-  }];
-  let arguments = (ins Spike_Population:$current, Spike_Population:$v,
-      Spike_Population:$tau, Spike_Population:$r, Spike_Population:$v_leak,
-      Spike_Population:$v_threshold, Optional<Spike_Population>:$v_reset,
-      F64Attr:$dt, Spike_IntegratorAttr:$integrator,
-      Spike_CompareAttr:$compare, Spike_ResetAttr:$reset,
-      Spike_MomentAttr:$reset_at, UnitAttr:$multi_spike);
-  let results = (outs Spike_Population:$spikes, Spike_Population:$nextV);
-  let assemblyFormat = [{
-    $current `,` $v `tau` `(` $tau `:` type($tau) `)` `r` `(` $r `:` type($r) `)`
-    `v_leak` `(` $v_leak `:` type($v_leak) `)`
-    `v_threshold` `(` $v_threshold `:` type($v_threshold) `)`
-    (`v_reset` `(` $v_reset^ `:` type($v_reset) `)`)?
-    `dt` $dt `integrator` `` $integrator `compare` `` $compare
-    `reset` `` $reset `at` `` $reset_at (`multi_spike` $multi_spike^)?
-    attr-dict `:` type($v)
-  }];
-}
-
-def Spike_LiOp : Spike_TimedOp<"li", [AllTypesMatch<["current", "v", "nextV"]>]> {
-  let summary = "one time step of leaky integrators";
-  let description = [{
-    As `spike.lif` without a threshold: the output is the potential itself.
-    Read-outs end in it.
-
-    ```mlir
-    %v1 = spike.li %x, %v0 tau(%tau : tensor<f32>) r(%r : tensor<f32>)
-        v_leak(%l : tensor<f32>) dt 1.0e-4 integrator exponential
-        : tensor<4x8xf32>
-    ```
-  }];
-  let arguments = (ins Spike_Population:$current, Spike_Population:$v,
-      Spike_Population:$tau, Spike_Population:$r, Spike_Population:$v_leak,
-      F64Attr:$dt, Spike_IntegratorAttr:$integrator);
-  let results = (outs Spike_Population:$nextV);
-  let assemblyFormat = [{
-    $current `,` $v `tau` `(` $tau `:` type($tau) `)` `r` `(` $r `:` type($r) `)`
-    `v_leak` `(` $v_leak `:` type($v_leak) `)`
-    `dt` $dt `integrator` `` $integrator attr-dict `:` type($v)
-  }];
-}
+def Spike_Population : RankedTensorOf<[F16, BF16, F32, F64]>;
 
 // What every neuron op says of its neurons, after its own operands.
 defvar Spike_neuronOperands = (ins
@@ -205,8 +119,11 @@ def Spike_ScanOp : Spike_Op<"scan", [Pure, AttrSizedOperandSegments,
     with zero gives: the sum is bit for bit that of a matrix product in which
     every element is one chain of fused multiply-adds.
 
-    `out` is dense, with the shape of the potentials behind the time, or spikes
-    packed along the last axis, as `spike.pack` makes them. `record` adds the
+    `out` has the shape of the potentials behind the time. That is its `dense`
+    encoding; spikes that are 0 or 1 may leave in another one, which passes
+    choose: `packed` along the last axis, as `spike.pack` makes them, or as
+    `events`, the places that `spike.list_events` gives of a population of
+    [batch, neurons], with a last result that counts them. `record` adds the
     potential after every step.
 
     ```mlir
@@ -221,11 +138,13 @@ def Spike_ScanOp : Spike_Op<"scan", [Pure, AttrSizedOperandSegments,
       Optional<Spike_Population>:$weights,
       Optional<Spike_Population>:$recurrent, Optional<Spike_Population>:$last,
       Optional<Spike_Population>:$bias, Spike_Population:$v),
-      Spike_neuronOperands, (ins UnitAttr:$record));
-  let results = (outs RankedTensorOf<[AnyFloat, I16, I32, I64]>:$out,
+      Spike_neuronOperands, (ins UnitAttr:$record,
+      DefaultValuedAttr<Spike_EncodingAttr, "Encoding::Dense">:$encoding));
+  let results = (outs RankedTensorOf<[F16, BF16, F32, F64, I16, I32, I64]>:$out,
       Spike_Population:$next_v, Optional<Spike_Population>:$next_left,
       Optional<Spike_Population>:$next_last,
-      Optional<Spike_Population>:$potentials);
+      Optional<Spike_Population>:$potentials,
+      Optional<RankedTensorOf<[I32]>>:$event_counts);
   let assemblyFormat = !strconcat([{
     (`current` `(` $current^ `:` type($current) `)`)?
     (`events` `(` $indices^ `,` $counts `,` $weights `:` type($indices) `,` type($counts) `,` type($weights) `)`)?
@@ -233,9 +152,9 @@ def Spike_ScanOp : Spike_Op<"scan", [Pure, AttrSizedOperandSegments,
     (`bias` `(` $bias^ `:` type($bias) `)`)?
     `state` `(` $v `:` type($v) `)`
   }], Spike_neuronFormat, [{
-    (`record` $record^)? attr-dict `:` type($out)
+    (`record` $record^)? (`encoding` `` $encoding^)? attr-dict `:` type($out)
     (`left` type($next_left)^)? (`last` type($next_last)^)?
-    (`potentials` type($potentials)^)?
+    (`potentials` type($potentials)^)? (`counts` type($event_counts)^)?
   }]);
   let hasVerifier = 1;
 }
@@ -292,7 +211,7 @@ def Spike_ListEventsOp : Spike_Op<"list_events", [Pure]> {
         : tensor<100x4x8xf32> to tensor<100x4x8xi32>, tensor<100x4xi32>, tensor<2xi64>
     ```
   }];
-  let arguments = (ins RankedTensorOf<[AnyFloat, I16, I32, I64]>:$input);
+  let arguments = (ins RankedTensorOf<[F16, BF16, F32, F64, I16, I32, I64]>:$input);
   let results = (outs RankedTensorOf<[I32]>:$indices,
       RankedTensorOf<[I32]>:$counts, 1DTensorOf<[I64]>:$statistics);
   let assemblyFormat = [{

@@ -96,16 +96,20 @@ def SpikeFuseNeuron : Pass<"spike-fuse-neuron", "::mlir::func::FuncOp"> {
 }
 
 def SpikePack : Pass<"spike-pack", "::mlir::func::FuncOp"> {
-  let summary = "keep spikes that only events are made of as bits";
+  let summary = "choose how trains of spikes are held";
   let description = [{
-    The spikes of a `spike.scan` that nobody but `spike.list_events` reads are
-    packed into words, one bit each: of 16 bits for up to 16 neurons in a row,
-    32 for up to 32, else 64. They may pass through the results of an `scf.if`.
+    The spikes of a `spike.scan` that nobody but `spike.list_events` reads need
+    not be numbers. A recurrent population, which lists its spikes for its own
+    next step, gives those lists (`encoding events`). Any other is packed into
+    words, one bit each (`encoding packed`): of 16 bits for up to 16 neurons in
+    a row, 32 for up to 32, else 64. Spikes may pass through the results of an
+    `scf.if`.
 
     Example: test/Dialect/Spike/spike-pack.mlir
   }];
   let statistics = [
     Statistic<"numPacked", "packed", "trains of spikes that are kept as bits">,
+    Statistic<"numListed", "listed", "trains of spikes that are lists">,
   ];
   let dependentDialects = ["::plait::spike::SpikeDialect"];
 }
