@@ -329,6 +329,21 @@ def test_sglang_tokens(capsys):
     assert (ours.margins[different] < 1e-5).all()
 
 
+# TensorRT-LLM.
+
+
+@pytest.mark.parametrize("params", FILTERS, ids=lambda p: "-".join(p))
+def test_trtllm(params, capsys):
+    """The function of its TorchSampler, from a checkout on the path."""
+    path = oracles.folder("tensorrt_llm") / "_torch/pyexecutor/sampler/ops/vanilla.py"
+    (sample,) = oracles.functions(path, ["top_k_top_p_sampling_batch"], {"torch": torch})
+    x = normal()
+    tokens, probs = sample(torch.from_numpy(x), temperature=0.7, **params)
+    params = {"temperature": 0.7, **params}
+    agree("trtllm", x, params, probs.numpy() > 0, capsys)
+    assert (probs.gather(1, tokens[:, None]) > 0).all()
+
+
 # FlashInfer's reference functions.
 
 
