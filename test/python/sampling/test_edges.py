@@ -56,41 +56,47 @@ ROWS = 128
 DTYPES = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
+#: How a sampler draws, and whether with log-probabilities: the fast road, then the others.
+ROADS = [("draw", False), ("draw", True), ("philox", True)]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", EDGES)
 def test_edge(case, dtype):
     logits, params, tokens, flags = EDGES[case]
     x = np.tile(np.array(logits, DTYPES[dtype]), (ROWS, 1))
-    draws = []
-    for logprobs in (False, True):  # The fast road and the reference road.
-        # One kernel serves all of a vocabulary, whatever is off.
-        every = [SamplingParams(**params), SamplingParams(temperature=0.5, top_k=1, top_p=0.5)]
-        sampler = Sampler(every, x.shape[1], dtype=dtype, logprobs=logprobs)
-        key = dict(rows=np.zeros(ROWS, int), sequence_id=np.arange(ROWS))
-        draws += [sampler(x, **key), sampler.specification(x, **key)]
-    for draw in draws:
-        np.testing.assert_array_equal(draw.flags, flags)
-        assert set(draw.tokens.tolist()) == tokens
-        np.testing.assert_array_equal(draw.tokens, draws[0].tokens)
-        if draw.logprobs is not None:
-            np.testing.assert_array_equal(np.isnan(draw.logprobs), draw.tokens == ERROR_INDEX)
-    np.testing.assert_array_equal(SimpleTokenSampler.sample(x, **params), draws[0].tokens)
+    simple = SimpleTokenSampler.sample(x, **params)
+    # One kernel serves all of a vocabulary, whatever is off.
+    every = [SamplingParams(**params), SamplingParams(temperature=0.5, top_k=1, top_p=0.5)]
+    key = dict(rows=np.zeros(ROWS, int), sequence_id=np.arange(ROWS))
+    for pick, logprobs in ROADS[: 3 if dtype == "float32" else 1]:
+        sampler = Sampler(every, x.shape[1], dtype=dtype, pick=pick, logprobs=logprobs)
+        native, exact = sampler(x, **key), sampler.specification(x, **key)
+        for draw in (native, exact):
+            np.testing.assert_array_equal(draw.flags, flags)
+            np.testing.assert_array_equal(draw.tokens, simple if pick == "draw" else exact.tokens)
+            assert set(draw.tokens.tolist()) == tokens
+            if logprobs:
+                np.testing.assert_array_equal(np.isnan(draw.logprobs), draw.tokens == ERROR_INDEX)
+                np.testing.assert_array_equal(np.isnan(draw.margins), draw.tokens == ERROR_INDEX)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", EDGES)
-def test_edge_in_jax(case):
+def test_edge_in_jax(case, dtype):
     pytest.importorskip("jax")
     logits, params, _, _ = EDGES[case]
-    x = np.tile(np.array(logits, np.float32), (ROWS, 1))
+    x = np.tile(np.array(logits, DTYPES[dtype]), (ROWS, 1))
+    params = dict(temperature=1.0, top_k=0, top_p=1.0) | params
     ours = ProductionSampler().sample_simple(x, **params)
     np.testing.assert_array_equal(ours, SimpleTokenSampler.sample(x, **params))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_no_rows(dtype):
-    x = np.zeros((0, 5), DTYPES[dtype])
-    for logprobs in (False, True):
-        sampler = Sampler(SamplingParams(top_k=2, top_p=0.5), 5, dtype=dtype, logprobs=logprobs)
+def test_no_rows():
+    x = np.zeros((0, 4), np.float32)
+    params = SamplingParams(temperature=0.5, top_k=2, top_p=0.5)
+    for pick, logprobs in ROADS:
+        sampler = Sampler(params, 4, pick=pick, logprobs=logprobs)
         for draw in (sampler(x), sampler.specification(x)):
             assert draw.tokens.shape == draw.flags.shape == (0,)
     assert SimpleTokenSampler.sample(x).shape == (0,)
