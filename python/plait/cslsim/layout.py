@@ -244,7 +244,7 @@ def _number(name, text):
         raise CslError(None, f"parameter '{name}' is an integer, got '{text}'") from None
 
 
-def compile_layout(path, options, progress=None):
+def compile_layout(path, options):
     """Compile a layout file. Returns (layout, programs)."""
     layout = Layout(options)
     evaluator = Evaluator(options, layout=layout)
@@ -264,7 +264,7 @@ def compile_layout(path, options, progress=None):
                 f"PE ({x}, {y}) has no code",
             )
     programs = []
-    for number, name, folder, params, pos in layout.requests.values():
+    for _, name, folder, params, pos in layout.requests.values():
         program = Program(name, options.arch)
         unit = ProgramEvaluator(options, program)
         unit.load(name, folder, params, pos)
@@ -276,8 +276,6 @@ def compile_layout(path, options, progress=None):
                 if field_name.startswith(key) and value.type.name == "color":
                     layout.streams["in" if key == "MEMCPYH2D" else "out"].add(value.v)
         programs.append(program)
-        if progress:
-            progress(number + 1, len(layout.requests))
     for (x, y), tile in layout.tiles.items():
         program = programs[tile.program]
         for color, config in program.routes.items():

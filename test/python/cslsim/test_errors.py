@@ -122,6 +122,26 @@ runner.load(); runner.run(); runner.launch("main", nonblock=False); runner.stop(
 """
 
 
+@pytest.mark.parametrize(
+    "program, status, text",
+    [
+        ("assert 1 == 2", 1, 'Traceback (most recent call last):\n  File "run.py", line 2, in'),
+        ("SdkRuntime('none')", 1, "'none'\n  from the host program, run.py:2"),
+        ("import sys; sys.exit(3)", 3, ""),
+        ("from cerebras.sdk.runtime.sdkruntimepybind import SdkLayout", 1,
+         "not supported by Plait's model of CSL: SdkLayout"),
+    ],
+)  # fmt: skip
+def test_host_programs_that_fail(tmp_path, program, status, text):
+    first = "from cerebras.sdk.runtime.sdkruntimepybind import SdkRuntime\n"
+    (tmp_path / "run.py").write_text(first + program)
+    command = [sys.executable, "-m", "plait.cslsim", "cs-python", "run.py"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == status
+    assert text in done.stderr
+    assert "runpy" not in done.stderr
+
+
 def test_the_simulator_loads_no_compiler(tmp_path):
     """Every module of the package, and the commands, with whatever is not theirs blocked."""
     pe = "var out = @zeros([1]i32); var out_ptr: [*]i32 = &out;"
