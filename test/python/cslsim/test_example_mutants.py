@@ -1,21 +1,22 @@
 """The checker finds faults in official examples: mutants fail, or warn of something new.
 
 Runs when ``PLAIT_CSL_EXAMPLES`` names a checkout. The mutants are those of test_mutants.py,
-with every color of a program in the place of another: all of them for some programs, where each
-survivor is explained; a sample of each other passing program, where the survivors are printed.
+with every color of a program in the place of another: all of them for the tutorials and two more
+programs, a sample for each other passing program. Each survivor is explained. The last line is
+the kill rate, over our own programs, too, if test_mutants.py ran before.
 """
 
 import random
 import re
 
 import pytest
-from example_tools import ROOT, copy, run_forked, scripts
+from example_tools import ROOT, copy, run_forked
 from test_example_seeds import passing
 from test_examples import name_of
-from test_mutants import NEXT
+from test_mutants import NEXT, TALLY
 
-PROGRAMS = ("gemv-06-routes-1", "gemv-07-routes-2", "gemv-08-routes-3", "topic-05-sentinels")
-PROGRAMS += ("topic-06-switches", "pipeline-02-fifo", "residual", "single-tile-matvec")
+# Of each program that is not looked at as a whole.
+SAMPLE = 5
 RULES = [
     ("drop an initialisation", r"@initialize_queue\([^;]*;", lambda m: ""),
     ("shift an extent up", r"\.extent = (\w+)", lambda m: f".extent = {m[1]} + 1"),
@@ -77,63 +78,46 @@ def mutants(text, arch):
             yield f"{title} ({match[0][:40]})", line, changed
 
 
-@pytest.mark.parametrize("script", [s for s in scripts() if s.parent.name in PROGRAMS], ids=name_of)
+def whole(script):
+    """Whether all mutants of a program are looked at."""
+    small = ("residual", "single-tile-matvec")
+    return script.parent.parent.name == "tutorials" or script.parent.name in small
+
+
+@pytest.mark.parametrize("script", passing(), ids=name_of)
 def test_mutants_of_examples(script, tmp_path, capsys):
-    name, arch = script.parent.name, script.stem[-4:]
+    name, arch, all_of_it = script.parent.name, script.stem[-4:], whole(script)
     script = copy(script, tmp_path)
     code, text, usual = run_forked(script)
     assert code == 0, text[-2000:]
-    total, survivors = 0, []
+    chosen = []
     for path in sorted(script.parent.rglob("*.csl")):
-        original = path.read_text()
-        for title, line, changed in mutants(original, arch):
-            path.write_text(changed)
-            total += 1
-            code, _, warnings = run_forked(script)
-            if code == 0 and warnings == usual:
-                survivors.append(f"{path.name}:{line}: {title}")
-        path.write_text(original)
-    unknown = [s for s in survivors if (name, s) not in EXPLAINED]
-    with capsys.disabled():
-        print(f"\n{name} {arch}: {total - len(survivors)} of {total} mutants found", *survivors)
-    assert unknown == []
-
-
-# Of each program; one in three that survive would be too many.
-SAMPLE = 5
-TALLY = {"found": 0, "all": 0}
-
-
-@pytest.mark.parametrize(
-    "script", [s for s in passing() if s.parent.name not in PROGRAMS], ids=name_of
-)
-def test_a_sample_of_mutants(script, tmp_path, capsys):
-    name, arch = script.parent.name, script.stem[-4:]
-    script = copy(script, tmp_path)
-    code, text, usual = run_forked(script)
-    assert code == 0, text[-2000:]
-    choices = []
-    for path in sorted(script.parent.rglob("*.csl")):
-        choices += [(path, *mutant) for mutant in mutants(path.read_text(), arch)]
+        chosen += [(path, *mutant) for mutant in mutants(path.read_text(), arch)]
+    count = len(chosen)
+    if not all_of_it:
+        chosen = random.Random(f"{name} {arch}").sample(chosen, min(SAMPLE, count))
     survivors = []
-    drawn = random.Random(f"{name} {arch}").sample(choices, min(SAMPLE, len(choices)))
-    for path, title, line, changed in drawn:
+    for path, title, line, changed in chosen:
         original = path.read_text()
         path.write_text(changed)
         code, _, warnings = run_forked(script)
         path.write_text(original)
         if code == 0 and warnings == usual:
             survivors.append(f"{path.name}:{line}: {title}")
-    TALLY["found"] += len(drawn) - len(survivors)
-    TALLY["all"] += len(drawn)
+    found = len(chosen) - len(survivors)
+    unknown = [s for s in survivors if (name, s) not in EXPLAINED]
+    TALLY.append((found, len(chosen), len(survivors) - len(unknown)))
     with capsys.disabled():
-        found = f"{len(drawn) - len(survivors)} of {len(drawn)} of {len(choices)}"
-        print(f"\n{name} {arch}: {found} mutants found", *survivors, sep="\n  ")
+        print(f"\n{name} {arch}: {found} of {len(chosen)} mutants found (of {count})", *survivors)
+    assert unknown == []
 
 
-def test_most_of_the_samples_are_found(capsys):
-    if not TALLY["all"]:
-        pytest.skip("no sample was drawn")
+def test_the_kill_rate(capsys):
+    if not TALLY:
+        pytest.skip("no mutant ran")
+    found, total, explained = map(sum, zip(*TALLY, strict=True))
     with capsys.disabled():
-        print(f"\nsamples: {TALLY['found']} of {TALLY['all']} mutants found")
-    assert TALLY["found"] >= 2 / 3 * TALLY["all"]
+        print(
+            f"\nkill rate: {found} of {total} mutants of {len(TALLY)} programs, {found / total:.1%}"
+        )
+        print(f"{explained} of the others change nothing that the program shows")
