@@ -24,7 +24,9 @@ def cslc(
     fabric_dims: Annotated[str, typer.Option(help="W,H")] = "",
     fabric_offsets: Annotated[str, typer.Option(help="X,Y")] = "0,0",
     params: Annotated[list[str], typer.Option(help="name:value,...")] = [],  # noqa: B006
-    import_path: Annotated[list[Path], typer.Option(help="folder of modules")] = [],  # noqa: B006
+    import_path: Annotated[
+        list[Path], typer.Option(help="folder of modules", exists=True, file_okay=False)
+    ] = [],  # noqa: B006
     colors: Annotated[list[str], typer.Option(help="name:number,...")] = [],  # noqa: B006
     memcpy: Annotated[bool, typer.Option("--memcpy", help="host input and output")] = False,
     channels: Annotated[int, typer.Option(help="host channels")] = 0,

@@ -249,7 +249,10 @@ def compile_layout(path, options):
     layout = Layout(options)
     evaluator = Evaluator(options, layout=layout)
     given = {n: CV(CINT, _number(n, v)) for n, v in options.params.items()}
-    given.update({n: CV(COLOR, _number(n, v)) for n, v in options.colors.items()})
+    for name, text in options.colors.items():
+        number = _number(name, text)
+        expect(0 <= number <= 23, None, f"color '{name}' is one of 0 to 23, got {number}")
+        given[name] = CV(COLOR, number)
     module = evaluator.load(Path(path).name, Path(path).parent, given, None)
     expect(module.layouts, (str(path), 1, 1), "there is no layout block")
     for block in module.layouts:
