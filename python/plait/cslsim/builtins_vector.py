@@ -4,6 +4,7 @@ from plait.cslsim.entities import Fields, Fn, Scope
 from plait.cslsim.errors import CslError, Unsupported
 from plait.cslsim.registry import NOTHING, builtin, check_priority, known, task_ref
 from plait.cslsim.types import (
+    ANON,
     BOOL,
     CFLOAT,
     CINT,
@@ -226,6 +227,7 @@ def _operand(ev, arg, kind, dest, scope):
         )
         _same_width(value.type.elem, kind, arg)
         return "P", (4, ev.slot_of(value, arg.pos), kind.code)
+    expect(value.type != ANON, arg.pos, "an operand is missing: here are the settings")
     if value.type in (CINT, CFLOAT):
         signed = I16 if kind.size == 2 else I32
         value = ev.coerce(value, signed if kind in INTS and value.v < 0 else kind, arg.pos)

@@ -106,7 +106,7 @@ def cs_python(
     except PlaitError as error:
         if frame := _in_program(error, program):
             at = f"{program.name}:{frame.tb_lineno}"
-            raise PlaitError(f"{error}\n  from the host program, {at}") from error
+            raise PlaitError(f"{str(error).rstrip()}\n  from the host program, {at}") from error
         raise
     except Exception as error:  # the host program's own: without what runs it
         trace = _in_program(error, program) or error.__traceback__

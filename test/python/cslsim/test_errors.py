@@ -19,6 +19,7 @@ from plait.cslsim.errors import CslError, SimulationError, Unsupported
         ("out[9] = 1;", "index 9 is out of range"),
         ("@fmacs(D, D, D, D);", "@fmacs takes operands DDDS .*, got DDDD"),
         ("@fadds(D, 1.0, D, .{ .async = true });", "an async @fadds takes only DSD operands"),
+        ("@fadds(D, D, .{ .async = true });", "an operand is missing: here are the settings"),
         ("@frobnicate(D);", "not supported by Plait's model of CSL: builtin @frobnicate"),
         ("const q = @get_input_queue(8);", "input_queue 8 does not exist on wse3: 0 to 7"),
         ("const t = @get_local_task_id(3);", "local_task_id 3 does not exist on wse3: 8 to 30"),

@@ -30,15 +30,16 @@ RULES = [
     ("drop an activation", r"\.activate = \w+", lambda m: ".async = true"),
 ]
 # Mutants that change nothing that can be seen, each with its reason.
-EXPLAINED = {
+EXPLAINED = [
     # The length of a DSD that is set before every use.
-    ("residual", "axpy.csl:31: shift an access up (|i|{42})"),
-    ("residual", "gemv.csl:88: shift an access up (|i|{42})"),
+    ("residual", r"axpy.csl:31: shift an access up|gemv.csl:88: shift an access up"),
     # The first value sent is 0, to a PE whose result is 0 already.
-    ("topic-06-switches", "layout.csl:67: move a route (EAST)"),
+    ("topic-06-switches", r"layout.csl:67: move a route"),
     # Each receiver takes the same value twice, for as long as it is sent.
-    ("topic-06-switches", "send.csl:64: shift an extent up (.extent = 1)"),
-}
+    ("topic-06-switches", r"send.csl:64: shift an extent up"),
+    # Its layout imports neither file; and a second stream, which it does not ask for.
+    ("pipeline-03-multiple", r"(north|south).csl:|h2d.csl:(57|58|63|64|93|104|105):"),
+]
 pytestmark = pytest.mark.skipif(not ROOT, reason="PLAIT_CSL_EXAMPLES is not set")
 
 
@@ -107,7 +108,8 @@ def test_mutants_of_examples(script, tmp_path, capsys):
         if code == 0 and warnings == usual:
             survivors.append(f"{path.name}:{line}: {title}")
     found = len(chosen) - len(survivors)
-    unknown = [s for s in survivors if (name, s) not in EXPLAINED]
+    reasons = [pattern for program, pattern in EXPLAINED if program == name]
+    unknown = [s for s in survivors if not any(re.match(r, s) for r in reasons)]
     TALLY.append((found, len(chosen), len(survivors) - len(unknown)))
     with capsys.disabled():
         tried = f"{len(chosen)} mutants" if whole else f"{len(chosen)} of the {count} mutants"
