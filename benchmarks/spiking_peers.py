@@ -6,14 +6,20 @@ spikes ``[T, B, ...]``. A simulator that is not installed is left out.
 """
 
 import contextlib
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from measure import Peer, threads
+from measure import Peer, real_time, threads
 
 
 def jax_lif(currents, beta):
@@ -381,44 +387,19 @@ def _brian2_recurrent(x, weights, beta, same) -> Peer:
 
 
 def _nest_recurrent(x, weights, beta) -> Peer:
-    """Potentials in f64, so that some spikes fall elsewhere; only its run is timed."""
-    import nest
-
-    nest.set_verbosity("M_ERROR")
-    steps, _, size = x.shape
-    to, source = np.nonzero(weights)
-    spent = [0.0]
-
-    def call():
-        nest.ResetKernel()
-        nest.set(resolution=1.0, local_num_threads=threads(), print_time=False)
-        rule = {"tau_m": float(-1 / np.log(beta)), "V_th": 1.0, "V_reset": 0.0, "E_L": 0.0}
-        neurons = nest.Create("iaf_psc_delta", size, params={**rule, "V_m": 0.0, "t_ref": 0.0})
-        nest.Connect(
-            source + 1,
-            to + 1,
-            "one_to_one",
-            {"weight": weights[to, source].astype(float), "delay": np.ones(len(to))},
-        )
-        inputs = nest.Create("spike_generator", size)
-        inputs.set(
-            [
-                {
-                    "spike_times": np.flatnonzero(column) + 1.0,
-                    "spike_weights": column[column != 0].astype(float),
-                }
-                for column in x[:, 0].T
-            ]
-        )
-        nest.Connect(inputs, neurons, "one_to_one", {"weight": 1.0, "delay": 1.0})
-        recorder = nest.Create("spike_recorder")
-        nest.Connect(neurons, recorder)
-        start = time.perf_counter()
-        nest.Simulate(steps + 2.0)
-        spent[0] = time.perf_counter() - start
-        return np.ones(recorder.n_events, np.float32)
-
-    return Peer("nest", call, own_rule, clock=lambda: spent[0])
+    """Potentials in f64, so that some spikes fall elsewhere; see spiking_nest.py."""
+    if importlib.util.find_spec("nest") is None:
+        raise ImportError("nest")
+    with tempfile.TemporaryDirectory() as folder, real_time():
+        arrays = Path(folder, "arrays.npz")
+        np.savez(arrays, x=x[:, 0], weights=weights, beta=beta)
+        script = Path(__file__).with_name("spiking_nest.py")
+        command = [sys.executable, script, arrays, str(threads())]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    seconds = statistics.median(told["seconds"])
+    spikes = np.ones(told["spikes"], np.float32)
+    return Peer("nest", lambda: spikes, own_rule, clock=lambda: seconds)
 
 
 def attention_populations():
