@@ -46,13 +46,17 @@ _ISA = frozenset(
 )
 
 
-def run_stages(text: bytes, pipelines: Sequence[str]) -> bytes:
-    """Runs named pipelines, or passes, over MLIR text in one worker process."""
+def run_stages(text: bytes, pipelines: Sequence[str], *, bytecode: bool = False) -> bytes:
+    """Runs named pipelines, or passes, over MLIR text in one worker process.
+
+    The result is text with locations, or bytecode, which is quicker to write and read.
+    """
+    form = "--emit-bytecode" if bytecode else "--mlir-print-debuginfo"
     pipeline = f"builtin.module({','.join(pipelines)})"
     # The contract of the import stage names unknown ops; parsing must let them in.
     return run_tool(
         "plait-opt",
-        ["--allow-unregistered-dialect", "--mlir-print-debuginfo", f"--pass-pipeline={pipeline}"],
+        ["--allow-unregistered-dialect", form, f"--pass-pipeline={pipeline}"],
         text,
     )
 
@@ -156,7 +160,10 @@ def compile(
     )
     data = None if dump_stages_to else cache.store().get(key)
     if data is None:
-        lowered = lower(module, target, dump_stages_to=dump_stages_to).encode()
+        if dump_stages_to:
+            lowered = lower(module, target, dump_stages_to=dump_stages_to).encode()
+        else:
+            lowered = run_stages(module.text.encode(), list(stages.values()), bytecode=True)
         data = build(module, target, lowered)
         cache.store().set(key, data)
     executable = unpack(data, weights=list(map(arrays.to_numpy, module.weights + module.state)))
