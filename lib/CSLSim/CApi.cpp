@@ -185,7 +185,7 @@ const char *plait_csl_ops() {
 void *plait_csl_new(int width, int height, const int32_t *machine,
                     const int32_t *streamIn, int nIn, const int32_t *streamOut,
                     int nOut, uint64_t seed, int strict, int checkBounds,
-                    uint64_t limit) {
+                    int checkReads, uint64_t limit) {
   Machine m;
   static_assert(sizeof(Machine) % sizeof(int32_t) == 0);
   std::memcpy(&m, machine, sizeof(Machine));
@@ -195,6 +195,7 @@ void *plait_csl_new(int width, int height, const int32_t *machine,
   s.limit = limit;
   s.strict = strict;
   s.checkBounds = checkBounds;
+  s.checkReads = checkReads;
   std::fill(s.streamIn, s.streamIn + 24, -1);
   std::fill(s.streamOut, s.streamOut + 24, -1);
   s.nIn = nIn;
@@ -317,7 +318,7 @@ void plait_csl_pe(void *handle, int x, int y, int program) {
   h->sim.pes[y * h->sim.width + x].prog = h->programs[program].get();
 }
 
-/// config: npos, current, ring, pop, closed, filter kind, f0 to f3, swap, then rx
+/// config: npos, current, ring, pop, closed, filter kind, f0 to f4, swap, then rx
 /// and tx of each position.
 void plait_csl_route(void *handle, int x, int y, int color,
                      const int32_t *config) {
@@ -335,12 +336,13 @@ void plait_csl_route(void *handle, int x, int y, int color,
   r.f1 = config[7];
   r.f2 = config[8];
   r.f3 = config[9];
-  r.swap = config[10];
+  r.f4 = config[10];
+  r.swap = config[11];
   for (int i = 0; i < 4; ++i)
     r.rx[i] = r.tx[i] = Route::Keep;
   for (int i = 0; i < r.npos; ++i) {
-    r.rx[i] = config[11 + 2 * i];
-    r.tx[i] = config[12 + 2 * i];
+    r.rx[i] = config[12 + 2 * i];
+    r.tx[i] = config[13 + 2 * i];
   }
   s.pes[r.pe].route[color] = s.routes.size();
   s.routes.push_back(r);

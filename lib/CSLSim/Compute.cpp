@@ -169,7 +169,7 @@ bool Sim::execute(int id, size_t depth) {
   const int64_t size = p.mem.size();
   const Ins *code = p.prog->code.data();
   int pc = p.pc;
-  uint64_t count = 0, time = p.time;
+  uint64_t count = 0, look = 0, time = p.time;
   const int taken = machine.scalar[CTaken] - machine.scalar[CBranch];
   auto stop = [&](const std::string &message) {
     p.pc = pc;
@@ -190,8 +190,13 @@ bool Sim::execute(int id, size_t depth) {
     const Ins &in = code[pc++];
     int op = in.op >> 4 & 0xfff, ty = in.op & 15;
     time += in.op >> 16;
-    if (++count > 2000000000ull)
-      return stop("this task has run two billion instructions");
+    if (++count > look) {
+      look += 1 << 16;
+      if (limit && time > limit)
+        return stop("the cycle limit was reached in this task");
+      if (count > 2000000000ull)
+        return stop("this task has run two billion instructions");
+    }
     switch (op) {
     case MOV:
       s[in.a] = s[in.b];
@@ -255,7 +260,7 @@ bool Sim::execute(int id, size_t depth) {
           break;
         return stop("read outside of memory");
       }
-      if (!defined(addr, tySize[ty]) && !note(id, pc - 1, undefinedRead))
+      if (!defined(addr, tySize[ty]) && !undefined(id, pc - 1))
         return stop("");
       s[in.a] = load(mem + addr, ty);
       break;
@@ -372,24 +377,13 @@ bool Sim::execute(int id, size_t depth) {
       s[in.a] = in.b == 0 ? p.x : p.y;
       break;
     case TSC:
-      s[in.a] = time;
+      s[in.a] = time - p.tscStart;
+      break;
+    case TSCRESET:
+      p.tscStart = time;
       break;
     case MATH: {
       s[in.a] = mathFunction(in.c >> 20, ty, s[in.b], s[in.c & 0xfffff]);
-      break;
-    }
-    case POPCNT:
-      s[in.a] =
-          __builtin_popcountll(s[in.b] & ((2ull << (8 * tySize[ty] - 1)) - 1));
-      break;
-    case CLZ: {
-      uint64_t v = s[in.b] & ((2ull << (8 * tySize[ty] - 1)) - 1);
-      s[in.a] = v ? __builtin_clzll(v) - (64 - 8 * tySize[ty]) : 8 * tySize[ty];
-      break;
-    }
-    case CTZ: {
-      uint64_t v = s[in.b] & ((2ull << (8 * tySize[ty] - 1)) - 1);
-      s[in.a] = v ? __builtin_ctzll(v) : 8 * tySize[ty];
       break;
     }
     case SETROUTE: {
@@ -428,8 +422,54 @@ bool Sim::execute(int id, size_t depth) {
       case 4:
         r.closed = false;
         break;
+      case 5: // directions of position 0, as in case 0: added, removed, toggled
+        r.rx[0] |= mask & 31;
+        r.tx[0] |= mask >> 8;
+        break;
+      case 6:
+        r.rx[0] &= ~mask;
+        r.tx[0] &= ~(mask >> 8);
+        break;
+      case 7:
+        r.rx[0] ^= mask & 31;
+        r.tx[0] ^= mask >> 8;
+        break;
+      case 8:
+        r.ring = mask;
+        break;
+      case 9:
+        r.pop = mask;
+        break;
+      case 10: { // a position: its number above the rx and tx it has, or Keep
+        int at = mask >> 16;
+        r.rx[at] = mask & 255;
+        r.tx[at] = mask >> 8 & 255;
+        r.npos = std::max(r.npos, at + 1);
+        break;
+      }
+      case 11:
+        if (mask >= r.npos)
+          return stop("switch position " + std::to_string(mask) +
+                      " is not valid");
+        r.current = mask;
+        break;
       }
       wakeRoute(route, time);
+      break;
+    }
+    case TEARDOWNS: // the colours that are torn down
+      s[in.a] = 0;
+      for (int c = 0; c < 24; ++c)
+        if (p.route[c] >= 0 && routes[p.route[c]].closed)
+          s[in.a] |= 1 << c;
+      break;
+    case QUEUES: { // which input (b: 0) or output queues are empty; above, full
+      s[in.a] = 0;
+      for (int q = 0; q < 8; ++q) {
+        int n = in.b ? p.out[q].size() : p.in[q].size();
+        int room = in.b ? machine.outDepth[q] : machine.inDepth[q];
+        s[in.a] |= (n == 0) << q | (n >= room && room) << (q + 8);
+      }
       break;
     }
     case LOG: // a: channel, b: slot, or c: a text's number (ty is then unused)
@@ -439,6 +479,9 @@ bool Sim::execute(int id, size_t depth) {
     case RANDOM:
       p.rng = p.rng * 1664525u + 1013904223u;
       s[in.a] = p.rng;
+      break;
+    case SEED:
+      p.rng = s[in.a];
       break;
     default:
       return stop("unknown instruction");

@@ -91,6 +91,20 @@ static int64_t compute(int op, int64_t x, int64_t y, int64_t z, bool &carry) {
     return fromFloat(float(int16_t(x)));
   case V_fs2xp16:
     return convert(TI16, TF32, x) & 0xffff;
+  case V_xp162fh:
+    return convert(TF16, TI16, int16_t(x));
+  case V_fh2xp16:
+    return convert(TI16, TF16, x) & 0xffff;
+  case V_popcnt:
+    return __builtin_popcount(uint16_t(x));
+  case V_clz:
+    return uint16_t(x) ? __builtin_clz(uint16_t(x)) - 16 : 16;
+  case V_ctz:
+    return uint16_t(x) ? __builtin_ctz(uint16_t(x)) : 16;
+  case V_fscales:
+    return fromFloat(std::ldexp(asFloat(x), int16_t(y)));
+  case V_fscaleh:
+    return doubleToF16(std::ldexp(double(f16ToFloat(x)), int16_t(y)));
   }
   return 0;
 }
@@ -140,8 +154,8 @@ bool Sim::bulk(int id, Run &r) {
 }
 
 /// Something legal that is hardly meant. True if the run goes on.
-bool Sim::note(int pe, int pc, const char *text) {
-  if (strict) {
+bool Sim::note(int pe, int pc, const char *text, bool stop) {
+  if (stop) {
     fail(pe, pc, text);
     return false;
   }
@@ -151,6 +165,12 @@ bool Sim::note(int pe, int pc, const char *text) {
   if (notes.size() < 20)
     notes.push_back({pe, pc, text});
   return true;
+}
+
+/// A read of memory that was never written. True if the run goes on.
+bool Sim::undefined(int pe, int pc) {
+  return note(pe, pc, "read of memory that was never written",
+              strict || checkReads);
 }
 
 /// The next value of a source operand.
@@ -164,7 +184,7 @@ int64_t Sim::fetch(PE &p, Operand &o, int64_t i, int pc) {
   case DMem4: {
     int64_t at = place(o, i);
     for (int b = 0; b < o.size; ++b)
-      if (!p.init[at + b] && !note(&p - pes.data(), pc, undefinedRead))
+      if (!p.init[at + b] && !undefined(&p - pes.data(), pc))
         return 0;
     return load(p.mem.data() + at, o.ty);
   }
@@ -181,8 +201,9 @@ int64_t Sim::fetch(PE &p, Operand &o, int64_t i, int pc) {
                                 f.esize == 4 ? TU32 : TU16));
     s.head = (s.head + 1) % f.count;
     --s.n;
-    if (f.pop >= 0)
+    if (f.pop >= 0 && s.wasFull)
       setTask(p, f.pop, false, true, now + 1);
+    s.wasFull = false;
     wakeRuns(&p - pes.data(), p.live, now + 1);
     return v;
   }
@@ -242,13 +263,11 @@ bool Sim::element(int id, Run &r) {
     if (d.size == 2) {
       w.data &= 0xffff;
       if (d.flags & 4)
-        w.data |= uint32_t(r.i) << 16;
+        w.data |= uint32_t(p.s[v.index]) << 16;
     }
     w.control = d.flags & 1;
     w.color = d.color;
     w.ready = now + 1;
-    if (d.flags & 2 && r.i + 1 == r.length)
-      w.control = 1;
     p.out[d.queue].push_back(w);
     p.outFull |= 1u << d.queue;
     p.outPc[d.queue] = r.pc;
@@ -265,8 +284,9 @@ bool Sim::element(int id, Run &r) {
     store(p.mem.data() + to, f.esize == 4 ? TU32 : TU16, result);
     std::memset(p.init.data() + to, 1, f.esize);
     ++s.n;
-    if (f.push >= 0)
+    if (f.push >= 0 && s.wasEmpty)
       setTask(p, f.push, false, true, now + 1);
+    s.wasEmpty = false;
     wakeRuns(id, p.live, now + 1);
     break;
   }

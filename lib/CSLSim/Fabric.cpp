@@ -181,8 +181,8 @@ void Sim::routeStep(int id) {
       if (r.filter == 1 && !w.control) {
         int index = w.data >> 16;
         pass = index >= r.f0 && index <= r.f1;
-      } else if (r.filter == 2) {
-        pass = r.f2 <= r.f0;
+      } else if (r.filter >= 2) {
+        pass = r.f3 & 4 ? w.control && r.f2 == r.f0 : r.f2 <= r.f0;
       }
       if (w.control && command(w.data) & 4)
         pass = false;
@@ -222,9 +222,14 @@ void Sim::routeStep(int id) {
     idleTasks = 0;
     bool control = w.control;
     Wavelet after = w;
-    if (r.filter == 2 && (tx >> Ramp & 1) && (r.f3 & (w.control ? 2 : 1))) {
-      if (++r.f2 > r.f1)
-        r.f2 = 0;
+    if (r.filter >= 2 && (tx >> Ramp & 1) && (r.f3 & (w.control ? 2 : 1)) &&
+        ++r.f2 > r.f1) {
+      r.f2 = 0;
+      if (r.filter == 3) { // the second limit holds once; then all passes
+        r.filter = r.f4 < 0 ? 0 : 3;
+        r.f1 = r.f4;
+        r.f4 = -1;
+      }
     }
     q.pop_front();
     --r.held;
@@ -295,7 +300,9 @@ void Sim::applyControl(Route &r, Wavelet &w) {
     break;
   case 3: // tear down: nothing passes until the PE says so
     r.closed = true;
-    if (pes[r.pe].prog->teardown[r.color] >= 0) {
+    if (pes[r.pe].prog->local[TeardownTask] >= 0) {
+      setTask(pes[r.pe], TeardownTask, false, true, now + machine.ramp);
+    } else if (pes[r.pe].prog->teardown[r.color] >= 0) {
       pes[r.pe].tornDown |= 1u << r.color;
       wake(r.pe, now + machine.ramp);
     }

@@ -19,9 +19,6 @@
 
 namespace plait::csl {
 
-inline constexpr const char *undefinedRead =
-    "read of memory that was never written";
-
 inline constexpr int tySize[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4};
 
 inline float f16ToFloat(uint16_t h) {
@@ -349,6 +346,9 @@ inline int64_t mathFunction(int fn, int ty, int64_t a, int64_t b) {
     break;
   case 25:
     r = std::log10(x);
+    break;
+  case 26:
+    r = std::ldexp(x, int(std::clamp(y, -4096.0, 4096.0)));
     break;
   }
   return ty == TF32 ? fromFloat(float(r)) : doubleToF16(r);

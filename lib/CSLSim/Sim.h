@@ -38,15 +38,16 @@ namespace plait::csl {
   X(ADDI) X(LOAD) X(STORE) X(LOADG) X(STOREG) X(LOADX) X(STOREX) X(COPY) \
   X(BCHK) X(JMP) X(JZ) X(JNZ) X(CALL) X(RET) X(TRAP) X(ASSERT) X(DSDCPY) \
   X(DSDOFF) X(DSDBASE) X(DSDLEN) X(DSDSTRIDE) X(VEC) X(ACTIVATE) X(BLOCK) \
-  X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(MATH) X(POPCNT) X(CLZ) X(CTZ) \
-  X(SETROUTE) X(ROUTECFG) X(RANDOM) X(LOG)
+  X(UNBLOCK) X(CMDDONE) X(COORD) X(TSC) X(TSCRESET) X(MATH) X(SETROUTE) \
+  X(ROUTECFG) X(TEARDOWNS) X(QUEUES) X(RANDOM) X(SEED) X(LOG)
 
 #define PLAIT_CSL_VECTOR_OPS(X) \
   X(loaddsr) X(map) X(fadds) X(fsubs) X(fmuls) X(fmaxs) X(faddh) X(fsubh) \
   X(fmulh) X(fmaxh) X(faddhs) X(add16) X(addc16) X(and16) X(or16) X(xor16) \
   X(sll16) X(slr16) X(sar16) X(sub16) X(fmacs) X(fmach) X(fmachs) X(fmovs) \
   X(fmovh) X(mov16) X(mov32) X(fnegs) X(fabss) X(fnegh) X(fabsh) X(fs2h) \
-  X(fh2s) X(fs2xp16) X(xp162fs)
+  X(fh2s) X(fs2xp16) X(xp162fs) X(fh2xp16) X(xp162fh) X(popcnt) X(clz) X(ctz) \
+  X(fscales) X(fscaleh)
 // clang-format on
 
 enum Op : int32_t {
@@ -89,7 +90,7 @@ struct Dsd {
   int32_t dims[4], strides[4];
 };
 struct VecOp {
-  int32_t op, flags, ut, activate, unblock, fn, nargs, args, index;
+  int32_t op, flags, ut, activate, unblock, fn, nargs, args, index, result;
 };
 struct VecArg {
   int32_t kind, index, ty;
@@ -191,13 +192,15 @@ struct Run {
   bool sync, endless, carry = false;
   uint64_t began;
   int vec, n, pc, activate, unblock;
-  int64_t i = 0, length = -1;
+  int64_t i = 0, length = -1, before = 0; // before: *P, should it stay
   uint64_t scheduled = Never;
   Operand arg[8];
 };
 
 struct Fifo {
   int head = 0, n = 0;
+  // Whether somebody found it full, or empty, since it last was not.
+  bool wasFull = false, wasEmpty = false;
 };
 
 /// A data structure register and what its load said of the operations on it.
@@ -205,6 +208,9 @@ struct Dsr {
   Dsd dsd;
   int32_t flags, activate, unblock, ut;
 };
+
+/// The local task of teardown, unless colours have handlers of their own.
+constexpr int TeardownTask = 29;
 
 /// Microthreads 0-7; 8 is the synchronous operation of the running task; 9-15
 /// hold asynchronous operations on memory alone.
@@ -229,7 +235,7 @@ struct Counters {
 /// stays in the caches.
 struct PE {
   const Program *prog = nullptr;
-  uint64_t time = 0, ceAt = Never, rampFree = 0;
+  uint64_t time = 0, ceAt = Never, rampFree = 0, tscStart = 0;
   uint64_t active = 0, blocked = 0;
   bool busy = false, commandOpen = false;
   int8_t colorQueue[24];
@@ -274,8 +280,9 @@ struct Route {
   int nextMask = 0, nextCount = 0;
   int64_t left = -1;
   // Filter: 1 range (f0 lowest, f1 highest index), 2 counter (f0 highest count
-  // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control).
-  int f0 = 0, f1 = 0, f2 = 0, f3 = 0;
+  // that passes, f1 highest count, f2 the count, f3: 1 counts data, 2 control, 4
+  // passes control at f0 only), 3 sparse counter (f4: the next f1, or -1).
+  int f0 = 0, f1 = 0, f2 = 0, f3 = 0, f4 = -1;
   int sent = 0, sentBy = -1; // wavelets from the ramp, the last operation's pc
   int swap = 0; // what leaves along x (1) or y (2) changes its colour's low bit
   Queue in[5];
@@ -329,7 +336,8 @@ public:
   int streamIn[24], streamOut[24], nIn = 0, nOut = 0;
   uint64_t now = 0, limit = 0;
   int openCommands = 0;
-  bool strict = false; // what is only noted stops the run
+  bool strict = false;    // what is only noted stops the run
+  bool checkReads = true; // so do reads of memory that was never written
   struct Note {
     int pe, pc;
     std::string text;
@@ -405,12 +413,13 @@ private:
   bool resolve(int pe, const VecArg &a, Operand &o);
   void advance(int pe, int run);
   bool element(int pe, Run &r);
-  void complete(int pe, int run, uint64_t t);
+  void complete(int pe, int run, uint64_t t, bool whole);
   void launchRun(int pe, int slot, const Run &r, uint64_t t);
   void wakeRuns(int pe, unsigned mask, uint64_t t);
   bool bulk(int pe, Run &r);
   int64_t fetch(PE &p, Operand &o, int64_t i, int pc);
-  bool note(int pe, int pc, const char *text);
+  bool note(int pe, int pc, const char *text, bool stop);
+  bool undefined(int pe, int pc);
   bool check(int pe, Run &r);
 
   void sendOut(int pe, int queue);

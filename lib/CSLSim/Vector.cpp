@@ -187,10 +187,19 @@ bool Sim::startVector(int id, int vec) {
       r.arg[0].dsr = -1;
     }
   }
-  if (v.index >= 0)
-    for (int k = 0; k < r.n; ++k)
-      if (r.arg[k].flags & 4)
-        r.arg[k].addr += p.s[v.index] * r.arg[k].dsd.esize;
+  // The index counts words of 16 bits; wavelets carry it as it is.
+  for (int k = 0; k < r.n; ++k) {
+    if (!(r.arg[k].flags & 4))
+      continue;
+    if (v.index < 0) {
+      fail(id, r.pc,
+           "operand " + std::to_string(k) +
+               " has 'wavelet_index_offset', but the operation has "
+               "no 'index'");
+      return false;
+    }
+    r.arg[k].addr += 2 * p.s[v.index];
+  }
   // Length: the first source that has one, else the destination's.
   r.endless = false;
   bool fabric = false;
@@ -213,7 +222,8 @@ bool Sim::startVector(int id, int vec) {
         (stream && o.dsd.extent == 0x7fff) || r.endless)
       continue;
     if ((memory && o.dsd.extent > r.length) || o.kind == DFabOut) {
-      if (!note(id, r.pc, "the extents of the operation's operands differ"))
+      if (!note(id, r.pc, "the extents of the operation's operands differ",
+                strict))
         return false;
       continue;
     }
@@ -233,6 +243,8 @@ bool Sim::startVector(int id, int vec) {
       return false;
     uint64_t cost = (r.length * cyclesPerElement(r, v.op) + 63) / 64;
     saveAddresses(p, r);
+    if (v.result >= 0)
+      p.s[v.result] = 1;
     if (r.sync) {
       p.time += cost;
       if (r.activate >= 0)
@@ -281,6 +293,8 @@ bool Sim::startVector(int id, int vec) {
         return false;
       }
     }
+  if (r.arg[0].kind == -2)
+    r.before = load(p.mem.data() + r.arg[0].addr, r.arg[0].ty);
   launchRun(id, slot, r, p.time);
   return slot != Main; // the task waits for its own synchronous operation
 }
@@ -316,7 +330,7 @@ void Sim::advance(int id, int slot) {
   p.waiting &= ~(1u << slot);
   if (r.endless || r.i < r.length) {
     uint64_t later = now;
-    bool ready = true;
+    bool ready = true, stuck = false;
     for (int k = 0; k < r.n && ready; ++k) {
       Operand &o = r.arg[k];
       if (o.kind == DFabIn) {
@@ -335,17 +349,27 @@ void Sim::advance(int id, int slot) {
         if (int(p.out[o.queue].size()) >= machine.outDepth[o.queue])
           ready = false;
       } else if (o.kind == DFifo) {
-        int n = p.fifos[o.queue].n, count = p.prog->fifos[o.queue].count;
-        if (k == 0 ? n >= count : n == 0)
-          ready = false;
+        Fifo &f = p.fifos[o.queue];
+        bool full = k == 0 && f.n >= p.prog->fifos[o.queue].count;
+        bool empty = k != 0 && f.n == 0;
+        f.wasFull |= full;
+        f.wasEmpty |= empty;
+        stuck |= full || empty;
       }
     }
-    if (!ready) {
+    if (!ready || (stuck && !r.sync)) {
       p.waiting |= 1u << slot;
       return;
     }
     if (later > now) {
       wakeRun(id, slot, later);
+      return;
+    }
+    if (stuck) { // a synchronous operation ends at a full or empty FIFO
+      if (r.arg[0].kind == -2)
+        store(p.mem.data() + r.arg[0].addr, r.arg[0].ty, r.before);
+      r.length = r.i;
+      complete(id, slot, now + 1, false);
       return;
     }
     ++p.count.elements;
@@ -367,10 +391,11 @@ void Sim::advance(int id, int slot) {
       return;
     }
   }
-  complete(id, slot, now + 1);
+  complete(id, slot, now + 1, true);
 }
 
-void Sim::complete(int id, int slot, uint64_t t) {
+/// `whole`: not cut short.
+void Sim::complete(int id, int slot, uint64_t t, bool whole) {
   PE &p = pes[id];
   Run &r = *p.run[slot];
   uint16_t others = ~(1u << slot);
@@ -382,6 +407,8 @@ void Sim::complete(int id, int slot, uint64_t t) {
       p.outUsers[r.arg[k].queue] &= others;
   }
   saveAddresses(p, r);
+  if (int to = p.prog->vecs[r.vec].result; to >= 0)
+    p.s[to] = whole;
   span(r.began, t, id, slot == Main ? 1 : 2, r.pc, slot);
   if (r.activate >= 0)
     setTask(p, r.activate, false, true, t);

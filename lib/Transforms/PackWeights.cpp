@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LinalgShapes.h"
 #include "plait/Target/VectorBits.h"
 #include "plait/Transforms/Passes.h"
 
@@ -86,8 +87,8 @@ private:
   DenseMap<Value, bool> known;
 };
 
-/// A weight that a contraction reads: the operand, and which of its
-/// dimensions is a column of the result.
+/// A weight that a contraction or convolution reads: the operand, and which of
+/// its dimensions is a column of the result.
 struct Use {
   OpOperand *operand;
   unsigned column;
@@ -95,7 +96,10 @@ struct Use {
 
 std::optional<Use> matchRightOperand(linalg::LinalgOp op,
                                      const WeightValues &weights) {
-  if (!op.hasPureTensorSemantics() || !linalg::isaContractionOpInterface(op))
+  auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+  if (!op.hasPureTensorSemantics() ||
+      !(generic ? plait::sumsProducts(generic)
+                : linalg::isaContractionOpInterface(op)))
     return std::nullopt;
   AffineMap result = op.getIndexingMapsArray().back();
   if (result.getNumResults() == 0)
@@ -105,7 +109,8 @@ std::optional<Use> matchRightOperand(linalg::LinalgOp op,
     OpOperand *operand = op.getDpsInputOperand(i);
     AffineMap map = op.getMatchingIndexingMap(operand);
     AffineMap other = op.getMatchingIndexingMap(op.getDpsInputOperand(1 - i));
-    if (!weights.contains(operand->get()) || other.isFunctionOfDim(last))
+    if (!weights.contains(operand->get()) || other.isFunctionOfDim(last) ||
+        !map.isProjectedPermutation())
       continue;
     std::optional<unsigned> column =
         map.getResultPosition(getAffineDimExpr(last, op.getContext()));

@@ -92,3 +92,27 @@ func.func @main(%w: tensor<4x6xf32> {plait.weight}, %g: tensor<6xf32> {plait.wei
   %r = linalg.matmul ins(%s, %x : tensor<4x6xf32>, tensor<6x64xf32>) outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
   return %r, %b : tensor<4x64xf32>, tensor<50x6xf32>
 }
+
+// -----
+
+// The weight of a convolution with channels last, in panels of 16 filters.
+// CHECK-DAG: #[[WEIGHT:.*]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d2 floordiv 16, d3, d4, d5, d2 mod 16)>
+// CHECK: shape = [2, 3, 3, 8, 16]
+// CHECK-LABEL: func.func @main(
+// CHECK: linalg.generic
+// CHECK-SAME: #[[WEIGHT]]
+// CHECK-LABEL: func.func @main_pack(
+func.func @main(%w: tensor<32x3x3x8xf32> {plait.weight}, %x: tensor<9x9x8xf32>,
+                %y: tensor<7x7x32xf32>) -> tensor<7x7x32xf32> {
+  %r = linalg.generic {indexing_maps = [affine_map<(y, x, f, i, j, c) -> (y + i, x + j, c)>,
+                                        affine_map<(y, x, f, i, j, c) -> (f, i, j, c)>,
+                                        affine_map<(y, x, f, i, j, c) -> (y, x, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<9x9x8xf32>, tensor<32x3x3x8xf32>) outs(%y : tensor<7x7x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<7x7x32xf32>
+  return %r : tensor<7x7x32xf32>
+}

@@ -51,6 +51,17 @@ func::FuncOp Kernel::function(StringRef name, ArrayRef<Type> arguments,
   return function;
 }
 
+LLVM::LLVMFuncOp Kernel::external(StringRef name, LLVM::LLVMFunctionType type) {
+  auto function = symbols.lookup<LLVM::LLVMFuncOp>(name);
+  if (!function) {
+    OpBuilder::InsertionGuard guard(e);
+    e.clearInsertionPoint();
+    function = LLVM::LLVMFuncOp::create(e, name, type);
+    symbols.insert(function);
+  }
+  return function;
+}
+
 Nums Kernel::call(func::FuncOp callee, ArrayRef<Num> arguments) {
   SmallVector<Value> operands;
   for (auto [argument, type] :
@@ -77,6 +88,13 @@ Num Kernel::target(Num p, Num total) {
       e.compare(arith::CmpIPredicate::ne, e.num(product.getLow()), e.i64(0));
   Num ceil = e.num(product.getHigh()) + e.to(rest, i64);
   return e.select(ceil == 0, e.i64(1), ceil);
+}
+
+Num Kernel::sumOf(Num sums, Num base, Num count) {
+  return e.loop(e.index(0), count, 1, {e.i64(0)},
+                [&](Num at, Nums sum) -> Nums {
+                  return {sum[0] + loadScalar(sums, {base + at})};
+                })[0];
 }
 
 /// What the operands of one row ask for.
@@ -123,6 +141,7 @@ void Kernel::emitFinish() {
       return e.num(memref::AllocOp::create(e, type, ValueRange{length}));
     };
     Num values = alloc(floats), indices = alloc(words), weights = alloc(longs);
+    Num rest = alloc(floats), restWeights = alloc(longs);
 
     auto list = [&](Num bound) {
       return call(collect,
@@ -136,104 +155,129 @@ void Kernel::emitFinish() {
       Num at = call(pick, {weights, count, r})[0];
       return {loadScalar(indices, {at})};
     };
-    // The mass p of a list that has it.
-    auto cutMass = [&](Num count, Num goal, Num low) {
-      Num bound = call(bisectMass, {values, e.index(0), count, goal, low, m,
-                                    e.i64(0), weights})[0];
-      return call(cut, {indices, values, weights, count, bound, goal,
-                        e.constant(i1, 1)});
+    auto boundOfMass = [&](Num count, Num goal, Num low, Num slack) {
+      return call(bisectMass, {values, e.index(0), count, goal, low, m, slack,
+                               rest, weights, restWeights})[0];
     };
+    // Keeps the mass `goal` of a list that has it.
+    auto cutToMass = [&](Num count, Num goal, Num low) {
+      Num bound = boundOfMass(count, goal, low, e.i64(0));
+      return call(cutMass, {values, count, bound, goal, weights});
+    };
+    auto sampled = [&](Num left, Num weighed) {
+      return call(suggestBound, {logits, row, t, m, left, weighed, values,
+                                 weights, rest, restWeights})[0];
+    };
+    Num count = groups(size), no = e.constant(i1, 0), yes = e.constant(i1, 1);
 
     auto fromBest = [&]() -> Nums {
       // k groups have at least k candidates that reach the k-th of their
-      // greatest.
-      Num k = the.k, count = groups(size);
+      // greatest. For a greater k look at a sample.
+      Num k = the.k;
       Num bound =
           e.choose(
                k == 1, {f32}, [&]() -> Nums { return {e.max(m, least)}; },
                [&] {
                  return e.choose(
                      k > e.to(count, i64), {f32},
-                     [&]() -> Nums { return {least}; },
+                     [&]() -> Nums {
+                       Num left = e.to(size, i64), ample = k + (k >> 1);
+                       left = e.select(left > ample, left - ample, e.i64(0));
+                       return {sampled(left, no)};
+                     },
                      [&] {
                        return call(bisectCount, {best, base, count, k, least, m,
-                                                 e.i64(1 << 12)});
+                                                 e.i64(1 << 12), rest});
                      });
                })
               .front();
-      Num listed = list(bound), from = bound;
-      Num kept = e.choose(
-                      e.to(listed, i64) > k, {index},
-                      [&]() -> Nums {
-                        Num bound =
-                            call(bisectCount, {values, e.index(0), listed, k,
-                                               from, m, e.i64(0)})[0];
-                        return {call(cut, {indices, values, weights, listed,
-                                           bound, k, e.constant(i1, 0)})[0]};
-                      },
-                      [&]() -> Nums { return {listed}; })
-                     .front();
-      Num mass = weighTheList(kept);
-      Nums last = e.choose(
-          the.cut, {index, i64},
-          [&] { return cutMass(kept, target(the.p, mass), bound); },
-          [&]() -> Nums { return {kept, mass}; });
-      return fromList(last[0], last[1]);
+      Nums listed = e.loopWhile(
+          {bound, list(bound)},
+          [&](Nums state) {
+            return e.select(state[0] > least, e.to(state[1], i64) < k, no);
+          },
+          [&](Nums) -> Nums { return {least, list(least)}; });
+      e.when(e.to(listed[1], i64) > k, [&] {
+        Num bound = call(bisectCount, {values, e.index(0), listed[1], k,
+                                       listed[0], m, e.i64(0), rest})[0];
+        call(cutCount, {values, listed[1], bound, k});
+      });
+      Num mass = weighTheList(listed[1]);
+      mass = e.choose(
+          the.cut, {i64},
+          [&]() -> Nums {
+            return {cutToMass(listed[1], target(the.p, mass), listed[0])[0]};
+          },
+          [&]() -> Nums { return {mass}; })[0];
+      return fromList(listed[1], mass);
     };
 
-    // A bound that leaves out about a 2^shift-th of the rest.
-    auto sampled = [&](Num rest, Num shift) {
-      Num none = e.i64(0);
-      rest = e.select(shift < 40, rest >> shift, none);
-      return call(suggestBound, {logits, row, t, m, rest, values, weights});
-    };
-    auto total = [&] {
-      return e.loop(e.index(0), groups(size), 1, {e.i64(0)},
-                    [&](Num at, Nums sum) -> Nums {
-                      return {sum[0] + loadScalar(sums, {base + at})};
-                    })[0];
+    auto weighAll = [&] {
+      call(weigh, {logits, row, sums, base, t, m, e.index(0), count});
     };
 
     auto fromMass = [&]() -> Nums {
-      Num all = total(), goal = target(the.p, all), count = groups(size);
+      Num all = sumOf(sums, base, count), slack = slackOf(all, size);
+      Num lowGoal = target(the.p, all - slack);
+      Num goal = target(the.p, all + slack);
       // Maybe the groups' greatest have the mass; if not, look at a sample,
       // and if that promised too much, for less and less to be left out.
       e.loop(e.index(0), padded, lanes, [&](Num at) {
         store(loadVector(best, base + at, f32), values, at);
       });
-      Num mass = weighTheList(count), enough = mass >= goal;
+      Num enough = weighTheList(count) >= goal;
+      Num left = e.select(all > goal, all - goal, e.i64(0));
+      left = left - (left >> 2);
       Num bound = e.choose(
           enough, {f32},
-          [&] {
-            return call(bisectMass, {values, e.index(0), count, goal, least, m,
-                                     e.i64(1 << 12), weights});
+          [&]() -> Nums {
+            return {boundOfMass(count, goal, least, e.i64(1 << 12))};
           },
-          [&] { return sampled(all - goal, e.i64(1)); })[0];
+          [&]() -> Nums { return {sampled(left, yes)}; })[0];
       Num listed = list(bound);
       Nums last = e.loopWhile(
-          {e.i64(4), bound, listed, weighTheList(listed)},
-          [&](Nums state) { return state[3] < goal; },
+          {left, bound, listed, weighTheList(listed)},
+          [&](Nums state) {
+            return e.select(state[1] > least, state[3] < goal, no);
+          },
           [&](Nums state) -> Nums {
-            Num bound = sampled(all - goal, state[0])[0];
+            Num left = state[0] >> 2, bound = sampled(left, yes);
             Num listed = list(bound);
-            return {state[0] + 3, bound, listed, weighTheList(listed)};
+            return {left, bound, listed, weighTheList(listed)};
           });
-      last = cutMass(last[2], goal, last[1]);
-      return fromList(last[0], last[1]);
+      Num low = last[1], mass = last[3];
+      listed = last[2];
+      // A list of all candidates has the exact mass.
+      Num whole = low <= least;
+      Num exact = target(the.p, mass);
+      lowGoal = e.select(whole, exact, lowGoal);
+      goal = e.select(whole, exact, goal);
+      Nums cut = cutToMass(listed, goal, low);
+      // What is above the last one kept tells whether the lower goal ends there
+      // too. If not, nothing that is needed has been cut.
+      mass = e.choose(
+          cut[0] - cut[1] < lowGoal, {i64}, [&]() -> Nums { return {cut[0]}; },
+          [&]() -> Nums {
+            weighAll();
+            Num goal = target(the.p, sumOf(sums, base, count));
+            return {cutToMass(listed, goal, low)[0]};
+          })[0];
+      return fromList(listed, mass);
     };
 
     auto fromAll = [&]() -> Nums {
-      Num r = e.mulhi(bits, total());
-      // The sums of this row begin at the base.
-      Nums found = e.loopWhile(
-          {base, r},
-          [&](Nums state) { return loadScalar(sums, {state[0]}) <= state[1]; },
-          [&](Nums state) -> Nums {
-            return {state[0] + 1, state[1] - loadScalar(sums, {state[0]})};
-          });
-      Num token = call(pickGroup, {logits, row, t, m, found[0] - base, found[1],
-                                   weights})[0];
-      return {e.to(token, i32)};
+      auto draw = [&](Num slack) {
+        return call(drawAll,
+                    {logits, row, t, m, sums, base, slack, bits, weights});
+      };
+      Nums drawn = draw(slackOf(sumOf(sums, base, count), size));
+      return e.choose(
+          drawn[0] == -1, {i32},
+          [&]() -> Nums {
+            weighAll();
+            return {draw(e.i64(0))[0]};
+          },
+          [&]() -> Nums { return {drawn[0]}; });
     };
 
     Num some = the.valid & (m > e.f32(-INFINITY));
@@ -280,7 +324,7 @@ void Kernel::emitWhole(ArrayRef<Num> in) {
   store(last[1], in[6], row);
 }
 
-/// Weighs a part of a row whose draw, or whose top-p, is over all of it.
+/// Estimates a part of a row whose draw, or whose top-p, is over all of it.
 void Kernel::weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
                            ArrayRef<Num> operands, Num from, Num to) {
   Num size = e.num(memref::DimOp::create(e, logits, 1));
@@ -289,7 +333,7 @@ void Kernel::weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
   Num no = e.constant(i1, 0);
   Num some = the.valid & (m > e.f32(-INFINITY));
   e.when(e.select(the.limited, no, some), [&] {
-    call(weigh, {logits, row, sums, base, the.temperature, m, from, to});
+    call(estimateSums, {logits, row, sums, base, the.temperature, m, from, to});
   });
 }
 
@@ -352,23 +396,20 @@ func::FuncOp Kernel::emit() {
   emitScan();
   emitGreatest();
   emitWeigh();
+  emitEstimateSums();
   emitCollect();
   emitWeighList();
   emitBisect(/*weighed=*/false);
   emitBisect(/*weighed=*/true);
   emitSuggestBound();
-  emitCut();
+  emitCut(/*weighed=*/false);
+  emitCut(/*weighed=*/true);
   emitPick();
-  emitPickGroup();
+  emitDrawAll();
   emitFinish();
 
-  StringRef name = "plait_get_num_threads";
-  auto threadCount = symbols.lookup<LLVM::LLVMFuncOp>(name);
-  if (!threadCount) {
-    threadCount =
-        LLVM::LLVMFuncOp::create(e, name, LLVM::LLVMFunctionType::get(i64, {}));
-    symbols.insert(threadCount);
-  }
+  LLVM::LLVMFuncOp threadCount =
+      external("plait_get_num_threads", LLVM::LLVMFunctionType::get(i64, {}));
 
   SmallVector<Type> arguments = {logitsType};
   Value operands[] = {op.getTemperature(), op.getK(), op.getP(), op.getBits()};

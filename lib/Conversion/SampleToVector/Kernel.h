@@ -9,8 +9,8 @@
 //
 //   scan      reads the row, at the speed of memory: every group's greatest
 //             logit, and whether there is a NaN.
-//   weigh     every group's integer weight, from the cache; only where all of
-//             the row's candidates take part in a sum.
+//   estimate  every group's weight as a float, from the cache; only where all
+//             of the row's candidates take part in a sum.
 //   finish    the token. Where few candidates can survive, those at or above a
 //             bound are listed in the order of their indices, from the groups
 //             that reach the bound; all else is about that list. The bound is
@@ -18,8 +18,10 @@
 //             k such candidates), or, for top-p, what a sample of the row's
 //             vectors makes likely, which is then checked.
 //
-// Weights are the integers of the specification, so neither groups nor
-// vectors nor threads can change a sum, and thereby a token.
+// What decides are the integers of the specification, so neither groups nor
+// vectors nor threads can change a sum, and thereby a token. The estimates are
+// intervals that hold those integers. A draw that an interval leaves open, as
+// few do, is decided by exact weights of the whole row.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +32,7 @@
 #include "plait/Dialect/Sample/IR/Sample.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace plait::sampling {
@@ -48,22 +51,25 @@ private:
   using Body = function_ref<Nums(Nums arguments)>;
   func::FuncOp function(StringRef name, ArrayRef<Type> arguments,
                         ArrayRef<Type> results, Body body);
+  LLVM::LLVMFuncOp external(StringRef name, LLVM::LLVMFunctionType type);
   Nums call(func::FuncOp callee, ArrayRef<Num> arguments);
 
   // Rows.cpp: rounds over a row.
   void emitScan();
   void emitGreatest();
   void emitWeigh();
+  void emitEstimateSums();
   void emitCollect();
   void emitSuggestBound();
-  void emitPickGroup();
+  void emitDrawAll();
+  Num slackOf(Num total, Num size);
   Value tailOf(Num logits, Num row, Num needed);
   Value groupOf(Num logits, Num row, Value tail, Num group);
 
   // Lists.cpp: rounds over listed candidates.
   void emitWeighList();
   void emitBisect(bool weighed);
-  void emitCut();
+  void emitCut(bool weighed);
   void emitPick();
 
   // Kernel.cpp: what there is to do for a row, and who does it.
@@ -78,6 +84,7 @@ private:
   void weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
                      ArrayRef<Num> operands, Num from, Num to);
   Num target(Num p, Num total);
+  Num sumOf(Num sums, Num base, Num count);
 
   // Vectors.cpp: one vector.
   Num loadLogits(Value view, Num at, int64_t registers = 1);
@@ -89,6 +96,11 @@ private:
   std::pair<Num, Num> weigh2(Num scaled, Num greatest);
   /// The same in the order of the lanes.
   Num weighInOrder(Num scaled, Num greatest);
+  /// The same as floats, 2^44 as 1, within 2^-23.
+  Num estimate(Num scaled, Num greatest);
+  /// Stores the lanes in `mask` one after the other and gives the place behind
+  /// them. What is there is overwritten for a vector's length.
+  Num append(Num vector, Num mask, Num memory, Num at);
   Num exp2Entry(Num index);
   Num mulhi32(Num a, Num b);
   Num slice(Num vector, int64_t from, int64_t size);
@@ -107,8 +119,9 @@ private:
   Type element;
   Type index, i1, i32, i64, f32;
   MemRefType logitsType, floats, words, longs;
-  func::FuncOp scan, greatest, weigh, collect, suggestBound, pickGroup,
-      weighList, bisectCount, bisectMass, cut, pick, finish;
+  func::FuncOp scan, greatest, weigh, estimateSums, collect, suggestBound,
+      drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, pick,
+      finish;
 };
 
 } // namespace plait::sampling

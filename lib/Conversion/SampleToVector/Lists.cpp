@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A list is `count` candidates in the order of their indices: `indices`,
-// `values`, and, once they are weighed, `weights`. After the last value there
-// is a vector of -inf, so that rounds over whole vectors need no masks.
+// `values`, and, once they are weighed, `weights`. What is removed has the
+// value -inf and weighs nothing. After the last value there is a vector of
+// -inf, so that rounds over whole vectors need no masks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,107 +35,158 @@ void Kernel::emitWeighList() {
       });
 }
 
-/// bisect(values, weights?, from, count, target, low, high, slack) -> bound:
-/// the greatest float, but for `slack` steps down, such that the values from it
-/// on come to `target`. They do at `low`; none is above `high`.
+/// bisect(values, weights?, from, count, target, low, high, slack, rest,
+/// rest of weights?) -> bound: the greatest float, but for `slack` steps down,
+/// such that the values from it on come to `target`. They do at `low`; none is
+/// above `high`. `rest` is scratch: the values that are still between the two,
+/// so that all rounds together cost as much as a few over the list.
 void Kernel::emitBisect(bool weighed) {
-  SmallVector<Type> arguments = {floats, index, index, i64, f32, f32, i64};
+  SmallVector<Type> arguments = {floats, index, index, i64,
+                                 f32,    f32,   i64,   floats};
   if (weighed)
-    arguments.push_back(longs);
+    arguments.append({longs, longs});
   auto body = [&](Nums in) -> Nums {
     Num values = in[0], from = in[1], count = in[2], target = in[3];
-    Num weights = in.back(), slack = in[6];
+    Num slack = in[6], rest = in[7];
+    Num weights = weighed ? in[8] : Num(), restWeights = in.back();
+    auto vector = VectorType::get({lanes}, f32);
     auto wide = VectorType::get({lanes}, weighed ? i64 : i32);
+    Num none = e.constant(wide, 0), gone = e.constant(vector, -INFINITY);
     auto signedKey = [&](Num value) {
       return e.num(arith::ExtSIOp::create(e, i64, keyOf(value)));
     };
-    auto mass = [&](Num bound) {
-      Nums sum =
-          e.loop(e.index(0), count, lanes, {e.constant(wide, 0)},
-                 [&](Num at, Nums sum) -> Nums {
-                   Num in = loadVector(values, from + at, f32) >= bound;
-                   Num more = weighed ? loadVector(weights, at, i64)
-                                      : e.constant(wide, 1);
-                   return {sum[0] + e.select(in, more, e.constant(wide, 0))};
-                 });
+    auto narrow = [&](Num key) { return valueOf(e.to(key, i32)); };
+    auto massFrom = [&](Num values, Num weights, Num from, Num count,
+                        Num bound) {
+      Nums sum = e.loop(e.index(0), count, lanes, {none},
+                        [&](Num at, Nums sum) -> Nums {
+                          Num in = loadVector(values, from + at, f32) >= bound;
+                          Num more = weighed ? loadVector(weights, at, i64)
+                                             : e.constant(wide, 1);
+                          return {sum[0] + e.select(in, more, none)};
+                        });
       return e.to(reduceAdd(sum[0]), i64);
     };
-    auto narrow = [&](Num key) { return valueOf(e.to(key, i32)); };
-    Nums range = e.loopWhile(
-        {signedKey(in[4]), signedKey(in[5])},
-        [&](Nums range) { return range[1] - range[0] > slack; },
-        [&](Nums range) -> Nums {
-          Num middle = e.num(
-              arith::ShRSIOp::create(e, range[0] + range[1] + 1, e.i64(1)));
-          Num enough = mass(narrow(middle)) >= target;
-          return {e.select(enough, middle, range[0]),
-                  e.select(enough, range[1], middle - 1)};
-        });
-    return {narrow(range[0])};
+    // Lists what is at least `low`, and below or not below the middle.
+    auto keep = [&](Num values, Num weights, Num from, Num count, Num low,
+                    Num middle, Num enough) {
+      Num no = e.constant(VectorType::get({lanes}, i1), 0);
+      Num kept = e.loop(e.index(0), count, lanes, {e.index(0)},
+                        [&](Num at, Nums kept) -> Nums {
+                          Num value = loadVector(values, from + at, f32);
+                          Num upper = value >= middle;
+                          Num lower = e.select(upper, no, value >= low);
+                          Num in = e.select(enough, upper, lower);
+                          if (weighed)
+                            append(loadVector(weights, at, i64), in,
+                                   restWeights, kept[0]);
+                          return {append(value, in, rest, kept[0])};
+                        })[0];
+      store(gone, rest, kept);
+      return kept;
+    };
+    Num low = signedKey(in[4]), high = signedKey(in[5]);
+    auto round = [&](Num values, Num weights, Num from, Nums state) -> Nums {
+      Num low = state[0], high = state[1], above = state[2], count = state[3];
+      Num middle = e.num(arith::ShRSIOp::create(e, low + high + 1, e.i64(1)));
+      Num bound = narrow(middle);
+      Num mass = massFrom(values, weights, from, count, bound) + above;
+      Num enough = mass >= target;
+      Num kept = keep(values, weights, from, count, narrow(low), bound, enough);
+      return {e.select(enough, middle, low), e.select(enough, high, middle - 1),
+              e.select(enough, above, mass), kept};
+    };
+    Nums start = {low, high, e.i64(0), count};
+    auto isOpen = [&](Num low, Num high) {
+      return e.compare(arith::CmpIPredicate::sgt, high - low, slack);
+    };
+    Nums last = e.choose(
+        isOpen(low, high), {i64},
+        [&]() -> Nums {
+          return {e.loopWhile(
+              round(values, weights, from, start),
+              [&](Nums state) { return isOpen(state[0], state[1]); },
+              [&](Nums state) {
+                return round(rest, restWeights, e.index(0), state);
+              })[0]};
+        },
+        [&]() -> Nums { return {low}; });
+    return {narrow(last[0])};
   };
   (weighed ? bisectMass : bisectCount) = function(
       weighed ? "bisect_mass" : "bisect_count", arguments, {f32}, body);
 }
 
-/// cut(indices, values, weights, count, bound, target, weighed)
-///     -> (count, mass): keeps the values above the bound, and of those at it
-/// the first, until there is the target.
-void Kernel::emitCut() {
-  cut = function(
-      "cut", {words, floats, longs, index, f32, i64, i1}, {index, i64},
-      [&](Nums in) -> Nums {
-        Num indices = in[0], values = in[1], weights = in[2], count = in[3];
-        Num bound = in[4], target = in[5], weighed = in[6];
-        Num zero = e.i64(0);
-        auto massOf = [&](Num at) {
-          Num weight = loadScalar(weights, {at});
-          return e.select(weighed, weight, e.i64(1));
-        };
-        Num above =
-            e.loop(e.index(0), count, 1, {zero}, [&](Num at, Nums sum) -> Nums {
-              Num in = loadScalar(values, {at}) > bound;
-              return {sum[0] + e.select(in, massOf(at), zero)};
-            })[0];
-        Nums kept = e.loop(e.index(0), count, 1, {e.index(0), above},
-                           [&](Num at, Nums kept) -> Nums {
-                             Num value = loadScalar(values, {at}),
-                                 mass = massOf(at);
-                             Num weight = loadScalar(weights, {at});
-                             Num tied = (value == bound) & (kept[1] < target);
-                             Num keep = (value > bound) | tied;
-                             // What is not kept is overwritten.
-                             store(loadScalar(indices, {at}), indices, kept[0]);
-                             store(value, values, kept[0]);
-                             store(weight, weights, kept[0]);
-                             return {kept[0] + e.to(keep, index),
-                                     kept[1] + e.select(tied, mass, zero)};
-                           });
-        auto last = e.constant(VectorType::get({lanes}, f32), -INFINITY);
-        store(last, values, kept[0]);
-        return kept;
+/// cut(values, weights?, count, bound, target) -> (mass, weight of the last
+/// one kept): removes the values below the bound, and of those at it the last,
+/// such that the target is just reached. Those from the bound on reach it,
+/// those above it do not.
+void Kernel::emitCut(bool weighed) {
+  SmallVector<Type> arguments = {floats, index, f32, i64};
+  if (weighed)
+    arguments.push_back(longs);
+  auto body = [&](Nums in) -> Nums {
+    Num values = in[0], count = in[1], bound = in[2], target = in[3];
+    auto vector = VectorType::get({lanes}, f32);
+    auto wide = VectorType::get({lanes}, i64);
+    Num none = e.constant(wide, 0), one = e.constant(wide, 1);
+    Nums sums = e.loop(
+        e.index(0), count, lanes, {none, none, none},
+        [&](Num at, Nums sums) -> Nums {
+          Num value = loadVector(values, at, f32);
+          Num weight = weighed ? loadVector(in[4], at, i64) : one;
+          Num tied = value == e.fit(bound, vector);
+          store(e.select(value >= bound, value, e.f32(-INFINITY)), values, at);
+          if (weighed)
+            store(e.select(value >= bound, weight, none), in[4], at);
+          return {sums[0] + e.select(value > bound, weight, none),
+                  sums[1] + e.select(tied, weight, none),
+                  sums[2] + e.select(tied, one, none)};
+        });
+    Num above = reduceAdd(sums[0]), tied = reduceAdd(sums[2]);
+    Num weight = e.num(
+        arith::DivUIOp::create(e, reduceAdd(sums[1]), e.max(tied, e.i64(1))));
+    weight = e.max(weight, e.i64(1));
+    Num room = (target - above + weight - 1) / weight;
+    room = e.select(room < tied, room, tied);
+    e.when(room < tied, [&] {
+      e.loop(e.index(0), count, 1, {e.i64(0)}, [&](Num at, Nums seen) -> Nums {
+        Num is = loadScalar(values, {at}) == bound;
+        e.when(is & (seen[0] >= room), [&] {
+          store(e.f32(-INFINITY), values, at);
+          if (weighed)
+            store(e.i64(0), in[4], at);
+        });
+        return {seen[0] + e.to(is, i64)};
       });
+    });
+    return {above + room * weight, weight};
+  };
+  (weighed ? cutMass : cutCount) =
+      function(weighed ? "cut_mass" : "cut_count", arguments, {i64, i64}, body);
 }
 
-/// pick(indices?, weights, count, target) -> the first place whose prefix of
-/// weights is above the target.
+/// pick(weights, count, target) -> (place, rest): the first place whose prefix
+/// of weights is above the target, or the last, and what the prefix before it
+/// leaves of the target.
 void Kernel::emitPick() {
-  pick = function("pick", {longs, index, i64}, {index}, [&](Nums in) -> Nums {
-    Num weights = in[0], count = in[1], target = in[2];
-    Nums found = e.loopWhile(
-        {e.index(0), target},
-        [&](Nums state) {
-          // The last place needs no look.
-          Num at = state[0];
-          Num last = at + 1 >= count;
-          Num weight = loadScalar(weights, {at});
-          Num past = weight <= state[1];
-          Num no = e.constant(i1, 0);
-          return e.select(last, no, past);
-        },
-        [&](Nums state) -> Nums {
-          Num weight = loadScalar(weights, {state[0]});
-          return {state[0] + 1, state[1] - weight};
-        });
-    return {found[0]};
-  });
+  pick =
+      function("pick", {longs, index, i64}, {index, i64}, [&](Nums in) -> Nums {
+        Num weights = in[0], count = in[1], target = in[2];
+        return e.loopWhile(
+            {e.index(0), target},
+            [&](Nums state) {
+              // The last place needs no look.
+              Num at = state[0];
+              Num last = at + 1 >= count;
+              Num weight = loadScalar(weights, {at});
+              Num past = weight <= state[1];
+              Num no = e.constant(i1, 0);
+              return e.select(last, no, past);
+            },
+            [&](Nums state) -> Nums {
+              Num weight = loadScalar(weights, {state[0]});
+              return {state[0] + 1, state[1] - weight};
+            });
+      });
 }

@@ -112,24 +112,21 @@ void Kernel::emitGreatest() {
 /// weigh(logits, row, sums, base, temperature, greatest, from, to): every
 /// group's weight.
 void Kernel::emitWeigh() {
-  // A weight is a long chain of operations: two that do not wait for each other.
-  constexpr int64_t registers = 4;
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], sums = in[2], base = in[3];
     Num temperature = in[4], best = in[5], from = in[6], to = in[7];
     Num size = sizeOf(e, logits);
     Value tail = tailOf(logits, row, to * groupSize > size);
-    Num zero = e.constant(VectorType::get({registers * lanes / 2}, i64), 0);
+    Num zero = e.constant(VectorType::get({lanes / 2}, i64), 0);
     e.loop(from, to, 1, [&](Num group) {
       Value view = groupOf(logits, row, tail, group);
-      Nums sum =
-          e.loop(e.index(0), e.index(groupSize), registers * lanes,
-                 {zero, zero}, [&](Num at, Nums sum) -> Nums {
-                   Num y = divide(loadLogits(view, at, registers), temperature);
-                   auto [even, odd] = weigh2(y, best);
-                   return {sum[0] + even, sum[1] + odd};
-                 });
-      store(reduceAdd(sum[0] + sum[1]), sums, base + group);
+      Nums sum = e.loop(e.index(0), e.index(groupSize), lanes, {zero},
+                        [&](Num at, Nums sum) -> Nums {
+                          Num y = divide(loadLogits(view, at), temperature);
+                          auto [even, odd] = weigh2(y, best);
+                          return {sum[0] + (even + odd)};
+                        });
+      store(reduceAdd(sum[0]), sums, base + group);
     });
     return {};
   };
@@ -138,129 +135,194 @@ void Kernel::emitWeigh() {
                    {}, body);
 }
 
+/// estimate_sums(logits, row, sums, base, temperature, greatest, from, to):
+/// what `weigh` does, in floats: up to `slackOf` off in all, at any prefix.
+void Kernel::emitEstimateSums() {
+  auto body = [&](Nums in) -> Nums {
+    Num logits = in[0], row = in[1], sums = in[2], base = in[3];
+    Num temperature = in[4], best = in[5], from = in[6], to = in[7];
+    Num size = sizeOf(e, logits);
+    Value tail = tailOf(logits, row, to * groupSize > size);
+    auto wide = VectorType::get({lanes}, e.getF64Type());
+    e.loop(from, to, 1, [&](Num group) {
+      Value view = groupOf(logits, row, tail, group);
+      Nums sum = e.loop(
+          e.index(0), e.index(groupSize), 4 * lanes, {e.constant(wide, 0)},
+          [&](Num at, Nums sum) -> Nums {
+            Nums w;
+            for (int64_t i = 0; i < 4; ++i) {
+              Num y = loadLogits(view, at + i * lanes);
+              w.push_back(estimate(divide(y, temperature), best));
+            }
+            // Two roundings to f32, and none that matters after them.
+            Num four = (w[0] + w[1]) + (w[2] + w[3]);
+            return {sum[0] + e.num(arith::ExtFOp::create(
+                                 e, wide, four, arith::FastMathFlagsAttr()))};
+          });
+      Num all = sum[0];
+      for (int64_t half = lanes / 2; half >= 1; half /= 2)
+        all = slice(all, 0, half) + slice(all, half, half);
+      all = e.num(vector::ExtractOp::create(e, all, ArrayRef<int64_t>{0}));
+      all = all * e.constant(all.type(), 0x1p44);
+      store(e.num(arith::FPToUIOp::create(e, i64, all)), sums, base + group);
+    });
+    return {};
+  };
+  estimateSums = function(
+      "estimate_sums",
+      {logitsType, index, longs, index, f32, f32, index, index}, {}, body);
+}
+
+/// How far an estimated sum of all weights can be from the sum, and a prefix of
+/// it from the prefix: 2^-22 of it for the roundings of `estimate` and of sums,
+/// and for every candidate one unit that its weight is rounded down by and half
+/// a unit that a removed one is estimated at. The bound is twice that.
+Num Kernel::slackOf(Num total, Num size) {
+  return (total >> 21) + e.to(size, i64) * 3;
+}
+
 /// collect(logits, row, greatest, base, temperature, bound, indices, values)
 ///     -> count: lists what is at least the bound, a number above -inf. The
 /// groups' greatest are scaled already.
 void Kernel::emitCollect() {
-  auto mask = e.getIntegerType(lanes);
-  // Appends the indices of the lanes in `bits`.
-  auto append = [&](Num bits, Num first, Num indices, Num count) {
-    Nums done = e.loopWhile(
-        {count, bits},
-        [&](Nums state) {
-          return e.compare(arith::CmpIPredicate::ne, state[1],
-                           e.constant(mask, 0));
-        },
-        [&](Nums state) -> Nums {
-          Num lane = e.num(math::CountTrailingZerosOp::create(e, state[1]));
-          store(e.to(first + e.to(lane, index), i32), indices, state[0]);
-          return {state[0] + 1, state[1] & (state[1] - 1)};
-        });
-    return done[0];
-  };
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], best = in[2], base = in[3];
     Num temperature = in[4], bound = in[5], indices = in[6], values = in[7];
     Num size = sizeOf(e, logits);
     Num last = groups(size);
     Value tail = tailOf(logits, row, last * groupSize > size);
+    // Division does not change an order, so that what reaches the bound is not
+    // below `least`; nor is the product, as roundings do not either. (Two
+    // steps down, as one from +0.0 is -0.0.)
+    Num least = valueOf(keyOf(bound) - 2);
+    if (op.getTemperature())
+      least = least * temperature;
+    least = e.select(bound == e.f32(std::numeric_limits<float>::lowest()),
+                     e.f32(-INFINITY), least);
+    auto places = VectorType::get({lanes}, i32);
+    SmallVector<int32_t> lane = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+    Num iota = e.num(arith::ConstantOp::create(
+        e, DenseElementsAttr::get(places, ArrayRef(lane))));
     auto listGroup = [&](Num group, Num count) {
       Value view = groupOf(logits, row, tail, group);
-      return e.loop(
-          e.index(0), e.index(groupSize), lanes, {count},
-          [&](Num at, Nums count) -> Nums {
-            Num in = divide(loadLogits(view, at), temperature) >= bound;
-            auto one = VectorType::get({1}, mask);
-            Num bits = e.num(vector::ExtractOp::create(
-                e, vector::BitCastOp::create(e, one, in),
-                ArrayRef<int64_t>{0}));
-            return {append(bits, group * groupSize + at, indices, count[0])};
-          });
+      return e.loop(e.index(0), e.index(groupSize), lanes, {count},
+                    [&](Num at, Nums count) -> Nums {
+                      Num logit = loadLogits(view, at);
+                      Num in = logit >= least;
+                      Num first = e.to(group * groupSize + at, i32);
+                      append(logit, in, values, count[0]);
+                      return {append(iota + first, in, indices, count[0])};
+                    });
     };
-    Nums count =
+    Num count =
         e.loop(e.index(0), last, 1, {e.index(0)}, [&](Num group, Nums count) {
           Num reached = loadScalar(best, {base + group}) >= bound;
           return e.choose(
               reached, {index}, [&] { return listGroup(group, count[0]); },
               [&] { return count; });
-        });
-    e.loop(e.index(0), count[0], 1, [&](Num at) {
-      Num place = e.to(loadScalar(indices, {at}), index);
-      Num logit = loadScalar(logits, {row, place});
-      if (element != f32)
-        logit = e.num(
-            arith::ExtFOp::create(e, f32, logit, arith::FastMathFlagsAttr()));
-      store(divide(logit, temperature), values, at);
-    });
-    store(e.constant(VectorType::get({lanes}, f32), -INFINITY), values,
-          count[0]);
-    return count;
+        })[0];
+    Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
+    store(none, values, count);
+    count = e.loop(e.index(0), count, lanes, {e.index(0)},
+                   [&](Num at, Nums count) -> Nums {
+                     Num value =
+                         divide(loadVector(values, at, f32), temperature);
+                     Num place = loadVector(indices, at, i32);
+                     Num in = value >= bound;
+                     append(place, in, indices, count[0]);
+                     return {append(value, in, values, count[0])};
+                   })[0];
+    store(none, values, count);
+    return {count};
   };
   collect = function(
       "collect", {logitsType, index, floats, index, f32, f32, words, floats},
       {index}, body);
 }
 
-/// suggest_bound(logits, row, temperature, greatest, rest, values, weights)
-///     -> a bound below which candidates weigh about `rest`, going by some of
-/// the row's vectors. `values` and `weights` are scratch.
+/// suggest_bound(logits, row, temperature, greatest, rest, weighed, values,
+/// weights, two more of those) -> a bound below which candidates weigh, or
+/// number, about `rest`, going by some of the row's vectors. The buffers are
+/// scratch.
 void Kernel::emitSuggestBound() {
+  // Of every `step`-th group, of which there are 64 to 127 in a long row.
+  constexpr int64_t vectors = 2;
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
-    Num rest = in[4], values = in[5], weights = in[6];
+    Num rest = in[4], weighed = in[5], values = in[6], weights = in[7];
     Num size = sizeOf(e, logits);
     Num whole = size / groupSize;
-    // One vector of every `step`-th group: 64 to 127 vectors of a long row.
-    Num step = whole / 64;
-    step = e.select(step == 0, e.index(1), step);
-    Num taken = (whole + step - 1) / step;
+    Num step = e.max(whole / 64, e.index(1));
+    Num taken = (whole + step - 1) / step * vectors;
     Value none = tailOf(logits, row, e.constant(i1, 0));
     auto wide = VectorType::get({lanes}, i64);
+    Num one = e.constant(wide, 1);
     Nums sum = e.loop(e.index(0), taken, 1, {e.constant(wide, 0)},
                       [&](Num at, Nums sum) -> Nums {
-                        Value view = groupOf(logits, row, none, at * step);
-                        Num y =
-                            divide(loadLogits(view, e.index(0)), temperature);
-                        Num w = weighInOrder(y, best);
+                        Value view =
+                            groupOf(logits, row, none, at / vectors * step);
+                        Num first = at % vectors * (groupSize / vectors);
+                        Num y = divide(loadLogits(view, first), temperature);
+                        Num w = e.select(weighed, weighInOrder(y, best), one);
                         store(y, values, at * lanes);
                         store(w, weights, at * lanes);
                         return {sum[0] + w};
                       });
+    store(e.constant(VectorType::get({lanes}, f32), -INFINITY), values,
+          taken * lanes);
     // What is not below the bound is to weigh the rest of the sample.
     Num total = reduceAdd(sum[0]);
-    Num below = rest / e.to(step * (groupSize / lanes), i64);
+    Num below = rest / e.to(step * (groupSize / lanes / vectors), i64);
     Num least = e.f32(std::numeric_limits<float>::lowest());
-    Num goal = e.select(total > below, total - below, e.i64(1));
-    return e.choose(
-        (below == 0) | (total == 0), {f32}, [&]() -> Nums { return {least}; },
-        [&] {
-          return call(bisectMass, {values, e.index(0), taken * lanes, goal,
-                                   least, best, e.i64(1 << 15), weights});
-        });
+    return e.choose((below == 0) | (total <= below), {f32},
+                    [&]() -> Nums { return {least}; },
+                    [&] {
+                      return call(bisectMass,
+                                  {values, e.index(0), taken * lanes,
+                                   total - below, least, best, e.i64(1 << 12),
+                                   in[8], weights, in[9]});
+                    });
   };
-  suggestBound =
-      function("suggest_bound",
-               {logitsType, index, f32, f32, i64, floats, longs}, {f32}, body);
+  suggestBound = function(
+      "suggest_bound",
+      {logitsType, index, f32, f32, i64, i1, floats, longs, floats, longs},
+      {f32}, body);
 }
 
-/// pick_group(logits, row, temperature, greatest, group, rest, weights)
-///     -> the first index in the group whose prefix of weights is above the
-/// rest. `weights` is scratch.
-void Kernel::emitPickGroup() {
+/// draw_all(logits, row, temperature, greatest, sums, base, slack, bits,
+/// weights) -> (token, rest, its weight, total), or -1 where the sums, which
+/// are within `slack`, do not tell. `weights` is scratch.
+void Kernel::emitDrawAll() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
-    Num group = in[4], rest = in[5], weights = in[6];
-    Num size = sizeOf(e, logits);
+    Num sums = in[4], base = in[5], slack = in[6], bits = in[7];
+    Num weights = in[8], size = sizeOf(e, logits);
+    Num total = sumOf(sums, base, groups(size));
+    // With the total, the target and the prefixes are within the slack, too.
+    Num low = e.mulhi(bits, total - slack), zero = e.i64(0);
+    low = e.select(low > slack, low - slack, zero);
+    Num width = e.mulhi(bits, total + slack) + slack - low;
+    // The sums of this row begin at the base.
+    Nums found = e.loopWhile(
+        {base, low},
+        [&](Nums state) { return loadScalar(sums, {state[0]}) <= state[1]; },
+        [&](Nums state) -> Nums {
+          return {state[0] + 1, state[1] - loadScalar(sums, {state[0]})};
+        });
+    Num group = found[0] - base;
     Value tail = tailOf(logits, row, (group + 1) * groupSize > size);
     Value view = groupOf(logits, row, tail, group);
     e.loop(e.index(0), e.index(groupSize), lanes, [&](Num at) {
       Num y = divide(loadLogits(view, at), temperature);
       store(weighInOrder(y, best), weights, at);
     });
-    Num place = call(pick, {weights, e.index(groupSize), rest})[0];
-    return {group * groupSize + place};
+    Nums place = call(pick, {weights, e.index(groupSize), found[1]});
+    Num weight = loadScalar(weights, {place[0]});
+    Num told = place[1] + width < weight;
+    Num token = e.to(group * groupSize + place[0], i32);
+    return {e.select(told, token, e.i32(-1)), place[1], weight, total};
   };
-  pickGroup =
-      function("pick_group", {logitsType, index, f32, f32, index, i64, longs},
-               {index}, body);
+  drawAll = function(
+      "draw_all", {logitsType, index, f32, f32, longs, index, i64, i64, longs},
+      {i32, i64, i64, i64}, body);
 }

@@ -8,6 +8,7 @@
 #include "Kernel.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -140,8 +141,59 @@ Num Kernel::weighInOrder(Num scaled, Num greatest) {
   return e.num(vector::InterleaveOp::create(e, even, odd));
 }
 
+Num Kernel::estimate(Num scaled, Num greatest) {
+  Type words = VectorType::get({widthOf(scaled)}, i32);
+  // As in weigh2, to the bit; but the clamped weigh 2^-45.
+  Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
+  Num z = difference * e.f32(0x1.715476p+0);
+  z = e.max(z, e.constant(z.type(), -45.0));
+  // The low bits of `shifted` are the nearest integer.
+  Num magic = e.constant(z.type(), 0x1.8p+23), shifted = z + magic;
+  Num x = z - (shifted - magic), power;
+  // 2^x for |x| <= 1/2, within 2^-23.5 with what is rounded here.
+  for (double c : {0x1.41fbb8p-13, 0x1.5f3e56p-10, 0x1.3b2d4cp-7, 0x1.c6aee8p-5,
+                   0x1.ebfbdcp-3, 0x1.62e430p-1, 1.0}) {
+    Num term = e.constant(z.type(), c);
+    power = power.value ? e.num(math::FmaOp::create(e, power, x, term.value))
+                        : term;
+  }
+  Num exponent = e.bitcast(shifted, words) << 23;
+  return e.bitcast(e.bitcast(power, words) + exponent, z.type());
+}
+
+Num Kernel::append(Num vector, Num mask, Num memory, Num at) {
+  // No more than a register at a time, which is one instruction where there
+  // is one.
+  auto type = cast<VectorType>(vector.type());
+  int64_t size = type.getNumElements();
+  if (size * type.getElementTypeBitWidth() > 32 * lanes) {
+    Num middle = append(slice(vector, 0, size / 2), slice(mask, 0, size / 2),
+                        memory, at);
+    return append(slice(vector, size / 2, size / 2),
+                  slice(mask, size / 2, size / 2), memory, middle);
+  }
+  // By its name, as bufferization knows the effects of calls, but not those of
+  // `llvm.call_intrinsic`.
+  bool isFloat = type.getElementType() == f32;
+  std::string name =
+      ("llvm.experimental.vector.compress.v" + Twine(size) +
+       (isFloat ? "f" : "i") + Twine(type.getElementTypeBitWidth()))
+          .str();
+  auto function = LLVM::LLVMFunctionType::get(type, {type, mask.type(), type});
+  Value none = LLVM::PoisonOp::create(e, type);
+  Num packed = e.num(LLVM::CallOp::create(e, external(name, function),
+                                          ValueRange{vector, mask, none})
+                         .getResult());
+  store(packed, memory, at);
+  Type word = e.getIntegerType(size);
+  Num bits = e.num(vector::ExtractOp::create(
+      e, vector::BitCastOp::create(e, VectorType::get({1}, word), mask),
+      ArrayRef<int64_t>{0}));
+  return at + e.to(e.num(math::CtPopOp::create(e, bits)), index);
+}
+
 Num Kernel::reduceMax(Num vector) {
-  for (int64_t size = lanes / 2; size >= 1; size /= 2)
+  for (int64_t size = widthOf(vector) / 2; size >= 1; size /= 2)
     vector = e.max(slice(vector, 0, size), slice(vector, size, size));
   return e.num(vector::ExtractOp::create(e, vector, ArrayRef<int64_t>{0}));
 }

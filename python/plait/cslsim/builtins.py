@@ -6,6 +6,7 @@ import numpy as np
 
 from plait.cslsim.builtins_fabric import directions
 from plait.cslsim.errors import CslError, Unsupported
+from plait.cslsim.limits import TEXT
 from plait.cslsim.program import Fill
 from plait.cslsim.registry import BUILTINS, NOTHING, builtin
 from plait.cslsim.types import (
@@ -121,17 +122,27 @@ def _is_same_type(ev, node, args, scope, want):
 @builtin("@dimensions", args=1)
 def _dimensions(ev, node, args, scope, want):
     kind = ev.type_of(args[0], scope)
-    return CV(array((len(kind.dims),), U16), list(kind.dims))
+    expect(isinstance(kind, ArrayType), node.pos, f"{kind} has no dimensions")
+    return CV(array((len(kind.dims),), U32), list(kind.dims))
+
+
+@builtin("@element_count", args=1)
+def _element_count(ev, node, args, scope, want):
+    kind = ev.type_of(args[0], scope)
+    expect(isinstance(kind, ArrayType), node.pos, f"{kind} has no elements")
+    return CV(U32, kind.count)
 
 
 @builtin("@rank", args=1)
 def _rank(ev, node, args, scope, want):
-    return CV(U16, len(ev.type_of(args[0], scope).dims))
+    kind = ev.type_of(args[0], scope)
+    expect(isinstance(kind, ArrayType), node.pos, f"{kind} has no rank")
+    return CV(U16, len(kind.dims))
 
 
-@builtin("@is_comptime", args=1)
+@builtin("@is_comptime", args=0)
 def _is_comptime(ev, node, args, scope, want):
-    return CV(BOOL, isinstance(ev.value(args[0], scope), CV))
+    return CV(BOOL, ev.code is None)
 
 
 @builtin("@is_arch", args=1)
@@ -204,7 +215,16 @@ def _concat_structs(ev, node, args, scope, want):
 
 @builtin("@strcat")
 def _strcat(ev, node, args, scope, want):
-    return CV(STRING, "".join(ev.known(a, scope).v for a in args))
+    text = "".join(ev.known(a, scope).v for a in args)
+    expect(len(text) <= TEXT, node.pos, f"a text of {len(text)} characters is too long")
+    return CV(STRING, text)
+
+
+@builtin("@strlen", args=1)
+def _strlen(ev, node, args, scope, want):
+    text = ev.known(args[0], scope)
+    expect(text.type == STRING, node.pos, f"@strlen needs a string, got a {text.type}")
+    return CV(CINT, len(text.v.encode()))
 
 
 @builtin("@get_int", args=1)
@@ -307,30 +327,6 @@ def _get_dsr(ev, node, args, scope, want):
     return CV(kind, number)
 
 
-# scalar helpers of the language
-
-
-@builtin("@popcnt", "@ctz", "@clz", args=1)
-def _bits(ev, node, args, scope, want):
-    value = ev.value(args[0], scope)
-    name = node.kids[0][1:]
-    if isinstance(value, CV):
-        expect(value.type in INTS, node.pos, f"@{name} needs a typed integer")
-        bits = value.v & ((1 << 8 * value.type.size) - 1)
-        width = 8 * value.type.size
-        return CV(
-            value.type,
-            {
-                "popcnt": bits.bit_count(),
-                "clz": width - bits.bit_length(),
-                "ctz": (bits & -bits).bit_length() - 1 if bits else width,
-            }[name],
-        )
-    slot = ev.program.slot()
-    ev.emit(name.upper(), slot, value.slot, 0, node.pos, value.type)
-    return RV(value.type, slot)
-
-
 # What the libraries of this package are written with (lib/*.csl). Programs cannot
 # collide with these: CSL has no builtin of such a name.
 
@@ -355,6 +351,12 @@ def _coordinate(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("COORD", slot, ev.integer(args[0], scope), 0, node.pos)
     return RV(U16, slot)
+
+
+@_plait("reset_tsc", 0)
+def _reset_tsc(ev, node, args, scope, want):
+    ev.emit("TSCRESET", 0, 0, 0, node.pos)
+    return NOTHING
 
 
 @_plait("tsc", 1)
@@ -391,6 +393,7 @@ MATH = (
     "sign",
     "cbrt",
     "log10",
+    "fscale",
 )
 
 
@@ -443,7 +446,10 @@ def _offset(ev, node, args, scope, want):
 @_plait("route_config", 3)
 def _route_config(ev, node, args, scope, want):
     what = ev.integer(args[0], scope)
-    color, mask = (ev.coerce(ev.value(a, scope), U16, node.pos) for a in args[1:])
+    color, mask = (
+        ev.coerce(ev.value(a, scope), k, node.pos)
+        for a, k in zip(args[1:], (U16, U32), strict=True)
+    )
     slots = [ev.slot_of(v, node.pos) for v in (color, mask)]
     ev.emit("ROUTECFG", *slots, what, node.pos)
     return NOTHING
@@ -452,6 +458,20 @@ def _route_config(ev, node, args, scope, want):
 @_plait("mask", 1)
 def _mask(ev, node, args, scope, want):
     return CV(U16, directions(ev.known(args[0], scope), node.pos))
+
+
+@_plait("teardowns", 0)
+def _teardowns(ev, node, args, scope, want):
+    slot = ev.program.slot()
+    ev.emit("TEARDOWNS", slot, 0, 0, node.pos)
+    return RV(U32, slot)
+
+
+@_plait("queues", 1)
+def _queues(ev, node, args, scope, want):
+    slot = ev.program.slot()
+    ev.emit("QUEUES", slot, ev.integer(args[0], scope), 0, node.pos)
+    return RV(U16, slot)
 
 
 @_plait("error", 1)
@@ -481,3 +501,10 @@ def _random(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("RANDOM", slot, 0, 0, node.pos)
     return RV(U32, slot)
+
+
+@_plait("seed", 1)
+def _seed(ev, node, args, scope, want):
+    seed = ev.coerce(ev.value(args[0], scope), U32, node.pos)
+    ev.emit("SEED", ev.slot_of(seed, node.pos), 0, 0, node.pos)
+    return NOTHING

@@ -9,8 +9,9 @@ from plait.cslsim.entities import (
     Scope,
 )
 from plait.cslsim.errors import CslError, Unsupported
-from plait.cslsim.registry import NOTHING, builtin, known, task_ref
+from plait.cslsim.registry import NOTHING, builtin, check_priority, known, task_ref
 from plait.cslsim.types import (
+    BOOL,
     CFLOAT,
     CINT,
     COLOR,
@@ -54,15 +55,22 @@ DSD_FIELDS = {
         "offset",
         "wavelet_index_offset",
     ),
-    "mem4d_dsd": ("tensor_access", "wavelet_index_offset"),
-    "fabin_dsd": ("extent", "input_queue", "fabric_color"),
+    "mem4d_dsd": (
+        "tensor_access",
+        "base_address",
+        "extent",
+        "stride",
+        "offset",
+        "wavelet_index_offset",
+    ),
+    "fabin_dsd": ("extent", "input_queue", "fabric_color", "priority"),
     "fabout_dsd": (
         "extent",
         "output_queue",
         "fabric_color",
         "control",
-        "advance_switch",
         "wavelet_index_offset",
+        "priority",
     ),
 }
 
@@ -79,9 +87,16 @@ def _get_dsd(ev, node, args, scope, want):
         if name not in DSD_FIELDS[kind.name]:
             raise Unsupported(pos, f"{kind} property '{name}'")
     flags = 0
-    for bit, name in ((1, "control"), (2, "advance_switch"), (4, "wavelet_index_offset")):
+    for bit, name in ((1, "control"), (4, "wavelet_index_offset")):
         if name in fields and known(fields[name], pos, name):
             flags |= bit
+    if "priority" in fields:
+        expect(
+            ev.options.arch == "wse3",
+            pos,
+            "on wse2 the priority is a setting of the operation, not of the DSD",
+        )
+        check_priority(fields["priority"], pos)
     if kind in (MEM1D, MEM4D):
         return _memory_dsd(ev, kind, fields, flags, pos)
     queue = fields.get("input_queue" if kind == FABIN else "output_queue")
@@ -178,11 +193,10 @@ def _memory_dsd(ev, kind, fields, flags, pos):
                 origin=base,
             )
         return _with(ev, kind, dsd, {k: v for k, v in fields.items() if k == "offset"}, pos)
-    expect(kind == MEM1D, pos, "a mem4d_dsd needs 'tensor_access'")
     expect(
         "base_address" in fields and "extent" in fields,
         pos,
-        "a mem1d_dsd needs 'tensor_access', or 'base_address' and 'extent'",
+        f"a {kind} needs 'tensor_access', or 'base_address' and 'extent'",
     )
     base = fields["base_address"]
     expect(isinstance(base.type, PtrType), pos, f"'base_address' is a {base.type}, not a pointer")
@@ -190,8 +204,46 @@ def _memory_dsd(ev, kind, fields, flags, pos):
     while isinstance(elem, ArrayType):
         elem = elem.elem
     addr = base.v.addr if isinstance(base, CV) else 0
+    if kind == MEM4D:
+        known(base, pos, "base_address")
+        dims = _tuple(ev, fields["extent"], U16, "extent", pos)
+        steps = [1] * len(dims)
+        if "stride" in fields:
+            steps = _tuple(ev, fields["stride"], I16, "stride", pos)
+        expect(len(steps) == len(dims), pos, f"{len(dims)} extents but {len(steps)} strides")
+        expect(1 <= len(dims) <= 4, pos, "a mem4d_dsd has at most four dimensions")
+        strides = _from_jumps(dims, steps)
+        dsd = Dsd(
+            2,
+            flags,
+            base=addr,
+            extent=math.prod(dims),
+            dims=tuple(dims),
+            strides=tuple(strides),
+            esize=elem.size,
+            origin=addr,
+        )
+        return _with(ev, kind, dsd, {k: v for k, v in fields.items() if k == "offset"}, pos)
     dsd = Dsd(1, flags, base=addr, esize=elem.size, origin=addr)
     return _with(ev, kind, dsd, fields, pos)
+
+
+def _tuple(ev, value, kind, name, pos):
+    """The known numbers of a tuple."""
+    items = known(value, pos, name)
+    expect(isinstance(items, list), pos, f"'{name}' of a mem4d_dsd is a tuple")
+    return [ev.coerce(item, kind, pos).v for item in items]
+
+
+def _from_jumps(dims, jumps):
+    """The strides of a mem4d_dsd, outermost first, from what the vendor's page on DSDs lists:
+    innermost first, how far the address moves when a dimension advances and those inside it
+    go back to their start."""
+    strides = []
+    for jump in jumps:
+        inner = dims[len(dims) - len(strides) :]
+        strides.insert(0, jump + sum((n - 1) * s for n, s in zip(inner, strides, strict=True)))
+    return strides
 
 
 def tensor_access(ev, node, scope):
@@ -340,6 +392,9 @@ def _allocate_fifo(ev, node, args, scope, want):
         "pop": -1,
     }
     for name, value in config.items():
+        if name == "priority" and ev.options.arch == "wse3":
+            check_priority(value, node.pos)
+            continue
         if name not in ("activate_push", "activate_pop"):
             raise Unsupported(node.pos, f"FIFO setting '{name}'")
         key = name.split("_")[1]
@@ -362,7 +417,13 @@ def _load_to_dsr(ev, node, args, scope, want):
         args[2] if len(args) > 2 else None,
         scope,
         node,
-        ("async", "activate", "unblock", "save_address", "ut_id"),
+        ("async", "activate", "unblock", "save_address", "single_step", "ut_id"),
+    )
+    wrong = {"fabin_dsd": ("dsr_dest",), "fabout_dsd": ("dsr_src0", "dsr_src1")}
+    expect(
+        dsr.type.name not in wrong.get(dsd.type.name, ()),
+        node.pos,
+        f"a {dsd.type} cannot be loaded to a {dsr.type}",
     )
     expect(
         dsd.type != MEM4D or ev.options.sdk == "1.4",
@@ -409,8 +470,15 @@ class Options:
                 self.flags |= 2 if known(item, where.pos, name) else 0
             elif name == "ut_id":
                 self.ut = known(item, where.pos, name)
+            elif name == "single_step":
+                known(item, where.pos, name)  # how @map takes them anyway
             elif name == "priority":
-                pass  # which microthread goes first is not modelled: a seed tries orders
+                expect(
+                    ev.options.arch == "wse2",
+                    where.pos,
+                    "on wse3 the priority is a property of the DSD, not of the operation",
+                )
+                check_priority(item, where.pos)
             elif name == "index":
                 self.index = ev.slot_of(ev.coerce_int(item, U16, where.pos), where.pos)
             else:
@@ -432,7 +500,7 @@ for _n in ("fadds", "fsubs", "fmuls", "fmaxs"):
 for _n in ("faddh", "fsubh", "fmulh", "fmaxh"):
     VECTOR[_n] = (F16, (F16, F16), _THREE)
 for _n in ("add16", "addc16", "and16", "or16", "xor16", "sll16", "slr16", "sar16"):
-    VECTOR[_n] = (U16, (U16, U16), _THREE)
+    VECTOR[_n] = (U16, (U16, U16), _THREE[:3])
 VECTOR["sub16"] = (U16, (U16, U16), ("DDD", "DDS"))
 VECTOR["faddhs"] = (F32, (F32, F16), ("DDD", "DSD", "DDS", "PSD"))
 VECTOR["fmacs"] = (F32, (F32, F32, F32), ("DDDS",))
@@ -448,8 +516,14 @@ for _n in ("fnegh", "fabsh"):
     VECTOR[_n] = (F16, (F16,), ("DD", "DS"))
 VECTOR["fs2h"] = (F16, (F32,), ("DD", "DS"))
 VECTOR["fh2s"] = (F32, (F16,), ("DD", "DS"))
-VECTOR["fs2xp16"] = (I16, (F32,), ("DD", "DS"))
+VECTOR["fs2xp16"] = (I16, (F32,), ("DD", "DS", "PS"))
+VECTOR["fh2xp16"] = (I16, (F16,), ("DD", "DS", "PS"))
 VECTOR["xp162fs"] = (F32, (I16,), ("DD", "DS"))
+VECTOR["xp162fh"] = (F16, (I16,), ("DD", "DS"))
+for _n in ("popcnt", "clz", "ctz"):
+    VECTOR[_n] = (U16, (U16,), ("DD", "DS"))
+VECTOR["fscales"] = (F32, (F32, I16), ("PSS",))
+VECTOR["fscaleh"] = (F16, (F16, I16), ("PSS",))
 
 
 def _vector(name):
@@ -461,6 +535,8 @@ def _vector(name):
         pos = node.pos
         expect(ev.code is not None, pos, f"@{name} runs on the PE, not at compile time")
         operands, form = [], ""
+        if name == "faddhs":
+            args = _half_behind(ev, args, scope)
         for place, (arg, want_type) in enumerate(zip(args[:count], (kind, *sources), strict=True)):
             letter, operand = _operand(ev, arg, want_type, place == 0, scope)
             form += letter
@@ -481,6 +557,12 @@ def _vector(name):
                 pos,
                 f"an async @{name} takes only DSD operands, got {form}",
             )
+        fifos = kinds[1:].count(FIFO)
+        if len(kinds) > 2 and fifos:
+            expect(fifos == 1, pos, f"@{name} has more than one FIFO among its sources")
+            expect(kinds[1] != FIFO, pos, f"a FIFO cannot be the first source of @{name}")
+        # Whether it went on to its end, which a synchronous operation on a FIFO may not.
+        result = ev.program.slot() if FIFO in kinds and not options.flags & 1 else -1
         vec = ev.program.vector(
             name,
             operands,
@@ -489,9 +571,19 @@ def _vector(name):
             options.activate,
             options.unblock,
             index=options.index,
+            result=result,
         )
         ev.emit("VEC", vec, 0, 0, pos)
-        return NOTHING
+        return NOTHING if result < 0 else RV(BOOL, result)
+
+
+def _half_behind(ev, args, scope):
+    """The operands of @faddhs with its 16-bit scalar behind the 32-bit vector."""
+    if args[1].kind in ("number", "float_"):
+        scalar = ev.value(args[2], scope).type in (*DSD_TYPES, *DSR_TYPES)
+    else:
+        scalar = ev.value(args[1], scope).type == F16
+    return [args[0], args[2], args[1], *args[3:]] if scalar else args
 
 
 def _operand(ev, arg, kind, dest, scope):
@@ -564,6 +656,7 @@ def _map(ev, node, args, scope, want):
     ev.code.calls.add(code.number)
     for arg, (kind, at) in zip(ins, code.params, strict=True):
         value = ev.value(arg, scope, kind)
+        expect(value.type != FIFO, arg.pos, "a FIFO is no operand of @map")
         if value.type in DSD_TYPES:
             operands.append((1, ev.dsd_index(value, arg.pos), kind.code))
         elif value.type in DSR_TYPES:
@@ -575,6 +668,7 @@ def _map(ev, node, args, scope, want):
     if result != VOID:
         arg = args[count]
         value = ev.value(arg, scope)
+        expect(value.type != FIFO, arg.pos, "a FIFO is no operand of @map")
         if value.type in DSD_TYPES:
             operands.append((1, ev.dsd_index(value, arg.pos), result.code))
         elif value.type in DSR_TYPES:

@@ -3,7 +3,7 @@
 from plait.cslsim.entities import Fn
 from plait.cslsim.errors import CslError, Unsupported
 from plait.cslsim.limits import check_color, check_local_task, check_queue
-from plait.cslsim.registry import NOTHING, builtin, task_ref
+from plait.cslsim.registry import NOTHING, builtin, check_priority, task_ref
 from plait.cslsim.types import (
     ANON,
     COLOR,
@@ -44,6 +44,12 @@ def _import_module(ev, node, args, scope, want):
     return CV(MODULE, module)
 
 
+def _text(ev, arg, scope):
+    value = ev.known(arg, scope)
+    expect(value.type == STRING, arg.pos, f"a name is a string, not a {value.type}")
+    return value.v
+
+
 def _layout(ev, node):
     expect(ev.layout is not None, node.pos, f"{node.kids[0]} belongs in a layout block")
     return ev.layout
@@ -60,14 +66,20 @@ def _set_rectangle(ev, node, args, scope, want):
 def _get_rectangle(ev, node, args, scope, want):
     size = ev.options.rectangle if ev.layout is None else ev.layout.rectangle
     expect(size is not None, node.pos, "@get_rectangle before @set_rectangle")
-    return CV(ANON, {"width": CV(U16, size[0]), "height": CV(U16, size[1])})
+    pairs = {"": size, "fabric": ev.options.fabric_dims, "offsets": ev.options.fabric_offsets}
+    found = {
+        name: CV(ANON, {"width": CV(U16, pair[0]), "height": CV(U16, pair[1])})
+        for name, pair in pairs.items()
+        if pair
+    }
+    return CV(ANON, {**found.pop("").v, **found})
 
 
 @builtin("@set_tile_code", args=(3, 4))
 def _set_tile_code(ev, node, args, scope, want):
     layout = _layout(ev, node)
     x, y = (ev.integer(a, scope) for a in args[:2])
-    name = ev.known(args[2], scope).v
+    name = _text(ev, args[2], scope)
     params = {}
     if len(args) == 4:
         given = ev.known(args[3], scope)
@@ -204,29 +216,42 @@ def pop_mode(value, pos):
 
 
 def filter_config(config, pos):
-    """A wavelet filter: (kind, f0, f1, f2, f3) as the core takes it."""
+    """A wavelet filter: (kind, f0, f1, f2, f3, f4) as the core takes it."""
     kind = [n for n, v in config["kind"].v.items() if v.v] if "kind" in config else []
     given = {name: value.v for name, value in config.items() if name != "kind"}
-    if kind == ["range"]:
-        needed, allowed = ("min_idx", "max_idx"), ()
-    elif kind == ["counter"]:
-        needed = ("max_counter", "limit1")
-        allowed = ("init_counter", "count_data", "count_control", "fast_mode")
-    else:
+    counter = ("max_counter", "limit1", "init_counter", "count_data", "count_control")
+    allowed = {
+        # fast_mode is on no page, but fft-1d-2d sets it.
+        "counter": (*counter, "filter_control", "fast_mode"),
+        "sparse_counter": (*counter, "limit2"),
+        "range": ("min_idx", "max_idx"),
+    }
+    if len(kind) != 1 or kind[0] not in allowed:
         raise Unsupported(pos, f"filter kind {kind}")
-    for name in needed:
-        expect(name in given, pos, f"a {kind[0]} filter needs '{name}'")
-    for name in given:
-        expect(name in needed or name in allowed, pos, f"unknown filter setting '{name}'")
+    for name, value in given.items():
+        expect(name in allowed[kind[0]], pos, f"unknown filter setting '{name}'")
+        expect(
+            isinstance(value, int) and value >= 0, pos, f"'{name}' must be a number, not below 0"
+        )
     if kind == ["range"]:
-        return (1, given["min_idx"], given["max_idx"], 0, 0)
-    counts = given.get("count_data", True) + 2 * given.get("count_control", False)
-    return (2, given["max_counter"], given["limit1"], given.get("init_counter", 0), counts)
+        for name in allowed["range"]:
+            expect(name in given, pos, f"a range filter needs '{name}'")
+        return (1, given["min_idx"], given["max_idx"], 0, 0, -1)
+    most, limit, start = (given.get(n, 0) for n in counter[:3])
+    flags = sum(
+        bit
+        for bit, name in ((1, "count_data"), (2, "count_control"), (4, "filter_control"))
+        if given.get(name)
+    )
+    if kind == ["counter"]:
+        return (2, most, limit, start, flags, -1)
+    # Without a first limit it filters nothing.
+    return (3 if "limit1" in given else 0, most, limit, start, flags, given.get("limit2", -1))
 
 
 @builtin("@export_name", args=(2, 3))
 def _export_name(ev, node, args, scope, want):
-    name = ev.known(args[0], scope).v
+    name = _text(ev, args[0], scope)
     kind = ev.type_of(args[1], scope)
     writable = ev.known(args[2], scope).v if len(args) > 2 else None
     _layout(ev, node).export(name, kind, writable, node.pos)
@@ -238,7 +263,7 @@ def _export_symbol(ev, node, args, scope, want):
     expect(ev.program is not None, node.pos, "@export_symbol belongs in PE code")
     target = args[0]
     name = (
-        ev.known(args[1], scope).v
+        _text(ev, args[1], scope)
         if len(args) > 1
         else (target.kids[0] if target.kind == "name" else target.kids[-1])
     )
@@ -338,6 +363,11 @@ def _initialize_queue(ev, node, args, scope, want):
     for name in config:
         if name not in ("color", "priority"):
             raise Unsupported(node.pos, f"queue setting '{name}'")
+    if ev.options.arch == "wse2":
+        expect(side == "in" or not config, node.pos, "an output queue has no settings on wse2")
+    if "priority" in config:
+        expect(ev.options.arch == "wse2", node.pos, "queues have no 'priority' on wse3")
+        check_priority(config["priority"], node.pos)
     color = config.get("color")
     if color is None:
         expect(

@@ -19,7 +19,7 @@ def library():
     p, i, u = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64
     for name, result, args in (
         ("ops", ctypes.c_char_p, []),
-        ("new", p, [i, i, p, p, i, p, i, u, i, i, u]),
+        ("new", p, [i, i, p, p, i, p, i, u, i, i, i, u]),
         ("delete", None, [p]),
         ("program", i, [p] * 16),
         ("pe", None, [p, i, i, i]),

@@ -15,7 +15,7 @@ from plait.cslsim import core
 from plait.cslsim.builtins_fabric import KEEP
 from plait.cslsim.errors import CslError
 from plait.cslsim.evaluate import Evaluator, Scope
-from plait.cslsim.limits import FABRIC, FILTERS, check_memory, memory_use
+from plait.cslsim.limits import FABRIC, FILTERS, TEARDOWN_TASK, check_memory, memory_use
 from plait.cslsim.program import Program
 from plait.cslsim.registry import DIRECTION_NAMES
 from plait.cslsim.types import (
@@ -182,6 +182,13 @@ class ProgramEvaluator(Evaluator):
         for record, key, task, pos in self.fifo_tasks:
             record[key] = self.task_id(task, pos)[1]
         program = self.program
+        handlers = any(tag == "teardown" for tag, _, _ in program.bindings)
+        for index, _, pos in self.pending:
+            expect(
+                not (handlers and program.bindings[index][:2] == ("local", TEARDOWN_TASK)),
+                pos,
+                f"local_task_id {TEARDOWN_TASK} belongs to teardown, which has handlers",
+            )
         program.check_recursion()
         for queue, pos in self.used if self.options.sdk != "1.4" else ():
             expect(
@@ -230,16 +237,23 @@ def parse_params(text):
     return params
 
 
+def _number(name, text):
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise CslError(None, f"parameter '{name}' is an integer, got '{text}'") from None
+
+
 def compile_layout(path, options, progress=None):
     """Compile a layout file. Returns (layout, programs)."""
     layout = Layout(options)
     evaluator = Evaluator(options, layout=layout)
-    given = {n: CV(CINT, int(v, 0)) for n, v in options.params.items()}
-    given.update({n: CV(COLOR, int(v, 0)) for n, v in options.colors.items()})
+    given = {n: CV(CINT, _number(n, v)) for n, v in options.params.items()}
+    given.update({n: CV(COLOR, _number(n, v)) for n, v in options.colors.items()})
     module = evaluator.load(Path(path).name, Path(path).parent, given, None)
     expect(module.layouts, (str(path), 1, 1), "there is no layout block")
     for block in module.layouts:
-        evaluator.execute_block(block.kids[0], Scope(None, module))
+        evaluator.seal(block.kids[0], Scope(None, module))
     expect(layout.rectangle is not None, module.layouts[0].pos, "@set_rectangle is missing")
     width, height = layout.rectangle
     for y in range(height):
@@ -400,7 +414,7 @@ def save(folder, layout, programs, options):
     routes = []
     for (x, y), tile in layout.tiles.items():
         for color, config in tile.routes.items():
-            kind, *values = config.get("filter", (0, 0, 0, 0, 0))
+            kind, *values = config.get("filter", (0, 0, 0, 0, 0, -1))
             flat = [
                 x,
                 y,

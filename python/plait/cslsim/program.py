@@ -98,13 +98,13 @@ class Program:
         """A new variable; returns its address."""
         align = align or align_of(kind)
         addr = -(-len(self.memory) // align) * align
+        if addr + kind.size > MEMORY:
+            raise CslError(
+                pos, f"'{name}' does not fit: data takes {addr + kind.size} of {MEMORY} bytes"
+            )
         pad = addr - len(self.memory)
         self.memory += bytes(pad + kind.size)
         self.defined += bytes(pad + kind.size)
-        if len(self.memory) > MEMORY:
-            raise CslError(
-                pos, f"'{name}' does not fit: data takes {len(self.memory)} of {MEMORY} bytes"
-            )
         self.objects.append(Object(name, addr, kind.size, pos))
         if value is not None:
             self.write(addr, kind, value)
@@ -164,7 +164,7 @@ class Program:
         self.codes.append(Code(name, pos, len(self.codes)))
         return self.codes[-1]
 
-    def vector(self, op, args, flags=0, ut=-1, activate=-1, unblock=-1, fn=-1, index=-1):
+    def vector(self, op, args, flags=0, ut=-1, activate=-1, unblock=-1, fn=-1, index=-1, result=-1):
         """A vector operation; ``args`` are (kind, index, type code). Returns its number."""
         self.vecs.append(
             [
@@ -177,6 +177,7 @@ class Program:
                 len(args),
                 len(self.vec_args),
                 index,
+                result,
             ]
         )
         self.vec_args += args

@@ -16,6 +16,7 @@ from plait.cslsim.types import (
 )
 
 BUILTINS = {}
+PRIORITIES = ("low", "medium", "high")
 DIRECTION_NAMES = ("RAMP", "NORTH", "SOUTH", "EAST", "WEST")
 
 
@@ -49,6 +50,19 @@ def known(value, pos, what):
     """The value of something that must be known."""
     expect(isinstance(value, CV), pos, f"'{what}' must be known at compile time")
     return value.v
+
+
+def check_priority(value, pos):
+    """A microthread's priority, ``.{ .high = true }``: checked only, for microthreads do not
+    compete for anything in this model."""
+    fields = known(value, pos, "priority")
+    fits = isinstance(fields, dict) and len(fields) == 1
+    name, on = next(iter(fields.items())) if fits else ("", None)
+    expect(
+        name in PRIORITIES and on.v is True,
+        pos,
+        "'priority' is one of .{ .low = true }, .{ .medium = true } and .{ .high = true }",
+    )
 
 
 def task_ref(ev, value, pos, op):

@@ -18,6 +18,8 @@ from plait.cslsim import trace
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.simulator import Simulator
 
+# How <simprint> shows a value, by channel; a debugging trace has its key instead.
+FORMATS = {"print": "", "04X": "04X", "08X": "08X", "016b": "016b", "032b": "032b"}
 TRACES = "plait-traces.json"  # what programs traced, in the artifact's folder
 
 
@@ -73,6 +75,7 @@ class SdkRuntime:
             depth=int(depth) if depth else None,
             strict=self.strict,
             bounds=os.environ.get("PLAIT_CSL_BOUNDS", "stop"),
+            reads=os.environ.get("PLAIT_CSL_READS", "stop"),
             machine=machine,
         )
         self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
@@ -127,10 +130,10 @@ class SdkRuntime:
         logs = self.sim.logs(self.logged)
         self.logged += len(logs)
         for x, y, channel, value, _ in logs:
-            if channel not in ("print", "hex"):
+            if channel not in FORMATS:
                 self.traces.append([x, y, channel, value])
                 continue
-            line = self.lines.pop((x, y), "") + (f"{value:#x}" if channel == "hex" else str(value))
+            line = self.lines.pop((x, y), "") + format(value, FORMATS[channel])
             *whole, rest = line.split("\n")
             for text in whole:
                 print(f"PE ({x}, {y}): {text}")
@@ -180,7 +183,7 @@ class SdkRuntime:
         src = np.asarray(src)
         self._region(x, y, w, h)
         _expect_size("memcpy_h2d", src, w * h * elem_per_pe)
-        words = _words(src, data_type)
+        words = _words(src)
         grid = _grid(words, w, h, elem_per_pe, order)
         if streaming:
             self.sim.settle()  # host streams follow each other
@@ -231,7 +234,7 @@ class SdkRuntime:
                     at = self.sim.address(name, x + i, y + j)
                     raw = self.sim.read(x + i, y + j, at, elem_per_pe * kind().itemsize)
                     grid[j, i] = raw.view(kind)
-        if not wide:
+        if not wide and not streaming:  # which has no effect on streams
             grid &= 0xFFFF
         if order == MemcpyOrder.COL_MAJOR:
             grid = grid.transpose(2, 1, 0)
@@ -258,13 +261,35 @@ class SdkRuntime:
         src = np.asarray(src)
         _expect_size(name, src, own[0] * own[1] * count)
         order = options.pop("order", MemcpyOrder.ROW_MAJOR)
-        words = _words(src, options.get("data_type"))
+        words = _words(src)
         full = np.broadcast_to(_grid(words, *own, count, order), (h, w, count))
         return self.memcpy_h2d(dest, full.ravel(), *region, count, **options)
 
-    def memcpy_h2d_stride(self, *_, **__):
-        """Refused: what its strides count is not published."""
-        raise SimulationError("not supported by Plait's model of CSL: memcpy_h2d_stride")
+    def memcpy_h2d_stride(
+        self, dest, src, px, py, w, h, elem_per_pe, row_stride, col_stride, **options
+    ):
+        """Data for every ``row_stride``-th PE of every ``col_stride``-th row of a region.
+
+        As the vendor's page on SdkRuntime has it: the PEs of a row that receive are
+        ``row_stride`` apart and the rows ``col_stride``, from (px, py) on. They are xi = 1 +
+        floor((w - 1) / row_stride) columns and eta = 1 + floor((h - 1) / col_stride) rows, and
+        the host tensor is A[xi][eta][elem_per_pe] (columns first, unlike those of the other
+        copies), wrapped in a 1-D array according to ``order``.
+        """
+        for name, step in (("row_stride", row_stride), ("col_stride", col_stride)):
+            if step < 1:
+                raise SimulationError(f"'{name}' must be positive, got {step}")
+        self._region(px, py, w, h)
+        xi, eta = 1 + (w - 1) // row_stride, 1 + (h - 1) // col_stride
+        src = np.asarray(src)
+        _expect_size("memcpy_h2d_stride", src, xi * eta * elem_per_pe)
+        order = options.pop("order", MemcpyOrder.ROW_MAJOR)
+        grid = _grid(_words(src), xi, eta, elem_per_pe, order, columns_first=True)
+        for j in range(eta):
+            for i in range(xi):
+                at = (px + i * row_stride, py + j * col_stride)
+                self.memcpy_h2d(dest, grid[j, i], *at, 1, 1, elem_per_pe, **options)
+        return Task()
 
     def _quiet(self):
         """Copies follow the open command, and take long: the fabric comes to rest."""
@@ -296,7 +321,7 @@ def _expect_size(name, array, count):
         )
 
 
-def _words(array, data_type):
+def _words(array):
     """Host elements as 32-bit words."""
     array = np.ascontiguousarray(array)
     if array.dtype.itemsize == 4:
@@ -304,7 +329,10 @@ def _words(array, data_type):
     raise SimulationError(f"memcpy needs host arrays of 32-bit elements, got {array.dtype}")
 
 
-def _grid(words, w, h, count, order):
+def _grid(words, w, h, count, order, columns_first=False):
+    """[h][w][count] of a host array of that shape, or [w][h][count]."""
+    if columns_first:
+        return _grid(words, h, w, count, order).transpose(1, 0, 2)
     if order == MemcpyOrder.ROW_MAJOR:
         return words.reshape(h, w, count)
     return words.reshape(count, w, h).transpose(2, 1, 0)

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -29,21 +30,33 @@ class Simulator:
         seed: 0 for the fixed order of events; else tasks and equal-time events
             come in a random order and hops take up to two cycles longer.
         depth: depth of every queue, to look for programs that need more than one.
-        strict: what is otherwise only noted (``notes``) stops the run: reads of memory that was
-            never written, extents that differ.
+        strict: what is otherwise only noted (``notes``) stops the run: extents that differ, and
+            reads even if they are "warn".
         bounds: "stop" when a DSD leaves its variable; "ignore" lets it go on in the PE's memory.
+        reads: "stop" when memory is read that was never written; "warn" reads zero and notes it.
         limit: stop after this many cycles.
         machine: the cycle model, a ``Machine``; by default that of the program's architecture.
     """
 
     def __init__(
-        self, folder, seed=0, depth=None, strict=False, bounds="stop", limit=0, machine=None
+        self,
+        folder,
+        seed=0,
+        depth=None,
+        strict=False,
+        bounds="stop",
+        reads="stop",
+        limit=0,
+        machine=None,
     ):
         path = Path(folder) / "plait.npz"
         if not path.is_file():
             raise SimulationError(f"no compiled program in '{folder}'")
-        self.arrays = dict(np.load(path, allow_pickle=False))
-        self.meta = json.loads(bytes(self.arrays["meta"]))
+        try:
+            self.arrays = dict(np.load(path, allow_pickle=False))
+            self.meta = json.loads(bytes(self.arrays["meta"]))
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise SimulationError(f"'{path}' is no compiled program: {error}") from None
         self.width, self.height = self.meta["width"], self.meta["height"]
         self.lib = core.library()
         streams = self.meta["streams"]
@@ -60,7 +73,8 @@ class Simulator:
             len(streams["out"]),
             seed,
             strict,
-            ("ignore", "stop").index(bounds),
+            _choice("bounds", bounds, ("ignore", "stop")),
+            _choice("reads", reads, ("warn", "stop")),
             limit,
         )
         self.names = list(self.meta["exports"])
@@ -293,6 +307,13 @@ class Simulator:
         out = np.zeros((count, 6), np.int64)
         self.lib.plait_csl_spans(self.handle, core.pointer(out), count)
         return out
+
+
+def _choice(name, value, choices):
+    """The place of a value among those it may have."""
+    if value not in choices:
+        raise SimulationError(f"'{name}' is one of {', '.join(choices)}, got {value!r}")
+    return choices.index(value)
 
 
 def _argument(value, kind):

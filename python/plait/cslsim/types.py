@@ -9,9 +9,12 @@ import numpy as np
 from plait.cslsim.errors import CslError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Type:
-    """A CSL type. ``name`` is its spelling; scalars carry the code the core knows them by."""
+    """A CSL type. ``name`` is its spelling; scalars carry the code the core knows them by.
+
+    There is one object of each plain type, compared as such; those with parts compare them.
+    """
 
     name: str
     code: int = -1
@@ -215,7 +218,7 @@ class Ptr:
 class Dsd:
     """The value of ``@get_dsd``. Addresses in bytes, strides in elements of the operation.
 
-    ``flags``: 1 control, 2 advance_switch, 4 wavelet_index_offset.
+    ``flags``: 1 control, 4 wavelet_index_offset.
     """
 
     kind: int  # 1 mem1d, 2 mem4d, 3 fabin, 4 fabout, 5 fifo

@@ -61,19 +61,19 @@ def jax():
 
 def sampling():
     """A batch of rows of a large vocabulary, each by its own parameters."""
-    from plait.sampling import KeyedSampler, SimpleTokenSampler
+    from plait.sampling import Sampler, SamplingParams, SimpleTokenSampler
 
     rng = np.random.default_rng(0)
     logits = (3 * rng.standard_normal((8, 32000))).astype(np.float32)
-    key = dict(
-        temperature=np.linspace(0, 1.4, 8, dtype=np.float32),
-        top_k=np.arange(0, 80, 10),
-        top_p=np.linspace(1, 0.3, 8),
-        seed=1,
-        position=np.arange(8),
-    )
-    got = KeyedSampler(32000)(logits, **key)
-    same = np.array_equal(got, SimpleTokenSampler.sample(logits, **key))
+    parameters = dict(temperature=np.linspace(0, 1.4, 8), top_p=np.linspace(1, 0.3, 8))
+    requests = [
+        SamplingParams(temperature=t, top_k=10 * b, top_p=p, seed=1)
+        for b, (t, p) in enumerate(zip(*(v.tolist() for v in parameters.values()), strict=True))
+    ]
+    position = np.arange(8)
+    got = Sampler(requests, 32000)(logits, position).tokens
+    parameters |= dict(top_k=10 * position, seed=1, position=position)
+    same = np.array_equal(got, SimpleTokenSampler.sample(logits, **parameters))
     return Line("sample", "8 x 32000 logits", f"tokens {got[:3]} ...", "the NumPy sampler", same)
 
 

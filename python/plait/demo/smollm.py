@@ -148,7 +148,7 @@ def run(console, count):
 
     import plait
     from plait.demo import Line
-    from plait.sampling import KeyedSampler, SimpleTokenSampler
+    from plait.sampling import Sampler, SamplingParams, SimpleTokenSampler
 
     model, tokenizer = load(console)
     config = model.config
@@ -176,10 +176,10 @@ def run(console, count):
     until = len(prompt) + close
     same = mine[:until] == theirs[:until]
 
-    sampler = KeyedSampler(config.vocab_size)
     key = dict(temperature=0.8, top_k=50, top_p=0.95, seed=2026)
+    sampler = Sampler(SamplingParams(**key), config.vocab_size)
     drawn, rows, _ = generate(
-        executable, config, prompt, count, lambda row, at: sampler(row, position=at, **key)[0]
+        executable, config, prompt, count, lambda row, at: sampler(row, at).tokens[0]
     )
     again = [
         SimpleTokenSampler.sample(row, position=len(prompt) - 1 + index, **key)

@@ -1,6 +1,7 @@
 """NIR files to MLIR: populations as ``spike`` ops, synapses as linalg."""
 
 import math
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -96,8 +97,19 @@ def network_of(
         network.nodes[name] = read_node(name, node, dt, convention, reset, graph)
         network.labels[name] = kind(node)
     network.edges = list(graph.edges)
+    _strip_batch(network)
     _add_lateness(network, CONVENTIONS[convention])
     return network.finish()
+
+
+def _strip_batch(network: Network) -> None:
+    """Drops the axes of one for batch and time that Rockpool leaves in front of an input."""
+    for name in network.named(net.Input):
+        node = network.nodes[name]
+        targets = [network.nodes[b] for a, b in network.edges if a == name]
+        vectors = targets and all(isinstance(target, net.Linear) for target in targets)
+        if vectors and math.prod(node.shape) == node.shape[-1]:
+            node.shape = node.shape[-1:]
 
 
 def _check_reading(dt, convention: str, reset: str | None) -> None:
@@ -283,41 +295,95 @@ def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
 
 
 def _proof(graph: Graph) -> tuple[float | None, str, str] | None:
-    """(dt, convention, why) where a file proves its producer."""
+    """(dt, convention, why) where a file proves its producer.
+
+    Norse, Sinabs and SpikingJelly write parameters that anyone may write, lava and Nengo have
+    no exporter: a file cannot prove theirs.
+    """
     data = {key: _text(value) for key, value in graph.metadata.items()}
     if data.get("producer") == "plait" and data.get("convention") in CONVENTIONS:
         return float(data["dt"]), data["convention"], "Plait wrote the file and says so"
     neurons = {n: node for n, node in graph.nodes.items() if kind(node) in NEURONS}
-    if not neurons:
+    fires = {n: node for n, node in neurons.items() if kind(node) in ("LIF", "CubaLIF")}
+    if not fires:
+        return None
+    rest = ("v_leak", "v_reset")
+    if any(_parameter(node, name, 0).any() for node in fires.values() for name in rest):
         return None
     torch_names = [name for name in neurons if name.endswith(("LIFNeuronTorch", "LIFTorch"))]
     if len(torch_names) == len(neurons):
-        return None, "rockpool", f"its populations are named like {torch_names[0]}"
-    taus = [
-        np.asarray(getattr(node, "tau_mem", getattr(node, "tau", None)), object)
-        for node in neurons.values()
-    ]
-    if any(tau.size == 0 or tau.flat[0] is None for tau in taus):
-        return None
+        # r is tau exp(-dt / tau) / dt.
+        dt = _one_step(fires, lambda r: _lambert(1 / r))
+        if dt is not None:
+            return dt, "rockpool", f"its populations are named like {torch_names[0]}"
+    inner = [name for name in graph.nodes if name not in ("input", "output")]
+    if all(re.match(r"layer_\d+", name) for name in inner):
+        dt = _one_step(fires, lambda r: 1 - r)
+        if dt is not None:
+            return dt, "spyx", "its nodes are named like layer_0, and r is 1 - dt / tau"
     named = all(name in graph.nodes for name in ("input", "output"))
-    if named and all(_is_snntorch(node) for node in neurons.values()):
+    if named and len(fires) == len(neurons) and all(map(_is_snntorch, fires.values())):
         return 1e-4, "snntorch", (
-            "every r is tau / 1e-4 and every v_leak and v_reset is 0, as its exporter writes; "
-            "its importer resets to zero: give reset='subtract_next' for a net that was "
-            "trained with its default reset"
+            "every r is tau / 1e-4, in torch's precision, and every v_leak and v_reset is 0, as "
+            "its exporter writes; its importer resets to zero: give reset='subtract_next' for a "
+            "net that was trained with its default reset"
         )  # fmt: skip
     return None
 
 
+def _parameter(node, name: str, default) -> np.ndarray:
+    """A parameter as float64; NaN where it holds no numbers."""
+    try:
+        return np.asarray(getattr(node, name, default), np.float64)
+    except (TypeError, ValueError):
+        return np.asarray(np.nan)
+
+
+def _tau(node) -> np.ndarray:
+    return _parameter(node, "tau" if kind(node) == "LIF" else "tau_mem", np.nan)
+
+
+def _one_step(fires: dict, ratio) -> float | None:
+    """The ``dt`` for which every ``r`` is what an exporter makes of ``dt / tau``, if one is.
+
+    ``ratio`` gives ``dt / tau`` for ``r``. Exporters count in 32 bits: the step is rounded to
+    four digits where it is that near.
+    """
+    found = []
+    for node in fires.values():
+        with np.errstate(all="ignore"):
+            found.append(np.ravel(_tau(node) * ratio(_parameter(node, "r", np.nan))))
+        if kind(node) == "CubaLIF" and not np.allclose(_parameter(node, "w_in", np.nan), 1):
+            return None
+    steps = np.concatenate(found)
+    if not (steps.size and (steps > 0).all() and np.allclose(steps, steps[0], 1e-4, 0)):
+        return None
+    short = float(f"{np.median(steps):.4g}")
+    return short if np.allclose(steps, short, 1e-4, 0) else float(np.median(steps))
+
+
+def _lambert(y: np.ndarray) -> np.ndarray:
+    """The positive ``x`` with ``x e^x = y``, by Newton's method."""
+    x = np.log1p(y)
+    for _ in range(30):
+        x = x - (x - y * np.exp(-x)) / (1 + x)
+    return x
+
+
 def _is_snntorch(node) -> bool:
     """Whether a population is what snnTorch's exporter writes, which fixes dt to 1e-4."""
-    if kind(node) not in ("LIF", "CubaLIF"):
-        return False
-    pairs = [(node.r, node.tau if kind(node) == "LIF" else node.tau_mem)]
+    tau = _tau(node)
+    pairs = [(_parameter(node, "r", np.nan), tau)]
     if kind(node) == "CubaLIF":
-        pairs.append((node.w_in, node.tau_syn))
-    exact = all(np.allclose(r, np.asarray(tau) / 1e-4, 1e-5) for r, tau in pairs)
-    return exact and not np.any(node.v_leak) and not np.any(node.v_reset)
+        pairs += [(_parameter(node, "w_in", np.nan), _parameter(node, "tau_syn", np.nan))]
+    if not all(np.allclose(r, t / 1e-4, 1e-5, 0) for r, t in pairs):
+        return False
+    # SpikingJelly's exporter may write the same, but knows no number of 32 bits: snnTorch's
+    # time constants have them, or are made in 64 bits of a decay that has.
+    beta = 1 - 1e-4 / tau
+    single = np.abs(beta - beta.astype(np.float32)) < 1e-12
+    plain = np.rint(beta * 1024) == beta * 1024  # Has few bits, whoever wrote it.
+    return bool((tau.astype(np.float32) == tau).all() or (single.all() and not plain.all()))
 
 
 def _text(value) -> str:

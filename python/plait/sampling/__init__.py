@@ -1,11 +1,10 @@
 """Keyed sampling: the same token everywhere, bit for bit.
 
 Importing this package needs NumPy only; the compiler is started by the first
-call of a :class:`KeyedSampler`.
+call of a :class:`Sampler`.
 """
 
 from plait.sampling.generation import GenerationSampler
-from plait.sampling.keyed import KeyedSampler, module
 from plait.sampling.params import SamplingParams
 from plait.sampling.presets import PRESETS
 from plait.sampling.production import ProductionSampler
@@ -20,10 +19,8 @@ __all__ = [
     "SAW_NAN",
     "Draw",
     "GenerationSampler",
-    "KeyedSampler",
     "ProductionSampler",
     "Sampler",
     "SamplingParams",
     "SimpleTokenSampler",
-    "module",
 ]

@@ -65,12 +65,14 @@ def arguments(steps) -> list[Value]:
     return list(found.values())
 
 
-def chain(steps, pick: str, batch: int | None, vocab: int, dtype: str = "float32") -> Module:
+def chain(
+    steps, pick: str, batch: int | None, vocab: int, dtype: str = "float32", logprobs: bool = True
+) -> Module:
     """The steps and a pick as a module.
 
     ``@main`` takes logits [B, V], the :func:`arguments`, seed i64 [B],
     session, sequence and position i32 [B], and returns tokens and flags i32
-    [B], log-probabilities and margins f32 [B].
+    [B], and with ``logprobs`` log-probabilities and margins f32 [B].
 
     Args:
         steps: of :class:`Step`, in order.
@@ -78,6 +80,7 @@ def chain(steps, pick: str, batch: int | None, vocab: int, dtype: str = "float32
         batch: B, or None for any.
         vocab: V, below 2**20.
         dtype: of the logits: float32, float16 or bfloat16.
+        logprobs: whether more than tokens and flags is returned.
 
     Raises:
         ArgumentError: V or ``dtype`` is out of range.
@@ -151,11 +154,12 @@ def chain(steps, pick: str, batch: int | None, vocab: int, dtype: str = "float32
             f" : {logits}, {i64}, {i32}, {i32}, {i32}"
         )
     signature = ", ".join(f"%{name}: {kind}" for name, kind in inputs)
-    results = f"{i32}, {i32}, {f32}, {f32}"
+    results = f"{i32}, {i32}" + f", {f32}, {f32}" * logprobs
+    values = "%t, %f" + ", %l, %m" * logprobs
     lines = [
         f"func.func @main({signature}) -> ({results}) {{",
         *("  " + line for line in lines),
-        f"  return %t, %f, %l, %m : {results}",
+        f"  return {values} : {results}",
         "}",
         "",
     ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from plait import arrays
 from plait.errors import ArgumentError
+from plait.module import Module
 from plait.sampling import reference
 from plait.sampling.chain import ELEMENTS, PICKS, arguments, as_rows, chain, row_pick, row_steps
 from plait.sampling.keys import keys
@@ -25,15 +26,15 @@ class Draw(NamedTuple):
         flags: int32, bits of :data:`plait.sampling.SAW_NAN` and
             :data:`plait.sampling.NO_CANDIDATE`.
         logprobs: float32, the token's log-probability among the candidates
-            that reached the pick.
+            that reached the pick; None where the sampler does not give them.
         margins: float32, how far the decision was from another token; see
-            :class:`plait.sampling.reference.Pick`.
+            :class:`plait.sampling.reference.Pick`; None as ``logprobs``.
     """
 
     tokens: np.ndarray
     flags: np.ndarray
-    logprobs: np.ndarray
-    margins: np.ndarray
+    logprobs: np.ndarray | None = None
+    margins: np.ndarray | None = None
 
 
 #: The feature of a step: when a request asks for it.
@@ -60,11 +61,11 @@ _ASKED = {
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(steps, pick, batch, vocab, dtype):
+def _compiled(steps, pick, batch, vocab, dtype, logprobs):
     """The executable of a chain; the same one for every sampler that asks for it."""
     from plait.compiler import compile
 
-    return compile(chain(steps, pick, batch, vocab, dtype))
+    return compile(chain(steps, pick, batch, vocab, dtype, logprobs))
 
 
 class Sampler:
@@ -88,6 +89,8 @@ class Sampler:
             ``murmur3_vllm``, ``murmur3_sglang`` or ``jax_threefry``.
         bitmask: whether calls bring a grammar's bitmask.
         dtype: of the logits: float32, float16 or bfloat16.
+        logprobs: whether draws come with log-probabilities and margins, which
+            takes sums over all candidates where tokens alone may need none.
 
     Attributes:
         steps: the chain's steps, in order.
@@ -101,13 +104,13 @@ class Sampler:
 
     def __init__(
         self, params, vocab, batch=None, *, preset="plait", pick=None, bitmask=False,
-        dtype="float32",
+        dtype="float32", logprobs=False,
     ):  # fmt: skip
         self.params = [params] if isinstance(params, SamplingParams) else list(params)
         if not self.params:
             raise ArgumentError("params: expects at least one request, got none")
         self._shared = isinstance(params, SamplingParams)
-        self.vocab, self.batch, self.dtype = vocab, batch, dtype
+        self.vocab, self.batch, self.dtype, self.logprobs = vocab, batch, dtype, logprobs
         self._preset = _preset_of(preset)
         self.pick = pick or self._preset.pick
         if self.pick not in PICKS:
@@ -175,12 +178,21 @@ class Sampler:
                 table[name] = column(name, np.float32 if element == "f32" else np.int32)
         return {name: table[name] for name, _, _ in self._inputs if name in table}
 
+    @property
+    def _form(self):
+        return self.steps, self.pick, self.batch, self.vocab, self.dtype, self.logprobs
+
+    @property
+    def module(self) -> Module:
+        """The chain, to be compiled for any target; see :func:`plait.sampling.chain.chain`."""
+        return chain(*self._form)
+
     @functools.cached_property
     def executable(self):
         """The compiled chain; compiled on first use, or taken from another sampler."""
         start = time.perf_counter()
         before = _compiled.cache_info().hits
-        executable = _compiled(self.steps, self.pick, self.batch, self.vocab, self.dtype)
+        executable = _compiled(*self._form)
         hit = _compiled.cache_info().hits > before
         self.metrics.compiled(hit, time.perf_counter() - start)
         return executable
@@ -228,27 +240,20 @@ class Sampler:
         self.metrics.drew(time.perf_counter() - start, results[0], results[1])
         return Draw(*(arrays.from_numpy(result, kind) for result in results))
 
-    def specification(
-        self, logits, position=0, *, prompt=None, output=None, rows=None, session_id=0,
-        sequence_id=None, bitmask=None,
-    ) -> Draw:  # fmt: skip
+    def specification(self, logits, position=0, **more) -> Draw:
         """As a call, by :mod:`plait.sampling.reference`, in NumPy: exact, and not fast."""
-        logits, values, key = self._values(
-            logits, position, prompt, output, rows, session_id, sequence_id, bitmask
-        )
+        logits, values, key = self._values(logits, position, **more)
         picks = [
             row_pick(self.pick, list(row_steps(self.steps, *one))[-1], one[-1])
             for one in self._one_by_one(logits, values, key)
         ]
+        dtypes = (np.int32, np.int32, np.float32, np.float32)[: 4 if self.logprobs else 2]
         columns = list(zip(*picks, strict=True)) or [()] * 4
-        dtypes = (np.int32, np.int32, np.float32, np.float32)
-        return Draw(*(np.array(c, d) for c, d in zip(columns, dtypes, strict=True)))
+        return Draw(*(np.array(c, d) for c, d in zip(columns, dtypes, strict=False)))
 
     def trace(self, logits, position=0, **more) -> list[list[np.ndarray]]:
         """For each row, the rows float32 [V] that it passes through; see :func:`row_steps`."""
-        names = ("prompt", "output", "rows", "session_id", "sequence_id", "bitmask")
-        rest = {name: None for name in names} | {"session_id": 0} | more
-        logits, values, key = self._values(logits, position, *(rest[name] for name in names))
+        logits, values, key = self._values(logits, position, **more)
         return [list(row_steps(self.steps, *one)) for one in self._one_by_one(logits, values, key)]
 
     @staticmethod
@@ -258,7 +263,10 @@ class Sampler:
         for b, row in enumerate(wide):
             yield row, {n: v[b] for n, v in values.items()}, tuple(int(part[b]) for part in key)
 
-    def _values(self, logits, position, prompt, output, rows, session_id, sequence_id, bitmask):
+    def _values(
+        self, logits, position, prompt=None, output=None, rows=None, session_id=0,
+        sequence_id=None, bitmask=None,
+    ):  # fmt: skip
         """The logits, the arguments by name, and the key's four parts, checked."""
         logits = arrays.to_numpy(logits)
         if logits.dtype.name != self.dtype:

@@ -13,7 +13,7 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
     """A rich table of one row's draw.
 
     Args:
-        sampler: of one request.
+        sampler: of one request, with log-probabilities.
         logits: float32 [1, V].
         position: of the draw.
         text: token to str, or None.
@@ -80,7 +80,7 @@ def from_file(console, path, params, preset, row, position, limit):
     logits = check_logits(logits[None] if logits.ndim == 1 else logits)[row : row + 1]
     if not len(logits):
         raise ArgumentError(f"{path}: has no row {row}")
-    sampler = Sampler(params, logits.shape[1], preset=preset)
+    sampler = Sampler(params, logits.shape[1], preset=preset, logprobs=True)
     console.print(survivors(sampler, logits, position, None, limit))
     return report(console, sampler, logits, position)
 
@@ -102,7 +102,7 @@ def from_model(console, prompt, tokens, params, preset, limit):
 
     model, tokenizer = load(console)
     vocab = model.config.vocab_size
-    sampler = Sampler(params, vocab, preset=preset)
+    sampler = Sampler(params, vocab, preset=preset, logprobs=True)
     ids = tokenizer(prompt).input_ids if tokenizer else [ord(c) % vocab for c in prompt]
     text = (lambda v: tokenizer.decode([v])) if tokenizer else None
     drawing = GenerationSampler(sampler)

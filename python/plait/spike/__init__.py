@@ -10,7 +10,7 @@ _HOMES = {
     "Network": "plait.spike.network",
     "OptimizationPass": "plait.spike.compiler",
     "Optimizer": "plait.spike.compiler",
-    "ResourceAllocator": "plait.spike.loihi",
+    "ResourceAllocator": "plait.spike.loihi.allocator",
     "Recording": "plait.spike.runs",
     "SpikeCompiler": "plait.spike.compiler",
     "SpikeIRBuilder": "plait.spike.builder",

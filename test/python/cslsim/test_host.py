@@ -93,6 +93,40 @@ def test_broadcasts(host, order):
         host.memcpy_h2d_rowbcast(v, np.zeros(6, np.uint32), 0, 0, 3, 2, 2, order=order, **WORD)
 
 
+@pytest.mark.parametrize("order", [ROWS, COLUMNS])
+def test_strides(host, order):
+    # Every second PE of a row, every row: xi = 1 + floor((3 - 1) / 2) = 2 columns, eta = 2 rows.
+    tensor = np.arange(1, 9, dtype=np.uint32).reshape(2, 2, 2)  # [xi][eta][element]
+    flat = tensor if order == ROWS else tensor.transpose(2, 1, 0)
+    v = host.get_id("v")
+    host.memcpy_h2d_stride(v, flat.ravel(), 0, 0, 3, 2, 2, 2, 1, order=order, **WORD)
+    rows = [[[1, 2], [0, 0], [5, 6]], [[3, 4], [0, 0], [7, 8]]]
+    assert values(host).tolist() == rows
+    # A stride beyond the region leaves one column; the second row is skipped.
+    host.memcpy_h2d_stride(v, np.array([9, 9], np.uint32), 1, 0, 2, 2, 2, 2, 2, order=order, **WORD)
+    rows[0][1] = [9, 9]
+    assert values(host).tolist() == rows
+
+
+def test_strided_streams(host):
+    stream = dict(WORD, streaming=True, order=ROWS)
+    host.memcpy_h2d_stride(8, np.array([10, 20], np.uint32), 0, 1, 3, 1, 1, 2, 1, **stream)
+    out = np.zeros(2, np.uint32)
+    for place, x in enumerate((0, 2)):
+        host.memcpy_d2h(out[place : place + 1], 9, x, 1, 1, 1, 1, **stream)
+    assert out.tolist() == [11, 21]
+    host.stop()
+
+
+def test_the_width_of_a_stream_is_the_program_s(host):
+    # data_type has no effect on streams.
+    narrow = dict(WORD, streaming=True, order=ROWS, data_type=MemcpyDataType.MEMCPY_16BIT)
+    host.memcpy_h2d(8, np.array([0x70000], np.uint32), 0, 0, 1, 1, 1, **narrow)
+    out = np.zeros(1, np.uint32)
+    host.memcpy_d2h(out, 9, 0, 0, 1, 1, 1, **narrow)
+    assert out.tolist() == [0x70001]
+
+
 def test_sixteen_bits_travel_in_words(host):
     narrow = dict(WORD, data_type=MemcpyDataType.MEMCPY_16BIT, order=ROWS)
     h = host.get_id("h")
@@ -144,7 +178,10 @@ def test_the_host_is_checked(host):
         (lambda: host.memcpy_h2d(v, two, 0, 0, 1, 1, 2, **dict(WORD, streaming=True)),
          "streaming needs a color"),
         (lambda: host.memcpy_d2h(two[:0], v, 0, 0, 1, 1, 9999, **WORD), "moves 9999 elements"),
-        (lambda: host.memcpy_h2d_stride(v, two, 0, 0, 1, 1, 2, 1, 1), "memcpy_h2d_stride"),
+        (lambda: host.memcpy_h2d_stride(v, two, 0, 0, 1, 1, 2, 0, 1, **WORD),
+         "'row_stride' must be positive, got 0"),
+        (lambda: host.memcpy_h2d_stride(v, two, 0, 0, 3, 2, 2, 2, 1, **WORD),
+         "memcpy_h2d_stride moves 8 elements, the host array has 2"),
         (lambda: host.get_id("none"), "no exported variable 'none'"),
         (lambda: SdkRuntime("nowhere"), "no compiled program in 'nowhere'"),
         (lambda: SdkRuntime("nowhere", cmaddr="1.2.3.4:9"), "'cmaddr' names a machine"),

@@ -19,9 +19,12 @@ var minus: i16 = -3;
 var half: f32 = 0.5;
 fn main() void {
   prt.print_string("a = ");
-  prt.print_i16_decimal(minus);
+  prt.print_f32(half);
   prt.print_string(", b = ");
   prt.print_u32_hex(255);
+  prt.print_string(" ");
+  prt.print_u16_hex(10);
+  prt.print_u16_binary(5);
   prt.print_string("\\nrest");
   one.trace_string("start");
   one.trace_i16(minus);
@@ -52,7 +55,9 @@ def test_prints_and_traces(tmp_path, capsys):
     runtime = runner(tmp_path / "out")
     runtime.launch("main", nonblock=False)
     runtime.stop()
-    assert capsys.readouterr().out == "PE (0, 0): a = -3, b = 0xff\nPE (0, 0): rest\n"
+    assert capsys.readouterr().out == (
+        "PE (0, 0): a = 0.5, b = 000000FF 000A0000000000000101\nPE (0, 0): rest\n"
+    )
     code = f"import sys; sys.path.insert(0, {str(SHIM)!r})" + READ
     subprocess.run([sys.executable, "-c", code, tmp_path / "out"], check=True)
     assert json.loads((tmp_path / "out/out.json").read_text())["params"] == {}

@@ -121,7 +121,7 @@ def test_commands_of_a_control_wavelet(tmp_path, arch, mode, commands, want):
 def test_a_counter_filter_passes_a_part_of_each_period(tmp_path):
     counter = (
         ", .filter = .{ .kind = .{ .counter = true }, .limit1 = 3, .max_counter = 1, "
-        ".init_counter = 2 }"
+        ".init_counter = 2, .count_data = true }"
     )
     body = "var k: u32 = 1; while (k < 10) : (k += 1) { @mov32(data, k); }"
     # The count goes 2 3 0 1 2 3 0 1 2: the third, fourth, seventh and eighth word pass.
@@ -130,9 +130,36 @@ def test_a_counter_filter_passes_a_part_of_each_period(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "setting, want",
+    [
+        # Nothing is counted by default: the count stays at init_counter.
+        (".counter = true }, .limit1 = 3, .max_counter = 1, .init_counter = 2", []),
+        (".counter = true }, .limit1 = 3, .max_counter = 1, .init_counter = 1", [1, 2, 3, 4, 5, 6]),
+        # Counts 0 1 2 (0 passes), then once more with the second limit, 0 1 2 3, then all pass.
+        (".sparse_counter = true }, .limit1 = 2, .limit2 = 3, .max_counter = 0, "
+         ".count_data = true", [1, 4, 8, 9]),
+        # Without a second limit all pass after the first: 0 1 2, ...
+        (".sparse_counter = true }, .limit1 = 2, .max_counter = 0, .count_data = true",
+         [1, 4, 5, 6, 7, 8, 9]),
+        (".sparse_counter = true }, .max_counter = 0, .count_data = true",
+         [1, 2, 3, 4, 5, 6, 7, 8]),
+        # Data never passes a filter of control wavelets.
+        (".counter = true }, .limit1 = 9, .max_counter = 2, .count_data = true, "
+         ".filter_control = true", []),
+    ],
+)  # fmt: skip
+def test_counters(tmp_path, setting, want):
+    count = 6 if want == [1, 2, 3, 4, 5, 6] else 8 if want[-1:] == [8] and len(want) == 8 else 9
+    body = f"var k: u32 = 1; while (k <= {count}) : (k += 1) {{ @mov32(data, k); }}"
+    taken = row(tmp_path, body, width=2, last=f", .filter = .{{ .kind = .{{ {setting} }}")
+    assert taken[1].tolist() == want + [0] * (8 - len(want))
+
+
+@pytest.mark.parametrize(
     "setting, message",
     [
-        (".kind = .{ .counter = true }, .limit1 = 3", "a counter filter needs 'max_counter'"),
+        (".kind = .{ .range = true }, .min_idx = 0", "a range filter needs 'max_idx'"),
+        (".kind = .{ .counter = true }, .limit1 = -3", "'limit1' must be a number, not below 0"),
         (".kind = .{ .range = true }, .min_idx = 0, .max_idx = 1, .x = 1", "unknown filter .* 'x'"),
         (".kind = .{ .sparse = true }", "not supported .*: filter kind"),
     ],

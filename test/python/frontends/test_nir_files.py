@@ -1,5 +1,6 @@
 """Files that no exporter should write, and what `plait check`, `plait verify` and `auto` say."""
 
+import copy
 from itertools import pairwise
 from pathlib import Path
 
@@ -159,21 +160,45 @@ def test_auto_refuses_what_proves_nothing():
     assert "rockpool: does not fit" in message and "has r=1, which 'rockpool'" in message
 
 
-def test_auto_proofs(tmp_path, capsys):
-    module = plait.from_nir(PAPER / "lif_rockpool.nir", dt=1e-4)
-    assert module.graph.convention == "rockpool"
+def test_auto_proofs(capsys):
+    module = plait.from_nir(PAPER / "lif_rockpool.nir")
+    assert (module.graph.convention, module.graph.dt) == ("rockpool", 1e-4)
     assert "populations are named like 1_LIFNeuronTorch" in capsys.readouterr().err
     module = plait.from_nir(PAPER / "braille_noDelay_bias_zero.nir")
     assert (module.graph.convention, module.graph.dt) == ("snntorch", 1e-4)
     assert "convention 'snntorch', dt=0.0001" in capsys.readouterr().err
-    with pytest.raises(plait.FrontendError, match=r"dt=0.0001 .*, got dt=0.001; name a convention"):
-        plait.from_nir(PAPER / "braille_noDelay_bias_zero.nir", dt=1e-3)
-    with pytest.raises(plait.FrontendError, match=r"rockpool's .* but a 'dt' must be given"):
-        plait.from_nir(PAPER / "lif_rockpool.nir")
+    for file in ("braille_noDelay_bias_zero.nir", "lif_rockpool.nir"):
+        with pytest.raises(plait.FrontendError, match=r"dt=0.0001 .*, got dt=0.001; name a conv"):
+            plait.from_nir(PAPER / file, dt=1e-3)
     # One population that is not the exporter's, and the proof is gone.
     graph = nir.read(PAPER / "braille_noDelay_bias_zero.nir", type_check=False)
     graph.nodes["lif2"].v_reset += 0.1
     assert "nothing in the file proves" in refused(graph, dt=1e-4, convention="auto")
+
+
+@pytest.mark.parametrize("dt", [1e-3, 1.0])
+def test_spyx_is_proved_by_its_gain(dt, capsys):
+    beta = np.array([0.9, 0.8], np.float32)
+    layer = lif()
+    layer.tau, layer.r = np.float32(dt) / (1 - beta), beta
+    graph = chain(layer_0=nir.Linear(np.eye(2)), layer_1=layer)
+    module = plait.from_nir(graph)
+    assert (module.graph.convention, module.graph.dt) == ("spyx", dt)
+    assert "r is 1 - dt / tau" in capsys.readouterr().err
+    for name, value in (("r", np.array([0.9, 0.7])), ("v_leak", np.array([0, 0.1]))):
+        wrong = copy.deepcopy(graph)
+        setattr(wrong.nodes["layer_1"], name, value)
+        assert "nothing in the file proves" in refused(wrong, dt=dt, convention="auto")
+    wrong = chain(fc=graph.nodes["layer_0"], lif=layer)
+    assert "nothing in the file proves" in refused(wrong, dt=dt, convention="auto")
+
+
+def test_what_spikingjelly_writes_is_not_taken_for_snntorchs():
+    layer = lif()
+    layer.tau, layer.r = np.full(2, 10 * 1e-4), np.full(2, 10.0)
+    assert "nothing in the file proves" in refused(chain(a=layer), dt=1e-4, convention="auto")
+    layer.tau = layer.tau.astype(np.float32)
+    assert plait.from_nir(chain(a=layer)).graph.convention == "snntorch"
 
 
 def test_reset_override():

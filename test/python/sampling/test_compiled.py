@@ -12,9 +12,9 @@ import plait
 from plait.sampling import (
     NO_CANDIDATE,
     SAW_NAN,
-    KeyedSampler,
+    Sampler,
+    SamplingParams,
     SimpleTokenSampler,
-    module,
     reference,
 )
 
@@ -202,8 +202,8 @@ def test_random_gives_the_published_words():
 
 @functools.cache
 def chain(top_k, top_p):
-    text = module(None, 2, top_k=top_k, top_p=top_p).text
-    return plait.compile(text.replace("?x2xf32", "?x?xf32"))
+    params = SamplingParams(temperature=0.5, top_k=int(top_k), top_p=1 - top_p / 2)
+    return plait.compile(Sampler(params, 2).module.text.replace("?x2xf32", "?x?xf32"))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -272,68 +272,42 @@ def test_large_vocabulary():
     x = normal(3, 151936)
     x[1] = x[1].astype(np.float16)  # many ties
     x[2, 1000:] = -np.inf
-    arguments = dict(temperature=0.8, top_k=[0, 50, 2000], top_p=0.95, seed=11)
-    assert np.array_equal(
-        KeyedSampler(151936)(x, **arguments), SimpleTokenSampler.sample(x, **arguments)
-    )
+    arguments = dict(temperature=0.8, top_p=0.95, seed=11)
+    sampler = Sampler([SamplingParams(top_k=k, **arguments) for k in (0, 50, 2000)], 151936)
+    theirs = SimpleTokenSampler.sample(x, top_k=[0, 50, 2000], **arguments)
+    assert np.array_equal(sampler(x).tokens, theirs)
 
 
 def test_categorical_over_a_large_vocabulary():
     x = normal(16, 32000, seed=2)
     for position in range(4):
-        ours = KeyedSampler(32000)(x, seed=5, position=position)
+        ours = Sampler(SamplingParams(seed=5), 32000)(x, position).tokens
         assert np.array_equal(ours, SimpleTokenSampler.sample(x, seed=5, position=position))
 
 
 def test_vocabulary_of_one():
     x = np.array([[3], [-np.inf], [np.nan], [np.inf]], np.float32)
-    tokens, flags = KeyedSampler(1).draw(x, top_k=1, top_p=0.5)
+    tokens, flags, *_ = Sampler(SamplingParams(top_k=1, top_p=0.5), 1)(x)
     assert tokens.tolist() == [0, -1, -1, 0]
     assert flags.tolist() == [0, NO_CANDIDATE, SAW_NAN | NO_CANDIDATE, 0]
 
 
-def test_a_row_does_not_see_its_batch():
-    rng = np.random.default_rng(4)
-    n, vocab = 32, 500
-    x = normal(n, vocab, seed=4)
-    arguments = dict(
-        temperature=rng.uniform(0.5, 2, n).astype(np.float32),
-        top_k=rng.integers(0, 60, n),
-        top_p=rng.uniform(0.5, 1, n).astype(np.float32),
-        seed=rng.integers(0, 2**63, n),
-        session_id=rng.integers(0, 9, n),
-        sequence_id=np.arange(n),
-        position=rng.integers(0, 99, n),
-    )
-    sampler = KeyedSampler(vocab)
-    whole = sampler(x, **arguments)
-    assert np.array_equal(whole, SimpleTokenSampler.sample(x, **arguments))
-    for rows in (*np.split(np.arange(n), n), rng.permutation(n), np.arange(n)[::-3]):
-        part = sampler(x[rows], **{name: value[rows] for name, value in arguments.items()})
-        assert np.array_equal(part, whole[rows])
-
-
 def test_temperature_zero_is_greedy():
     x = normal(5, 100)
-    assert np.array_equal(KeyedSampler(100)(x, temperature=0), x.argmax(1))
+    assert np.array_equal(Sampler(SamplingParams(temperature=0), 100)(x).tokens, x.argmax(1))
 
 
 def test_torch_logits_give_torch_tokens():
     torch = pytest.importorskip("torch")
     x = normal(5, 100)
-    tokens = KeyedSampler(100)(torch.from_numpy(x), seed=9)
+    tokens = Sampler(SamplingParams(seed=9), 100)(torch.from_numpy(x)).tokens
     assert tokens.dtype == torch.int32
     assert np.array_equal(tokens.numpy(), SimpleTokenSampler.sample(x, seed=9))
 
 
-def test_errors_name_the_argument():
-    sampler = KeyedSampler(10)
-    with pytest.raises(plait.ArgumentError, match="expects a vocabulary of 10, got 11"):
-        sampler(normal(2, 11))
-    with pytest.raises(plait.ArgumentError, match="expects one sequence per row"):
-        sampler(normal(2, 10), sequence_id=3)
+def test_a_vocabulary_has_limits():
     with pytest.raises(plait.ArgumentError, match="vocab: expects 1 to 1048575, got 0"):
-        module(None, 0)
+        Sampler(SamplingParams(), 0)(np.zeros((1, 0), np.float32))
 
 
 def test_a_dynamic_vocabulary_has_the_same_limit():
@@ -345,4 +319,5 @@ def test_a_dynamic_vocabulary_has_the_same_limit():
 def test_committed_chain_is_what_the_front_makes(request):
     path = request.config.rootpath / "test/Frontends/sample-chain.mlir"
     body = [line for line in path.read_text().splitlines() if not line.startswith("//")]
-    assert "\n".join(body).strip() == module(4, 49152).text.strip()
+    params = SamplingParams(temperature=0.8, top_k=50, top_p=0.9)
+    assert "\n".join(body).strip() == Sampler(params, 49152, 4).module.text.strip()

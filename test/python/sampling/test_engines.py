@@ -262,7 +262,9 @@ def test_vllm_tokens(capsys):
         SamplingParams(temperature=float(t), seed=int(s))
         for t, s in zip(temperatures, seeds, strict=True)
     ]
-    ours = Sampler(params, vocab, preset="vllm").specification(x, position=np.arange(rows) + 7)
+    ours = Sampler(params, vocab, preset="vllm", logprobs=True).specification(
+        x, position=np.arange(rows) + 7
+    )
     different = np.flatnonzero(ours.tokens != theirs)
     with capsys.disabled():
         print(f"\nvllm tokens: {len(different)} of {rows} differ", end="")
@@ -318,7 +320,9 @@ def test_sglang_tokens(capsys):
     seeds = torch.from_numpy(np.random.default_rng(1).integers(0, 2**62, rows))
     theirs = of_sglang(x, None, None, seeds=seeds, positions=torch.arange(rows))
     params = [SamplingParams(seed=int(seed)) for seed in seeds]
-    ours = Sampler(params, vocab, preset="sglang").specification(x, position=np.arange(rows))
+    ours = Sampler(params, vocab, preset="sglang", logprobs=True).specification(
+        x, position=np.arange(rows)
+    )
     different = np.flatnonzero(ours.tokens != theirs)
     with capsys.disabled():
         print(f"\nsglang tokens: {len(different)} of {rows} differ", end="")

@@ -77,6 +77,17 @@ def all_bits(seed, position, session):
     return w[0] | w[1] << np.uint64(32)
 
 
+#: Temperature, k and p; a row has one of each.
+GRID = np.array(
+    [
+        (t, k, p)
+        for t in (1, 0.7, 1e-3, 1e-40, 3e38, 1.3)
+        for k in (-1, 0, 1, 3, 33, 64, 2**31 - 1)
+        for p in (-1, 0, 1e-9, 0.25, 0.9, 0.99999994, 1)
+    ]
+)
+
+
 def compare_bits(rows, chunk, vocabularies, exact):
     """Draws ``rows`` tokens on each road; ``exact``: how many of a chunk row by row too."""
     pytest.importorskip("jax")
@@ -86,14 +97,18 @@ def compare_bits(rows, chunk, vocabularies, exact):
     while done < rows:
         vocab = int(rng.choice(vocabularies))
         x, position, session = batch(rng, chunk, vocab)
-        t = rng.choice(np.array([1, 0.7, 1e-3, 1e-40, 3e38, 1.3], np.float32), chunk)
-        k = rng.choice([-1, 0, 1, 3, 33, 64, 2**31 - 1], chunk).astype(np.int32)
-        p = rng.choice(np.array([-1, 0, 1e-9, 0.25, 0.9, 0.99999994, 1], np.float32), chunk)
-        seed = int(rng.integers(2**63))
+        chosen, seed = rng.integers(len(GRID), size=chunk), int(rng.integers(2**63))
+        t, k, p = (GRID[chosen, i].astype(d) for i, d in enumerate((np.float32, np.int32, "f4")))
         more = dict(
             temperature=t, top_k=k, top_p=p, seed=seed, position=position, session_id=session
         )
-        native = plait.sampling.KeyedSampler(vocab)(x, **more)
+        requests = [
+            SamplingParams(temperature=t, top_k=int(k), top_p=p, seed=seed)
+            for t, k, p in GRID.tolist()
+        ]
+        sampler = Sampler(requests, vocab)
+        key = dict(session_id=session, sequence_id=np.arange(chunk), rows=chosen)
+        native = sampler(x, position, **key).tokens
         numpy = batched(x, t, k, p, all_bits(seed, position, session))
         jax_tokens = np.asarray(jax_road.sample_simple(x, **more))
         simple = SimpleTokenSampler.sample(
@@ -131,11 +146,16 @@ def fixed_row(vocab=64):
     return row.astype(np.float32)
 
 
-def count_draws(draws, pick, chunk=1 << 17, **params):
-    """How often each token of one row was drawn, over positions."""
+def count_draws(draws, pick, logprobs=False, chunk=1 << 17, **params):
+    """How often each token of one row was drawn, over positions.
+
+    Tokens alone are drawn by the fast road, with log-probabilities by the
+    reference road.
+    """
     row = fixed_row()
     x = np.broadcast_to(row, (chunk, row.size)).copy()
-    sampler = Sampler(SamplingParams(seed=2026, **params), row.size, chunk, pick=pick)
+    params = SamplingParams(seed=2026, **params)
+    sampler = Sampler(params, row.size, chunk, pick=pick, logprobs=logprobs)
     counts = np.zeros(row.size, np.int64)
     for session in range(-(-draws // chunk)):
         tokens = sampler(x, position=np.arange(chunk), session_id=session, sequence_id=7).tokens
@@ -163,20 +183,23 @@ def softmax64(row, t=1.0):
     return e / e.sum()
 
 
-@pytest.mark.parametrize("pick", ["draw", "philox"])
-def test_distribution(pick):
-    counts = count_draws(1 << 17, pick, temperature=0.5)
+ROADS = [("draw", False), ("draw", True), ("philox", False)]
+
+
+@pytest.mark.parametrize("pick, logprobs", ROADS)
+def test_distribution(pick, logprobs):
+    counts = count_draws(1 << 17, pick, logprobs, temperature=0.5)
     assert chi_square(counts, softmax64(fixed_row(), 0.5)) > 1e-6
 
 
 @full
-@pytest.mark.parametrize("pick", ["draw", "philox"])
-def test_distribution_of_ten_million_draws(pick):
-    counts = count_draws(10_000_000, pick)
+@pytest.mark.parametrize("pick, logprobs", ROADS)
+def test_distribution_of_ten_million_draws(pick, logprobs):
+    counts = count_draws(10_000_000, pick, logprobs)
     p, w = chi_square(counts, softmax64(fixed_row())), power(counts.sum(), 64)
     print(
-        f"\n{pick}: {counts.sum()} draws against the float64 softmax, p = {p:.3f}; "
-        f"an effect of w = {w:.1e} is found with probability 0.999 at level 1e-6"
+        f"\n{pick}{', log-probabilities' * logprobs}: {counts.sum()} draws against the float64 "
+        f"softmax, p = {p:.3f}; w = {w:.1e} is found with probability 0.999 at level 1e-6"
     )
     assert p > 1e-6
 
@@ -197,8 +220,12 @@ def test_distribution_of_survivors():
 def independence(draws, chunk=1 << 17, bins=16):
     """p of a contingency table of neighbouring keys, for each part of the key and the seed."""
     x = np.zeros((chunk, bins), np.float32)
-    sampler = plait.sampling.KeyedSampler(bins)
     at = np.arange(chunk)
+    samplers = {seed: Sampler(SamplingParams(seed=seed), bins) for seed in (11, 12)}
+
+    def draw(seed, **key):
+        return samplers[seed](x, **key).tokens
+
     results = {}
     for part in ("seed", "session_id", "sequence_id", "position"):
         table = np.zeros((bins, bins))
@@ -206,9 +233,8 @@ def independence(draws, chunk=1 << 17, bins=16):
             key = dict(seed=11, session_id=5, sequence_id=at, position=block)
             if part == "sequence_id":
                 key["sequence_id"] = at * 2
-            first = sampler(x, **key)
-            key[part] = key[part] + 1
-            np.add.at(table, (first, sampler(x, **key)), 1)
+            pairs = draw(**key) * bins + draw(**{**key, part: key[part] + 1})
+            table += np.bincount(pairs, minlength=bins**2).reshape(bins, bins)
         results[part] = stats.chi2_contingency(table, correction=False).pvalue
     return results
 

@@ -77,12 +77,12 @@ def equal(ours, theirs):
 
 
 @few
-@given(st.sampled_from(sorted(PRESETS)), st.integers(0, 2**32))
-def test_native_equals_the_specification(name, seed):
+@given(st.sampled_from(sorted(PRESETS)), st.integers(0, 2**32), st.booleans())
+def test_native_equals_the_specification(name, seed, logprobs):
     rng = np.random.default_rng(seed)
     params = requests(rng, name, FIELDS, 5)
     has = "bitmask" in {step.op for step in preset_of(name).steps}
-    sampler = Sampler(params, V, preset=name, bitmask=has)
+    sampler = Sampler(params, V, preset=name, bitmask=has, logprobs=logprobs)
     for _ in range(4):
         x, more = situation(rng, 5)
         if not has:
