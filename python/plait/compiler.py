@@ -65,7 +65,7 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
         PlaitError: unknown target or stage.
         CompileError: a pass failed.
     """
-    stages = stages_of(target, len(module.weights))
+    stages = stages_of(target, module)
     names = list(stages)
     last = to or names[-1]
     if last not in stages:
@@ -82,19 +82,22 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
     return text.decode()
 
 
-def stages_of(target: str, weights: int = 0) -> dict[str, str]:
-    """The stages of a target and their pipelines, first to last.
+def stages_of(target: str, module: Module | None = None) -> dict[str, str]:
+    """The stages of a target and their pipelines, first to last, for ``module`` if given.
 
-    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``;
-    ``weights`` how many leading arguments of ``@main`` are bound when it is compiled.
+    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``.
     """
     if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
-        return {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
+        stages = {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
+        return stages | (module.stages if module else {})
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
-    if not weights:
-        return STAGES[target]
-    return STAGES[target] | {"import": f"{STAGES[target]['import']}{{weights={weights}}}"}
+    stages = STAGES[target]
+    if module is None:
+        return stages
+    if module.weights:
+        stages = stages | {"import": f"{stages['import']}{{weights={len(module.weights)}}}"}
+    return stages | module.stages
 
 
 def compile(
@@ -138,7 +141,7 @@ def compile(
         from plait import nvptx
 
         return nvptx.compile(module, target, dump_stages_to)
-    stages = stages_of(target, len(module.weights))
+    stages = stages_of(target, module)
     key = cache.key(
         module.text,
         json.dumps(stages),

@@ -123,7 +123,7 @@ def verify(
         results = results if isinstance(results, tuple) else (results,)
         return [compare(f"emulated {target}", results, want)]
     if not each_pass:
-        fast = _executable(module, tuple(stages_of(target, len(module.weights)).values()))
+        fast = _executable(module, tuple(stages_of(target, module).values()))
         return [compare(f"fast road to {target}", fast.run(values), want)]
     rows = []
     for name, lowered in _after_each_pass(module, target):
@@ -172,7 +172,7 @@ def label(name: str) -> str:
 
 def _after_each_pass(module: Module, target: str) -> Iterator[tuple[str, bytes]]:
     """Each pass that changes the IR, and the IR after it, lowered by the reference road."""
-    stages = stages_of(target, len(module.weights))
+    stages = stages_of(target, module)
     tensor_stages = [stages[name] for name in stages if name not in ("lowered", "target")]
     plain = set(pass_list([REFERENCE[-1]]))
     # On tensors the whole reference road can follow any pass; below, the plain

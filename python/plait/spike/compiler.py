@@ -20,6 +20,10 @@ from plait.spike.network import Network
 from plait.spike.weights import run_on_constants
 
 
+#: Layers that see all of time at once: what most passes look at.
+_BATCHED = ("spike-batch-time", "canonicalize", "cse")
+
+
 class OptimizationPass(Enum):
     """What can be done to a spiking network; the value is its passes.
 
@@ -27,17 +31,20 @@ class OptimizationPass(Enum):
     may change spikes; the rest leave every one as it is.
     """
 
-    TEMPORAL_FUSION = ("spike-batch-time", "spike-fuse-neuron")
-    SPIKE_COMPRESSION = ("spike-pack",)
-    NEURON_PRUNING = ("spike-batch-time", "canonicalize", "cse", "spike-prune-neurons")
+    TEMPORAL_FUSION = (
+        *_BATCHED, "spike-reassociate-attention", "spike-fuse-conv", "spike-fuse-neuron",
+    )  # fmt: skip
+    SPIKE_COMPRESSION = ("canonicalize", "spike-pack")
+    NEURON_PRUNING = (*_BATCHED, "spike-prune-neurons")
     WEIGHT_QUANTIZATION = ("spike-quantize",)
-    BATCHNORM_FOLDING = ("spike-batch-time", "canonicalize", "cse", "spike-fold-batchnorm")
+    BATCHNORM_FOLDING = (*_BATCHED, "spike-fold-batchnorm")
 
 
 #: The inputs of a comparison where nobody gives any.
 _SEED = 0
 
-#: What each ``optimization_level`` does; weights are quantised only when asked.
+#: What each ``optimization_level`` does; 0 takes one step after another, as the loop over time
+#: says, and 2 is what :func:`plait.compile` does. Passes that may change spikes are in none.
 LEVELS = {
     0: (),
     1: (OptimizationPass.TEMPORAL_FUSION,),
@@ -103,6 +110,8 @@ class Optimizer:
         Raises:
             CompileError: a pass failed.
         """
+        # What the strand stage would do besides is nobody's choice.
+        module = replace(module, stages={"strand": "plait-strand{spikes=false}"})
         if not self.passes:
             return module
         which = [p for p, _ in self.passes]
@@ -206,8 +215,8 @@ class SpikeCompiler:
         Args:
             model: a network of :class:`plait.spike.SpikeIRBuilder`; the path of a ``.nir``
                 file (``options`` go to :func:`plait.from_nir`); or a ``torch.nn.Module`` of
-                spiking layers (``args`` are example arguments of :func:`plait.from_torch`,
-                which returns a module whose IR is compiled as it is).
+                spiking layers (``args`` are example arguments of :func:`plait.from_torch`);
+                or what these functions return.
             optimizer: what to do instead of the level's passes.
             calibration: the inputs of a run, on which passes that may change spikes are
                 measured; seeded uniform numbers if None.
@@ -222,6 +231,11 @@ class SpikeCompiler:
             module = plait.from_nir(model, time_steps=self.time_steps, **options)
         else:
             module = plait.from_torch(model, args, **options)
+        optimizer = self.create_optimizer() if optimizer is None else optimizer
+        if optimizer.max_rate is not None:
+            raise PlaitError(
+                "a pass with 'max_rate' measures a network: give compile_graph the module's graph"
+            )
         return self._compile(module, optimizer, calibration)
 
     def compile_graph(
@@ -250,10 +264,7 @@ class SpikeCompiler:
             module = emit(graph, self.time_steps, batch, rates=rates)
         return self._compile(module, optimizer, calibration)
 
-    def _compile(
-        self, module: Module, optimizer: Optimizer | None, calibration=None
-    ) -> CompiledSpikeModel:
-        optimizer = self.create_optimizer() if optimizer is None else optimizer
+    def _compile(self, module: Module, optimizer: Optimizer, calibration) -> CompiledSpikeModel:
         given = module
         graph = module.graph
         name = getattr(graph, "name", module.source)

@@ -174,6 +174,35 @@ Value narrowed(Value value, int64_t axis, ArrayRef<int64_t> keep) {
   return cloneWith(b, linalgOp, operands, *dim, size)->getResult(number);
 }
 
+/// Whether `value`, in the body of `op`, is at most zero, and with `exact` zero,
+/// where the element of `use` is.
+bool isZero(Value value, linalg::LinalgOp op, OpOperand &use,
+            bool exact = true) {
+  FloatAttr number;
+  auto fits = [&](double x) { return exact ? x == 0 : x <= 0; };
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    OpOperand *operand = op.getMatchingOpOperand(argument);
+    auto fill = operand->get().getDefiningOp<linalg::FillOp>();
+    return operand == &use ||
+           (fill && matchPattern(fill.getInputs()[0], m_Constant(&number)) &&
+            fits(number.getValueAsDouble()));
+  }
+  if (matchPattern(value, m_Constant(&number)))
+    return fits(number.getValueAsDouble());
+  Operation *made = value.getDefiningOp();
+  auto zero = [&](unsigned i) { return isZero(made->getOperand(i), op, use); };
+  if (isa<arith::MulFOp>(made))
+    return zero(0) || zero(1);
+  if (isa<arith::AddFOp, arith::SubFOp>(made))
+    return zero(0) && zero(1);
+  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(made))
+    return (zero(0) && isZero(made->getOperand(1), op, use, false)) ||
+           (zero(1) && isZero(made->getOperand(0), op, use, false));
+  return isa<arith::DivFOp, arith::NegFOp, arith::ExtFOp, arith::TruncFOp>(
+             made) &&
+         zero(0);
+}
+
 /// Where the neurons of `axis` go by one use: on to a value, each of them
 /// `spread` elements wide, or into the sums of a synapse.
 struct Way {
@@ -208,6 +237,9 @@ std::optional<Way> follow(OpOperand &use, int64_t axis) {
     if (getConstantIntValue(pad.getMixedLowPad()[axis]) != 0 ||
         getConstantIntValue(pad.getMixedHighPad()[axis]) != 0)
       return std::nullopt;
+    Value around = pad.getConstantPaddingValue();
+    if (!around || !matchPattern(around, m_AnyZeroFloat()))
+      return std::nullopt;
     return Way{op, &use, axis};
   }
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -221,7 +253,9 @@ std::optional<Way> follow(OpOperand &use, int64_t axis) {
   if (std::optional<int64_t> out =
           axisOf(linalgOp, *linalgOp.getDpsInitOperand(0), *dim)) {
     way.axis = *out;
-    return way;
+    // A neuron that is taken out must have been nothing to what reads it.
+    Value result = op->getRegion(0).front().getTerminator()->getOperand(0);
+    return isZero(result, linalgOp, use) ? std::optional(way) : std::nullopt;
   }
   way.ends = isSynapse(linalgOp) && use.getOperandNumber() == 0;
   return way.ends ? std::optional(way) : std::nullopt;
@@ -384,10 +418,18 @@ struct SpikePruneNeurons
     if (!findReaders(scan.getOut(), 2, 1, readers))
       return false;
     int64_t neurons = state.getDimSize(1);
-    std::vector<bool> silent = findSilent(scan), unread(neurons, false);
-    // A neuron of a recurrent population is read by its population.
-    if (!scan.getRecurrent())
-      unread = findUnread(neurons, readers);
+    std::vector<bool> silent = findSilent(scan),
+                      unread = findUnread(neurons, readers);
+    // A neuron of a recurrent population is read by its population, too.
+    if (Value recurrent = scan.getRecurrent()) {
+      std::optional<Numbers> weights = evaluate(recurrent);
+      if (!weights)
+        return false;
+      weights->forEach(0, [&](int64_t index, double weight) {
+        if (weight != 0)
+          unread[index] = false;
+      });
+    }
     DenseElementsAttr rates;
     if (maxRate >= 0) {
       rates = scan->getAttrOfType<DenseElementsAttr>("spike.rates");

@@ -153,6 +153,11 @@ struct Bounds {
 };
 } // namespace
 
+static bool isZeros(Value value) {
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
 /// For each channel along `axis` how large its spikes can be: never under 0.
 static std::optional<std::vector<double>> boundSpikes(Value value,
                                                       int64_t axis) {
@@ -182,10 +187,31 @@ static std::optional<std::vector<double>> boundSpikes(Value value,
       spread.insert(spread.end(), times, bound);
     return spread;
   }
-  auto pool = value.getDefiningOp<linalg::PoolingNchwMaxOp>();
-  if (pool && axis == 1)
-    return boundSpikes(pool.getDpsInputs()[0], axis);
-  return std::nullopt;
+  auto op = value.getDefiningOp<linalg::LinalgOp>();
+  if (!op || axis != 1)
+    return std::nullopt;
+  auto scaled = [&](Value inner, double by) {
+    auto bounds = boundSpikes(inner, axis);
+    if (bounds)
+      for (double &bound : *bounds)
+        bound *= by;
+    return bounds;
+  };
+  if (isa<linalg::PoolingNchwMaxOp>(op))
+    return scaled(op.getDpsInputs()[0], 1);
+  if (isa<linalg::PoolingNchwSumOp>(op) && isZeros(op.getDpsInits()[0]))
+    return scaled(op.getDpsInputs()[0],
+                  cast<RankedTensorType>(op.getDpsInputs()[1].getType())
+                      .getNumElements());
+  // An average is a sum divided by a number.
+  if (!isa<linalg::DivOp>(op))
+    return std::nullopt;
+  auto many = op.getDpsInputs()[1].getDefiningOp<linalg::FillOp>();
+  FloatAttr by;
+  if (!many || !matchPattern(many.getInputs()[0], m_Constant(&by)) ||
+      !(by.getValueAsDouble() > 0))
+    return std::nullopt;
+  return scaled(op.getDpsInputs()[0], 1 / by.getValueAsDouble());
 }
 
 /// How large currents of the channels along `axis` can be.
@@ -214,8 +240,8 @@ static std::optional<Bounds> boundCurrent(Value value, int64_t axis) {
       size = std::abs(size);
     return bounds;
   }
-  if (auto fill = dyn_cast<linalg::FillOp>(op)) {
-    if (!matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+  if (isa<linalg::FillOp>(op)) {
+    if (!isZeros(value))
       return std::nullopt;
     return Bounds{std::vector<double>(channels, 0.0),
                   std::vector<double>(channels, 0.0)};
@@ -276,12 +302,25 @@ std::vector<bool> plait::spike::findSilent(ScanOp scan) {
   auto state = cast<RankedTensorType>(scan.getV().getType());
   int64_t neurons = state.getDimSize(1);
   std::vector<bool> none(neurons, false);
-  if (!scan.getThreshold() || !scan.getCurrent() || scan.getRecurrent() ||
+  if (!scan.getThreshold() || scan.getBias() ||
       !(state.getElementType().isF32() || state.getElementType().isF64()))
     return none;
-  std::optional<Bounds> current = boundCurrent(scan.getCurrent(), 2);
+  std::optional<Bounds> current = Bounds{std::vector<double>(neurons, 0.0),
+                                         std::vector<double>(neurons, 0.0)};
+  if (scan.getCurrent())
+    current = boundCurrent(scan.getCurrent(), 2);
   if (!current)
     return none;
+  // All of the population at once, and nothing before the first step.
+  if (Value recurrent = scan.getRecurrent()) {
+    std::optional<Numbers> weights = evaluate(recurrent);
+    if (!weights || scan.getMultiSpike() || !isZeros(scan.getLast()))
+      return none;
+    weights->forEach(1, [&](int64_t neuron, double weight) {
+      current->most[neuron] += std::max(weight, 0.0);
+      current->size[neuron] += std::abs(weight);
+    });
+  }
   // A parameter of the neurons of a channel: one value, or it is not known.
   bool known = true;
   auto parameter = [&](Value value, double absent) -> std::vector<double> {
@@ -336,12 +375,14 @@ std::vector<bool> plait::spike::findSilent(ScanOp scan) {
                  scan.getIntegrator() == Integrator::Exponential;
     double terms = leaks ? 1 / lost : static_cast<double>(steps);
     if (!leaks)
-      most = first + std::max(drive, 0.0) * steps;
+      most = std::max(first, minimum[i]) + std::max(drive, 0.0) * steps;
     else
       most = std::max(first, leak[i] + (whole ? drive : drive / lost));
+    most = std::max(most, minimum[i]);
     largest = std::abs(first) + std::abs(leak[i]) + size * (whole ? 1 : terms) +
               std::abs(threshold[i]);
-    most = std::max(most, minimum[i]);
+    if (std::isfinite(minimum[i]))
+      largest += std::abs(minimum[i]);
     // Each step rounds a few times, and so does the sum of the current, whose
     // terms are as many as a synapse has; an f32 has 24 bits.
     double rounding = largest * std::ldexp(1.0, -20) * terms +
