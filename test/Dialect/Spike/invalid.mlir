@@ -413,3 +413,57 @@ func.func @too_many_windows(%x: tensor<2x6x6x16xf32>) {
   %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x6x6x16xf32> to tensor<2x4x3x16xf32>
   return
 }
+
+// -----
+
+func.func @kernels_of_other_channels(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x8xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'weights' of [height, width, channels, 16] of 'f32', got 'tensor<3x3x3x8xf32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x8xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @images_of_other_channels(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'out' of 'tensor<5x2x6x7x16xf32>', or packed spikes of it that are 0 or 1, got 'tensor<5x2x6x7x8xf32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x8xf32>
+  return
+}
+
+// -----
+
+func.func @images_of_other_times(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'out' with the time and the batch of 'tensor<5x2x6x21xi32>', got 'tensor<4x2x6x7x16xf32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<4x2x6x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @pool_of_no_stride(%x: tensor<2x6x6x16xf32>) {
+  // expected-error @+1 {{expects a 'window' and 'strides' of two positive numbers, got [2, 2] and [0, 2]}}
+  %y = spike.pool %x window [2, 2] strides [0, 2] : tensor<2x6x6x16xf32> to tensor<2x3x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @pool_of_an_unknown_height(%x: tensor<2x?x6x16xf32>) {
+  // expected-error @+1 {{expects images of a static size, got 'tensor<2x?x6x16xf32>'}}
+  %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x?x6x16xf32> to tensor<2x3x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @pool_to_other_channels(%x: tensor<2x6x6x8xf32>) {
+  // expected-error @+1 {{expects an input with the channels of 'tensor<2x3x3x16xf32>', got 'tensor<2x6x6x8xf32>'}}
+  %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x6x6x8xf32> to tensor<2x3x3x16xf32>
+  return
+}

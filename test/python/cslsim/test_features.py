@@ -1,17 +1,18 @@
 """The language feature by feature, each result worked out by hand."""
 
+import itertools
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import build, get, put, run_one, runner
+from support import LAYOUT, PE, build, get, put, run_one, runner
 from test_contracts import LOOP
 from test_fabric import CHAIN_LAYOUT, CHAIN_PE, COLLECTIVE_LAYOUT, COLLECTIVE_PE, chain
 from test_router import row
 
 from plait.cslsim.builtins_dsd import VECTOR
-from plait.cslsim.errors import SimulationError
+from plait.cslsim.errors import CslError, SimulationError
 
 F32 = "var a = [3]f32{ 1.5, -2.0, 3.0 }; var b = [3]f32{ 0.25, 8.0, -3.0 };"
 F16 = F32.replace("f32", "f16")
@@ -78,6 +79,49 @@ def test_vector_operations(tmp_path, name):
     dtype = {"f32": np.float32, "f16": np.float16, "u16": np.uint16}[kind]
     declarations = data + f"var o = @zeros([3]{kind});" + VIEWS
     assert run_one(tmp_path, declarations, body, at, dtype, kind).tolist() == want
+
+
+# The forms on the vendor's page on builtins: destination first; D: DSD, S: scalar, P: pointer.
+TABLE = {
+    "fadds fsubs fmuls fmaxs faddh fsubh fmulh fmaxh faddhs": "DDD DSD DDS PSD",
+    "add16 addc16 and16 or16 xor16 sll16 slr16 sar16": "DDD DSD DDS",
+    "sub16": "DDD DDS",
+    "fmacs fmach fmachs": "DDDS",
+    "fmovs fmovh mov16 mov32": "DD DS PD",
+    "fnegs fabss fnegh fabsh fs2h fh2s xp162fs xp162fh popcnt clz ctz": "DD DS",
+    "fs2xp16 fh2xp16": "DD DS PS",
+    "fscales fscaleh": "PSS",
+}
+FORMS = {name: set(forms.split()) for names, forms in TABLE.items() for name in names.split()}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_operand_forms(tmp_path, name):
+    """Exactly the forms of the table compile."""
+    kind, sources, _ = VECTOR[name]
+    types = [kind, *sources]
+    declarations = ""
+    for number, each in enumerate(types):
+        declarations += f"""
+          var s{number}: {each} = 1; var v{number} = @zeros([2]{each});
+          const D{number} = @get_dsd(mem1d_dsd, .{{ .base_address = &v{number}, .extent = 2 }});
+        """
+    accepted = set()
+    for form in itertools.product("DP", *["DS"] * len(sources)):
+        if name == "faddhs" and form == ("D", "S", "D"):  # its scalar is the 16-bit one
+            names = ["D0", "s2", "D1"]
+        else:
+            names = [{"D": "D", "S": "s", "P": "&s"}[c] + str(i) for i, c in enumerate(form)]
+        pe = PE % (
+            "var out = @zeros([1]i32); var out_ptr: [*]i32 = &out;" + declarations
+            + f"fn main() void {{ @{name}({', '.join(names)}); sys.unblock_cmd_stream(); }}"
+        )  # fmt: skip
+        try:
+            build(tmp_path, {"layout.csl": LAYOUT % {"type": "i32"}, "pe.csl": pe})
+            accepted.add("".join(form))
+        except CslError as error:
+            assert f"@{name} takes operands" in str(error)
+    assert accepted == FORMS[name] and set(FORMS) == set(VECTOR)
 
 
 def test_widths_of_both_sides(tmp_path):

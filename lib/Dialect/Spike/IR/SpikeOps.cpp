@@ -337,9 +337,9 @@ LogicalResult ConvScanOp::verify() {
                      getDilations()[i], getPadding()[i],
                      state.getDimSize(i + 1)))
       return emitOpError("expects windows that reach the image: size ")
-             << image[i] << ", window " << weights.getDimSize(i)
-             << ", padding " << getPadding()[i] << ", got "
-             << state.getDimSize(i + 1) << " of them";
+             << image[i] << ", window " << weights.getDimSize(i) << ", padding "
+             << getPadding()[i] << ", got " << state.getDimSize(i + 1)
+             << " of them";
   auto out = cast<RankedTensorType>(getOut().getType());
   RankedTensorType whole = overTime(state, out);
   bool packed = isa<IntegerType>(out.getElementType());
@@ -374,8 +374,7 @@ LogicalResult PoolOp::verify() {
   int64_t rank = output.getRank();
   SmallVector<int64_t> expected(output.getShape());
   for (int64_t i : {0, 1}) {
-    if (rank < 3 || input.getRank() != rank ||
-        input.isDynamicDim(rank - 3 + i))
+    if (rank < 3 || input.getRank() != rank || input.isDynamicDim(rank - 3 + i))
       return emitOpError("expects images of a static size, got ") << input;
     expected[rank - 3 + i] = input.getDimSize(rank - 3 + i);
     if (output.getDimSize(rank - 3 + i) !=
