@@ -19,7 +19,6 @@ from plait.spike.emit import emit
 from plait.spike.network import Network
 from plait.spike.weights import run_on_constants
 
-
 #: Layers that see all of time at once: what most passes look at.
 _BATCHED = ("spike-batch-time", "canonicalize", "cse")
 
@@ -114,8 +113,7 @@ class Optimizer:
         module = replace(module, stages={"strand": "plait-strand{spikes=false}"})
         if not self.passes:
             return module
-        which = [p for p, _ in self.passes]
-        if OptimizationPass.NEURON_PRUNING in which:
+        if any(name.startswith("spike-prune-neurons") for name in self.pipeline):
             return run_on_constants(module, ",".join(self.pipeline))
         weights = f"weights={len(module.weights)}"
         names = []

@@ -58,7 +58,8 @@ def test_optimizer_is_a_list_of_passes():
     optimizer.remove_pass(OptimizationPass.NEURON_PRUNING)
     optimizer.add_pass(OptimizationPass.WEIGHT_QUANTIZATION, bits=4, per_channel=True)
     assert optimizer.pipeline == [
-        "spike-batch-time", "spike-fuse-neuron", "spike-pack",
+        "spike-batch-time", "canonicalize", "cse", "spike-reassociate-attention",
+        "spike-fuse-conv", "spike-fuse-neuron", "canonicalize", "spike-pack",
         "spike-quantize{bits=4 per-channel=true}",
     ]  # fmt: skip
     assert SpikeCompiler(optimization_level=0).create_optimizer().pipeline == []
