@@ -1,7 +1,7 @@
 """NIR files in the simulators that are installed here: their importer's spikes are Plait's.
 
 Every library is optional, as in test_torch_spiking.py; with pytest -rP each test prints its
-version. Rockpool asks a package index while it is imported, unless PIP_NO_INDEX is set.
+version.
 """
 
 import copy
@@ -28,6 +28,7 @@ def library(name, module=None):
 
 @pytest.fixture(autouse=True)
 def no_index(monkeypatch):
+    """Rockpool asks a package index while it is imported, unless this is set."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
 
 
