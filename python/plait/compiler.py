@@ -88,22 +88,27 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
 
 
 def stages_of(target: str, module: Module | None = None) -> dict[str, str]:
-    """The stages of a target and their pipelines, first to last.
+    """The stages of a target and their pipelines, first to last, for ``module`` if given.
 
     ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``;
-    ``module`` decides which arguments of ``@main`` are weights and which are updated.
+    ``module`` decides which arguments of ``@main`` are weights and which are updated,
+    and may have pipelines of its own.
     """
     if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
-        return {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
+        stages = {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
+        return stages | (module.stages if module else {})
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
-    if module is None or not (module.weights or module.updates):
-        return STAGES[target]
-    options = f"weights={len(module.weights)}"
-    if module.updates:
-        places = (str(len(module.weights) + index) for index in module.updates)
-        options += f" updates={','.join(places)}"
-    return STAGES[target] | {"import": f"{STAGES[target]['import']}{{{options}}}"}
+    stages = STAGES[target]
+    if module is None:
+        return stages
+    if module.weights or module.updates:
+        options = f"weights={len(module.weights)}"
+        if module.updates:
+            places = (str(len(module.weights) + index) for index in module.updates)
+            options += f" updates={','.join(places)}"
+        stages = stages | {"import": f"{stages['import']}{{{options}}}"}
+    return stages | module.stages
 
 
 def compile(
