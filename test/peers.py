@@ -41,7 +41,9 @@ def install(python, packages, *options):
 
 
 def lava():
-    """The Python that has lava-nc, or None."""
+    """The Python that has lava-nc, or None; PLAIT_LAVA_PYTHON may name it."""
+    if "PLAIT_LAVA_PYTHON" in os.environ:
+        return os.environ["PLAIT_LAVA_PYTHON"]
     python = LAVA / "bin" / "python"
     if not python.exists():
         base = shutil.which("python3.10")
