@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export EXTRAS
 
-.PHONY: build test sanitize peers demo help clean
+.PHONY: build test sanitize engines peers demo help clean
 
 build:
 	@$(PYTHON) tools/build.py
@@ -15,6 +15,9 @@ test: build
 
 sanitize: build
 	@$(BIN)/python test/sanitize.py
+
+engines: build
+	@$(BIN)/python test/engines.py
 
 peers: build
 	@$(BIN)/python test/peers.py
@@ -26,6 +29,7 @@ help:
 	@echo "make          build everything into .venv (again: only what changed)"
 	@echo "make test     build, then every check: lit, pytest, docs, lint"
 	@echo "make sanitize the runtime and compiled code under sanitizers"
+	@echo "make engines  the sampler's presets against the engines' own code"
 	@echo "make peers    compare with the spiking libraries, which it installs"
 	@echo "make demo     build, then one real job on every road"
 	@echo "make clean    remove .venv and build"
