@@ -151,9 +151,12 @@ private:
         arith::SubIOp::create(b, b.mul(row, b.index(op.getStrides()[0])),
                               b.index(op.getPadding()[0]));
     b.loop(zero, b.index(time), {}, [&](Emitter &b, Value t, ValueRange) {
-      for (int64_t ky = 0; ky < window[0]; ++ky)
-        scatterRow(b, number, t, sample,
-                   b.add(first, b.index(ky * op.getDilations()[0])), ky, sums);
+      b.loop(
+          zero, b.index(window[0]), {}, [&](Emitter &b, Value ky, ValueRange) {
+            Value row = b.add(first, b.mul(ky, b.index(op.getDilations()[0])));
+            scatterRow(b, number, t, sample, row, ky, sums);
+            return SmallVector<Value>{};
+          });
       b.loop(zero, columns, {}, [&](Emitter &b, Value x, ValueRange) {
         step(b, block, number, t, {sample, row, x}, sums, remaining);
         return SmallVector<Value>{};
@@ -165,7 +168,7 @@ private:
   /// Adds what the events of row `from` of the image give through row `ky` of
   /// the window.
   void scatterRow(Emitter &b, Value number, Value t, Value sample, Value from,
-                  int64_t ky, Value sums) {
+                  Value ky, Value sums) {
     // As an unsigned number a row above the image is below it, too.
     Value there = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, from,
                                         b.index(height));
@@ -188,7 +191,7 @@ private:
             b.index(0)};
         Value weight = vector::LoadOp::create(
             b, vector, weights,
-            ValueRange{number, b.index(ky), channel, b.index(kx), b.index(0)});
+            ValueRange{number, ky, channel, b.index(kx), b.index(0)});
         Value sum = vector::LoadOp::create(b, vector, sums, place);
         vector::StoreOp::create(b, arith::AddFOp::create(b, sum, weight), sums,
                                 place);
