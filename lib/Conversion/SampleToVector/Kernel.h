@@ -38,12 +38,14 @@
 namespace plait::sampling {
 
 constexpr int64_t groupSize = 256;
+/// More than any vector has lanes.
+constexpr int64_t padding = 16;
 
 class Kernel {
 public:
   Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits);
 
-  /// The function of (logits, the op's other operands, tokens, flags), all
+  /// The function of (logits, the op's other operands, its results), all
   /// memrefs, that does what the op does.
   func::FuncOp emit();
 
@@ -70,25 +72,40 @@ private:
   void emitWeighList();
   void emitBisect(bool weighed);
   void emitCut(bool weighed);
+  void emitCutShare();
   void emitPick();
 
-  // Kernel.cpp: what there is to do for a row, and who does it.
+  // Finish.cpp: what there is to do for a row.
   struct Parameters {
-    Num temperature, k, p, valid, limited, cut;
+    Num temperature, k, minP, p;
+    /// All are in their domains; the best alone; top-k, min-p, top-p are on;
+    /// min-p limits what top-p, if it is on, gets.
+    Num valid, greedy, limited, share, cut, shared;
   };
   Parameters parametersOf(ArrayRef<Num> operands, Num size);
+  struct Drawn {
+    Num rest, weight, total, value;
+  };
+  Nums numbersOf(const Drawn &drawn, Num best);
   void emitFinish();
+  Num target(Num p, Num total);
+  Num sumOf(Num sums, Num base, Num count);
+  bool hasNumbers() { return bool(op.getLogprobs()); }
+
+  // Kernel.cpp: who does it.
   void emitWhole(ArrayRef<Num> in);
   void emitParts(ArrayRef<Num> in, Num parts);
   Nums rowOperands(ArrayRef<Num> in, Num row);
   void weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
                      ArrayRef<Num> operands, Num from, Num to);
-  Num target(Num p, Num total);
-  Num sumOf(Num sums, Num base, Num count);
+  void finishRow(ArrayRef<Num> in, Num row, Num best, Num sums, Num base,
+                 Num nan);
 
   // Vectors.cpp: one vector.
-  Num loadLogits(Value view, Num at, int64_t registers = 1);
-  Num loadVector(Num memory, Num at, Type element, int64_t registers = 1);
+  Num loadLogits(Value view, Num at);
+  Num loadVector(Num memory, Num at, Type element);
+  /// Logits in memory as f32.
+  Num widen(Num logits);
   Num loadScalar(Num memory, ArrayRef<Num> at);
   void store(Num value, Num memory, Num at);
   Num divide(Num logits, Num temperature);
@@ -98,6 +115,8 @@ private:
   Num weighInOrder(Num scaled, Num greatest);
   /// The same as floats, 2^44 as 1, within 2^-23.
   Num estimate(Num scaled, Num greatest);
+  /// log2(e) times the distance to the greatest, Q8.24.
+  Num fixedOf(Num scaled, Num greatest);
   /// Stores the lanes in `mask` one after the other and gives the place behind
   /// them. What is there is overwritten for a vector's length.
   Num append(Num vector, Num mask, Num memory, Num at);
@@ -120,8 +139,8 @@ private:
   Type index, i1, i32, i64, f32;
   MemRefType logitsType, floats, words, longs;
   func::FuncOp scan, greatest, weigh, estimateSums, collect, suggestBound,
-      drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, pick,
-      finish;
+      drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, cutShare,
+      pick, finish;
 };
 
 } // namespace plait::sampling

@@ -173,12 +173,14 @@ void Kernel::emitEstimateSums() {
       {logitsType, index, longs, index, f32, f32, index, index}, {}, body);
 }
 
-/// How far an estimated sum of all weights can be from the sum, and a prefix of
-/// it from the prefix: 2^-22 of it for the roundings of `estimate` and of sums,
-/// and for every candidate one unit that its weight is rounded down by and half
-/// a unit that a removed one is estimated at. The bound is twice that.
+/// How far an estimated sum of all weights can be from the sum, and that of a
+/// prefix from the prefix's: 2^-22 of it for two additions (2^-24 each), for
+/// `estimate` (2^-23.5) and for its unrounded exponents (2^-25.5); and for every
+/// candidate a unit that its weight is rounded down by, half a unit that a
+/// removed one is estimated at, and a group's share of the unit that its sum is
+/// rounded down by.
 Num Kernel::slackOf(Num total, Num size) {
-  return (total >> 21) + e.to(size, i64) * 3;
+  return (total >> 22) + e.to(size, i64) * 3;
 }
 
 /// collect(logits, row, greatest, base, temperature, bound, indices, values)
@@ -210,7 +212,6 @@ void Kernel::emitCollect() {
                       Num logit = loadLogits(view, at);
                       Num in = logit >= least;
                       Num first = e.to(group * groupSize + at, i32);
-                      append(logit, in, values, count[0]);
                       return {append(iota + first, in, indices, count[0])};
                     });
     };
@@ -221,17 +222,20 @@ void Kernel::emitCollect() {
               reached, {index}, [&] { return listGroup(group, count[0]); },
               [&] { return count; });
         })[0];
+    e.loop(e.index(0), count, 1, [&](Num at) {
+      Num place = e.to(loadScalar(indices, {at}), index);
+      store(widen(loadScalar(logits, {row, place})), values, at);
+    });
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
-    count = e.loop(e.index(0), count, lanes, {e.index(0)},
-                   [&](Num at, Nums count) -> Nums {
-                     Num value =
-                         divide(loadVector(values, at, f32), temperature);
-                     Num place = loadVector(indices, at, i32);
-                     Num in = value >= bound;
-                     append(place, in, indices, count[0]);
-                     return {append(value, in, values, count[0])};
-                   })[0];
+    count =
+        e.loop(e.index(0), count, lanes, {e.index(0)},
+               [&](Num at, Nums count) -> Nums {
+                 Num value = divide(loadVector(values, at, f32), temperature);
+                 Num place = loadVector(indices, at, i32), in = value >= bound;
+                 append(place, in, indices, count[0]);
+                 return {append(value, in, values, count[0])};
+               })[0];
     store(none, values, count);
     return {count};
   };
@@ -290,8 +294,8 @@ void Kernel::emitSuggestBound() {
 }
 
 /// draw_all(logits, row, temperature, greatest, sums, base, slack, bits,
-/// weights) -> (token, rest, its weight, total), or -1 where the sums, which
-/// are within `slack`, do not tell. `weights` is scratch.
+/// weights) -> (token, rest, its weight, total, value), or -1 where the sums,
+/// which are within `slack`, do not tell. `weights` is scratch.
 void Kernel::emitDrawAll() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
@@ -319,10 +323,12 @@ void Kernel::emitDrawAll() {
     Nums place = call(pick, {weights, e.index(groupSize), found[1]});
     Num weight = loadScalar(weights, {place[0]});
     Num told = place[1] + width < weight;
-    Num token = e.to(group * groupSize + place[0], i32);
-    return {e.select(told, token, e.i32(-1)), place[1], weight, total};
+    Num token = group * groupSize + place[0];
+    Num value = divide(widen(loadScalar(e.num(view), {place[0]})), temperature);
+    return {e.select(told, e.to(token, i32), e.i32(-1)), place[1], weight,
+            total, value};
   };
   drawAll = function(
       "draw_all", {logitsType, index, f32, f32, longs, index, i64, i64, longs},
-      {i32, i64, i64, i64}, body);
+      {i32, i64, i64, i64, f32}, body);
 }

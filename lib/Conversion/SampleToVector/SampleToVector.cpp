@@ -76,12 +76,12 @@ struct ConvertSampleToVector
     SymbolTable symbols(getOperation());
     SmallVector<FusedOp> ops;
     getOperation()->walk([&](FusedOp op) { ops.push_back(op); });
-    // One function for all ops with the same operands.
-    using Form = std::pair<Type, SmallVector<int32_t>>;
+    // One function for all ops of the same form.
+    using Form = std::tuple<Type, Attribute, unsigned>;
     SmallVector<std::pair<Form, func::FuncOp>> known;
     for (FusedOp op : ops) {
       Form form = {op.getLogits().getType().getElementType(),
-                   llvm::to_vector(op.getProperties().operandSegmentSizes)};
+                   op->getAttrDictionary(), op->getNumResults()};
       auto *found = llvm::find_if(
           known, [&](auto &entry) { return entry.first == form; });
       if (found == known.end()) {
