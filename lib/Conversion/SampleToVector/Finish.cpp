@@ -206,7 +206,7 @@ void Kernel::emitFinish() {
     };
 
     auto fromMass = [&]() -> Nums {
-      Num all = sumOf(sums, base, count), slack = slackOf(all, size);
+      Num all = sumOf(sums, base, count), slack = slackOf(all, size, m);
       Num lowGoal = target(the.p, all - slack);
       Num goal = target(the.p, all + slack);
       // Maybe the groups' greatest have the mass; if not, look at a sample,
@@ -264,7 +264,7 @@ void Kernel::emitFinish() {
       };
       if (hasNumbers())
         return draw(e.i64(0));
-      Nums first = draw(slackOf(sumOf(sums, base, count), size));
+      Nums first = draw(slackOf(sumOf(sums, base, count), size, m));
       return e.choose(
           first[0] == -1, drawn,
           [&] {

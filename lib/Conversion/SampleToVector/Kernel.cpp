@@ -17,58 +17,11 @@ using namespace plait::sampling;
 /// A part of a row is worth a thread from this many groups on.
 static constexpr int64_t groupsPerPart = 16;
 
-static MemRefType vectorOf(Type element) {
-  return MemRefType::get({ShapedType::kDynamic}, element);
-}
-
 Kernel::Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits)
-    : op(op), symbols(symbols), e(op.getLoc(), op.getContext()),
-      lanes(vectorBits / 32),
+    : Functions(op.getLoc(), symbols, vectorBits), op(op),
       element(op.getLogits().getType().getElementType()),
-      index(e.getIndexType()), i1(e.getI1Type()), i32(e.getI32Type()),
-      i64(e.getI64Type()), f32(e.getF32Type()),
-      logitsType(MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic},
-                                 element)),
-      floats(vectorOf(f32)), words(vectorOf(i32)), longs(vectorOf(i64)) {}
-
-func::FuncOp Kernel::function(StringRef name, ArrayRef<Type> arguments,
-                              ArrayRef<Type> results, Body body) {
-  OpBuilder::InsertionGuard guard(e);
-  e.clearInsertionPoint();
-  auto function = func::FuncOp::create(e, ("sample_" + name).str(),
-                                       e.getFunctionType(arguments, results));
-  function.setPrivate();
-  function->setAttr(
-      "llvm.linkage",
-      LLVM::LinkageAttr::get(e.getContext(), LLVM::Linkage::Internal));
-  symbols.insert(function);
-  Block *entry = function.addEntryBlock();
-  e.setInsertionPointToStart(entry);
-  Nums values = body(e.nums(entry->getArguments()));
-  func::ReturnOp::create(e, llvm::to_vector_of<Value>(values));
-  return function;
-}
-
-LLVM::LLVMFuncOp Kernel::external(StringRef name, LLVM::LLVMFunctionType type) {
-  auto function = symbols.lookup<LLVM::LLVMFuncOp>(name);
-  if (!function) {
-    OpBuilder::InsertionGuard guard(e);
-    e.clearInsertionPoint();
-    function = LLVM::LLVMFuncOp::create(e, name, type);
-    symbols.insert(function);
-  }
-  return function;
-}
-
-Nums Kernel::call(func::FuncOp callee, ArrayRef<Num> arguments) {
-  SmallVector<Value> operands;
-  for (auto [argument, type] :
-       llvm::zip_equal(arguments, callee.getArgumentTypes()))
-    operands.push_back(argument.type() == type
-                           ? argument.value
-                           : memref::CastOp::create(e, type, argument));
-  return e.nums(func::CallOp::create(e, callee, operands).getResults());
-}
+      logitsType(buffer(2, element)), floats(buffer(1, f32)),
+      words(buffer(1, i32)), longs(buffer(1, i64)) {}
 
 Num Kernel::groups(Num size) { return (size + groupSize - 1) / groupSize; }
 
@@ -79,42 +32,45 @@ Num Kernel::paddedGroups(Num size) {
 /// Every row is one thread's, which keeps it in its cache from scan to finish.
 void Kernel::emitWhole(ArrayRef<Num> in) {
   Num logits = in[0];
-  Num rows = e.num(memref::DimOp::create(e, logits, 0));
-  auto forall = scf::ForallOp::create(e, ArrayRef<OpFoldResult>{rows.value},
-                                      ValueRange(), std::nullopt);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToStart(forall.getBody());
-  Num row = e.num(forall.getInductionVar(0)), zero = e.index(0);
-  constexpr int64_t most = (int64_t(1) << sample::indexBits) / groupSize;
-  auto scratch = [&](Type type) {
-    return e.num(memref::AllocaOp::create(
-        e, MemRefType::get({most + padding}, type), e.getI64IntegerAttr(64)));
-  };
-  Num best = scratch(f32), sums = scratch(i64);
-  Num size = e.num(memref::DimOp::create(e, logits, 1));
-  Num nan = call(scan, {logits, row, best, zero, zero, groups(size)})[0];
-  Nums operands = rowOperands(in, row);
-  weighIfSummed(logits, row, best, sums, zero, operands, zero, groups(size));
-  finishRow(in, row, best, sums, zero, nan);
+  forall({dim(logits, 0)}, [&](Nums at) {
+    Num row = at[0], zero = e.index(0), last = groups(dim(logits, 1));
+    constexpr int64_t most = (int64_t(1) << sample::indexBits) / groupSize;
+    auto scratch = [&](Type type) {
+      return e.num(memref::AllocaOp::create(
+          e, MemRefType::get({most + padding}, type), e.getI64IntegerAttr(64)));
+    };
+    Num best = scratch(f32), sums = scratch(i64);
+    Num nan = call(scan, {logits, row, best, zero, zero, last})[0];
+    Nums operands = rowOperands(in, row);
+    weighIfSummed(logits, row, best, sums, zero, operands, zero, last);
+    finishRow(in, row, best, sums, zero, nan);
+  });
 }
 
 /// Adds the weights of a part of a row whose draw, or whose top-p, is over all
 /// of it.
 void Kernel::weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
                            ArrayRef<Num> operands, Num from, Num to) {
-  Num size = e.num(memref::DimOp::create(e, logits, 1));
+  Num size = dim(logits, 1);
   Parameters the = parametersOf(operands, size);
-  Num m = divide(call(greatest, {best, base, size})[0], the.temperature);
+  Num top = call(greatest, {best, base, size})[0];
+  Num m = divide(top, the.temperature);
+  Line line = lineOf(the.temperature, top);
   Num no = e.constant(i1, 0);
   Num some = the.valid & (m > e.f32(-INFINITY));
   e.when(e.select(the.limited | the.shared, no, some), [&] {
-    Nums all = {logits, row, sums, base, the.temperature, m, from, to};
     // The total that a log-probability needs is exact.
-    Num exact = e.constant(i1, hasNumbers());
+    Num rough = hasNumbers() ? the.cut : e.constant(i1, 1);
     e.choose(
-        e.select(the.cut, no, exact), {},
-        [&]() -> Nums { return call(weigh, all); },
-        [&]() -> Nums { return call(estimateSums, all); });
+        rough & line.fits, {},
+        [&]() -> Nums {
+          return call(estimateSums, {logits, row, sums, base, line.scale,
+                                     line.offset, from, to});
+        },
+        [&]() -> Nums {
+          return call(weigh,
+                      {logits, row, sums, base, the.temperature, m, from, to});
+        });
   });
 }
 
@@ -139,22 +95,14 @@ Nums Kernel::rowOperands(ArrayRef<Num> in, Num row) {
 /// Few rows for many threads: each is scanned and weighed in parts.
 void Kernel::emitParts(ArrayRef<Num> in, Num parts) {
   Num logits = in[0];
-  Num rows = e.num(memref::DimOp::create(e, logits, 0));
-  Num size = e.num(memref::DimOp::create(e, logits, 1));
+  Num rows = dim(logits, 0);
+  Num size = dim(logits, 1);
   Num padded = paddedGroups(size), count = groups(size);
   auto alloc = [&](MemRefType type, Num length) {
     return e.num(memref::AllocOp::create(e, type, ValueRange{length}));
   };
   Num best = alloc(floats, rows * padded), sums = alloc(longs, rows * padded);
   Num nans = alloc(words, rows * parts);
-  auto forall = [&](ArrayRef<Num> bounds, function_ref<void(Nums)> body) {
-    auto sizes = llvm::map_to_vector(
-        bounds, [](Num bound) { return OpFoldResult(bound.value); });
-    auto loop = scf::ForallOp::create(e, sizes, ValueRange(), std::nullopt);
-    OpBuilder::InsertionGuard guard(e);
-    e.setInsertionPointToStart(loop.getBody());
-    body(e.nums(loop.getInductionVars()));
-  };
   auto bound = [&](Num part) { return part * count / parts; };
   forall({rows, parts}, [&](Nums at) {
     Num row = at[0], part = at[1];
@@ -194,16 +142,13 @@ func::FuncOp Kernel::emit() {
   emitDrawAll();
   emitFinish();
 
-  LLVM::LLVMFuncOp threadCount =
-      external("plait_get_num_threads", LLVM::LLVMFunctionType::get(i64, {}));
-
   SmallVector<Type> arguments = {logitsType};
   Value operands[] = {op.getTemperature(), op.getK(), op.getMinP(), op.getP(),
                       op.getBits()};
   for (Value operand : operands)
     if (operand)
       arguments.push_back(
-          vectorOf(cast<ShapedType>(operand.getType()).getElementType()));
+          buffer(1, cast<ShapedType>(operand.getType()).getElementType()));
   arguments.append(2, words);
   if (hasNumbers())
     arguments.append(2, floats);
@@ -214,17 +159,14 @@ func::FuncOp Kernel::emit() {
       in.push_back(operand ? *next++ : Num());
     in.append(next, given.end());
 
-    Num rows = e.num(memref::DimOp::create(e, in[0], 0));
-    Num size = e.num(memref::DimOp::create(e, in[0], 1));
+    Num rows = dim(in[0], 0);
+    Num size = dim(in[0], 1);
     Num limit = e.num(
         arith::ConstantIndexOp::create(e, int64_t(1) << sample::indexBits));
     cf::AssertOp::create(e, size < limit,
                          "sample: expects a vocabulary below 1048576");
-    Num threads = e.to(
-        e.num(LLVM::CallOp::create(e, threadCount, ValueRange()).getResult()),
-        index);
     // A part for every thread that has no row.
-    Num one = e.index(1);
+    Num one = e.index(1), threads = threadCount();
     Num each = (threads + rows - 1) / e.select(rows == 0, one, rows);
     Num most = groups(size) / groupsPerPart;
     Num parts = e.select(each < most, each, most);

@@ -28,12 +28,8 @@
 #ifndef PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
 #define PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
 
-#include "Emit.h"
+#include "Functions.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/SymbolTable.h"
 
 namespace plait::sampling {
 
@@ -41,7 +37,7 @@ constexpr int64_t groupSize = 256;
 /// More than any vector has lanes.
 constexpr int64_t padding = 16;
 
-class Kernel {
+class Kernel : Functions {
 public:
   Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits);
 
@@ -50,12 +46,6 @@ public:
   func::FuncOp emit();
 
 private:
-  using Body = function_ref<Nums(Nums arguments)>;
-  func::FuncOp function(StringRef name, ArrayRef<Type> arguments,
-                        ArrayRef<Type> results, Body body);
-  LLVM::LLVMFuncOp external(StringRef name, LLVM::LLVMFunctionType type);
-  Nums call(func::FuncOp callee, ArrayRef<Num> arguments);
-
   // Rows.cpp: rounds over a row.
   void emitScan();
   void emitGreatest();
@@ -64,7 +54,12 @@ private:
   void emitCollect();
   void emitSuggestBound();
   void emitDrawAll();
-  Num slackOf(Num total, Num size);
+  /// Of logits: `scale` and `offset` give the logarithm, base 2, of a weight.
+  struct Line {
+    Num scale, offset, fits;
+  };
+  Line lineOf(Num temperature, Num best);
+  Num slackOf(Num total, Num size, Num best);
   Value tailOf(Num logits, Num row, Num needed);
   Value groupOf(Num logits, Num row, Value tail, Num group);
 
@@ -104,17 +99,13 @@ private:
   // Vectors.cpp: one vector.
   Num loadLogits(Value view, Num at);
   Num loadVector(Num memory, Num at, Type element);
-  /// Logits in memory as f32.
-  Num widen(Num logits);
-  Num loadScalar(Num memory, ArrayRef<Num> at);
-  void store(Num value, Num memory, Num at);
   Num divide(Num logits, Num temperature);
   /// The weights of a vector of scaled logits: of its even and odd lanes.
   std::pair<Num, Num> weigh2(Num scaled, Num greatest);
   /// The same in the order of the lanes.
   Num weighInOrder(Num scaled, Num greatest);
-  /// The same as floats, 2^44 as 1, within 2^-23.
-  Num estimate(Num scaled, Num greatest);
+  /// The same of logits, as floats, 2^44 as 1.
+  Num estimate(Num logits, const Line &line);
   /// log2(e) times the distance to the greatest, Q8.24.
   Num fixedOf(Num scaled, Num greatest);
   /// Stores the lanes in `mask` one after the other and gives the place behind
@@ -131,12 +122,8 @@ private:
   Num paddedGroups(Num size);
 
   sample::FusedOp op;
-  SymbolTable &symbols;
-  Emitter e;
-  int64_t lanes;
   /// Of the logits in memory.
   Type element;
-  Type index, i1, i32, i64, f32;
   MemRefType logitsType, floats, words, longs;
   func::FuncOp scan, greatest, weigh, estimateSums, collect, suggestBound,
       drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, cutShare,

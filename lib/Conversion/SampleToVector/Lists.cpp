@@ -85,18 +85,28 @@ void Kernel::emitBisect(bool weighed) {
       store(gone, rest, kept);
       return kept;
     };
-    Num low = signedKey(in[4]), high = signedKey(in[5]);
+    // What is 32 below the greatest weighs nothing.
+    Num least = weighed ? e.max(in[4], in[5] - e.f32(32)) : in[4];
+    Num low = signedKey(least), high = signedKey(in[5]);
     auto round = [&](Num values, Num weights, Num from, Nums state) -> Nums {
       Num low = state[0], high = state[1], above = state[2], count = state[3];
+      // By turns the middle of the steps between the two, of which there are at
+      // most 2^32, and, where logits are spread as they mostly are, that of
+      // their values.
       Num middle = e.num(arith::ShRSIOp::create(e, low + high + 1, e.i64(1)));
+      Num half = narrow(low) * e.f32(0.5) + narrow(high) * e.f32(0.5);
+      Num even = signedKey(half);
+      Num inside = e.compare(arith::CmpIPredicate::sgt, even, low) &
+                   e.compare(arith::CmpIPredicate::sle, even, high);
+      middle = e.select(inside & (state[4] == 0), even, middle);
       Num bound = narrow(middle);
       Num mass = massFrom(values, weights, from, count, bound) + above;
       Num enough = mass >= target;
       Num kept = keep(values, weights, from, count, narrow(low), bound, enough);
       return {e.select(enough, middle, low), e.select(enough, high, middle - 1),
-              e.select(enough, above, mass), kept};
+              e.select(enough, above, mass), kept, state[4] ^ 1};
     };
-    Nums start = {low, high, e.i64(0), count};
+    Nums start = {low, high, e.i64(0), count, e.i32(0)};
     auto isOpen = [&](Num low, Num high) {
       return e.compare(arith::CmpIPredicate::sgt, high - low, slack);
     };

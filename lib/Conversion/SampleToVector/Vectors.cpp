@@ -21,28 +21,6 @@ Num Kernel::loadVector(Num memory, Num at, Type element) {
   return e.num(vector::LoadOp::create(e, type, memory, ValueRange{at}));
 }
 
-Num Kernel::loadScalar(Num memory, ArrayRef<Num> at) {
-  SmallVector<Value> indices(at.begin(), at.end());
-  return e.num(memref::LoadOp::create(e, memory, indices));
-}
-
-void Kernel::store(Num value, Num memory, Num at) {
-  if (isa<VectorType>(value.type()))
-    vector::StoreOp::create(e, value, memory, ValueRange{at});
-  else
-    memref::StoreOp::create(e, value, memory, ValueRange{at});
-}
-
-Num Kernel::widen(Num logits) {
-  if (element == f32)
-    return logits;
-  Type type = f32;
-  if (auto vector = dyn_cast<VectorType>(logits.type()))
-    type = VectorType::get(vector.getShape(), f32);
-  return e.num(
-      arith::ExtFOp::create(e, type, logits, arith::FastMathFlagsAttr()));
-}
-
 Num Kernel::loadLogits(Value view, Num at) {
   return widen(loadVector(e.num(view), at, element));
 }
@@ -143,24 +121,23 @@ Num Kernel::weighInOrder(Num scaled, Num greatest) {
   return e.num(vector::InterleaveOp::create(e, even, odd));
 }
 
-Num Kernel::estimate(Num scaled, Num greatest) {
-  Type words = VectorType::get({widthOf(scaled)}, i32);
-  // As in fixedOf, to the bit; but the clamped weigh 2^-45.
-  Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
-  Num z = difference * e.f32(0x1.715476p+0);
-  z = e.max(z, e.constant(z.type(), -45.0));
+Num Kernel::estimate(Num logits, const Line &line) {
+  Type floats = logits.type(), words = VectorType::get({widthOf(logits)}, i32);
+  auto fma = [&](Num a, Num b, Num c) {
+    return e.num(math::FmaOp::create(e, e.fit(a, floats), e.fit(b, floats),
+                                     e.fit(c, floats)));
+  };
+  // A NaN weighs as little as what is clamped.
+  Num z = e.max(fma(logits, line.scale, line.offset), e.constant(floats, -45));
   // The low bits of `shifted` are the nearest integer.
-  Num magic = e.constant(z.type(), 0x1.8p+23), shifted = z + magic;
-  Num x = z - (shifted - magic), power;
-  // 2^x for |x| <= 1/2, within 2^-23.5 with what is rounded here.
-  for (double c : {0x1.41fbb8p-13, 0x1.5f3e56p-10, 0x1.3b2d4cp-7, 0x1.c6aee8p-5,
-                   0x1.ebfbdcp-3, 0x1.62e430p-1, 1.0}) {
-    Num term = e.constant(z.type(), c);
-    power = power.value ? e.num(math::FmaOp::create(e, power, x, term.value))
-                        : term;
-  }
+  Num magic = e.constant(floats, 0x1.8p+23), shifted = z + magic;
+  Num x = z - (shifted - magic), power = e.f32(0x1.5bb9e4p-10);
+  // 2^x for |x| <= 1/2, within 3 * 2^-24 with what is rounded here.
+  for (double c :
+       {0x1.3ceab6p-7, 0x1.c6b754p-5, 0x1.ebf9bcp-3, 0x1.62e42ap-1, 1.0})
+    power = fma(power, x, e.f32(c));
   Num exponent = e.bitcast(shifted, words) << 23;
-  return e.bitcast(e.bitcast(power, words) + exponent, z.type());
+  return e.bitcast(e.bitcast(power, words) + exponent, floats);
 }
 
 Num Kernel::append(Num vector, Num mask, Num memory, Num at) {

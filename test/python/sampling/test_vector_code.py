@@ -227,6 +227,55 @@ def test_min_p_ties_and_numbers_equal_the_specification(k, p, more, x, parameter
     check_more(k, p, more, x, parameters, min_p)
 
 
+@functools.cache
+def editing(bits, attributes):
+    """A bias, a ban, and penalties of two lists, through the fast road."""
+    wide, row, ids = "tensor<?x?xf32>", "tensor<?xf32>", "tensor<?x?xi32>"
+    text = f"""
+      func.func @main(%x: {wide}, %ids: {ids}, %values: {wide}, %banned: {ids}, %r: {row},
+                      %history: {ids}, %f: {row}, %p: {row}, %output: {ids}) -> {wide} {{
+        %0 = sample.logit_bias %x, %ids, %values : {wide}, {ids}, {wide}
+        %1 = sample.ban %0, %banned : {wide}, {ids}
+        %h = sample.count %1, %history : {wide}, {ids}
+        %2 = sample.repetition_penalty %1, %r, %h {attributes} : {wide}, {row}, {ids}
+        %o = sample.count %2, %output : {wide}, {ids}
+        %3 = sample.frequency_penalty %2, %f, %o : {wide}, {row}, {ids}
+        %4 = sample.presence_penalty %3, %p, %o : {wide}, {row}, {ids}
+        return %4 : {wide}
+      }}"""
+    module = Module(text)
+    road = f"convert-sample-to-vector{{vector-bits={bits}}}"
+    lowered = run_stages(text.encode(), ["plait-import", road, "plait-target-cpu"])
+    return unpack(build(module, "cpu", lowered), [])
+
+
+penalties = st.sampled_from([1.0, 0.0, 1.1, -0.5, 3e38, 1e-45, np.inf, np.nan])
+
+
+@pytest.mark.parametrize("bits", [128, 512])
+@pytest.mark.parametrize("attributes", ["", "{reciprocal}"])
+@few
+@given(logits(), st.integers(0, 2**32), st.lists(penalties, min_size=15, max_size=15))
+def test_edits_of_listed_tokens_equal_the_specification(bits, attributes, x, seed, numbers):
+    batch, vocab = x.shape
+    rng = np.random.default_rng(seed)
+    ids, banned, history, output = (
+        rng.integers(-2, vocab + 2, (batch, size), dtype=np.int32) for size in (9, 2, 300, 40)
+    )
+    amounts = (3 * rng.standard_normal(ids.shape)).astype(np.float32)
+    r, f, p = np.array(numbers, np.float32).reshape(3, 5)[:, :batch].copy()
+    got = editing(bits, attributes)(x, ids, amounts, banned, r, history, f, p, output)
+    for b, row in enumerate(x):
+        row = reference.ban(reference.logit_bias(row, ids[b], amounts[b]), banned[b])
+        seen = reference.count(history[b], vocab)
+        row = reference.repetition_penalty(row, r[b], seen, reciprocal=bool(attributes))
+        counts = reference.count(output[b], vocab)
+        row = reference.frequency_penalty(row, f[b], counts)
+        row = reference.presence_penalty(row, p[b], counts)
+        np.testing.assert_array_equal(got[b], row)
+        np.testing.assert_array_equal(np.signbit(got[b]), np.signbit(row))
+
+
 LARGE = {
     "normal": lambda rng, size: 3 * rng.standard_normal(size),
     "peaked": lambda rng, size: 12 * rng.standard_normal(size),

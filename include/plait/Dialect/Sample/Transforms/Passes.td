@@ -86,11 +86,15 @@ def ConvertSampleToVector
     on buffers. A row is read from memory once: a scan leaves the greatest
     logit of every group of 256. With top-k, or for the best candidate, a bound
     from the groups' greatest leaves a short list of candidates, which decides
-    the rest. A categorical draw and top-p add the weights of the row while it is in
-    the cache, as floats whose error is bounded; top-p then lists the candidates
+    the rest. A categorical draw and top-p add the weights of the row while it
+    is in the cache, as floats whose error is bounded; top-p then lists the candidates
     above a bound that a sample of the row suggests, and that is lowered where
     it was too high. The few tokens that the error leaves open are decided by
     the integer weights of the whole row, as are log-probabilities.
+
+    Runs of `sample.logit_bias`, `sample.ban` and penalties whose counts come
+    from `sample.count` become a function, too: it copies the logits and then
+    changes those of the tokens in the lists.
 
     Rows are the tiles of an `scf.forall`; where there are fewer rows than
     threads, so are parts of rows. Every sum is one of integers: tokens do not
