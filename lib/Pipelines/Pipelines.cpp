@@ -64,6 +64,8 @@ void plait::buildStrandPipeline(OpPassManager &pm,
 }
 
 void plait::buildOptPipeline(OpPassManager &pm) {
+  // Before the widening of logits, too, is a loop.
+  pm.addPass(plait::sample::createSampleFuse());
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(plait::createLinalgDemoteVariance());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
@@ -102,7 +104,6 @@ void plait::buildReferencePipeline(OpPassManager &pm) {
 
 void plait::buildCpuLoweredPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(spike::createConvertSpikeToVector());
-  pm.addPass(plait::sample::createSampleFuse());
   pm.addPass(plait::sample::createConvertSampleToVector());
   buildReferencePipeline(pm);
 }

@@ -151,6 +151,9 @@ mlir::Value exp2(Emitter &e, mlir::Value t);
 /// log2 in Q56 of an unsigned i64 from 1 on.
 mlir::Value log2(Emitter &e, mlir::Value x);
 
+/// Q32 bits as f32 nats.
+mlir::Value toNats(Emitter &e, mlir::Value bits);
+
 /// ceil(p * total), f32 `p` clamped to [0, 1]; 0 for NaN.
 mlir::Value shareOf(Emitter &e, mlir::Value p, mlir::Value total);
 

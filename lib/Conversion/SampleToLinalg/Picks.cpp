@@ -128,13 +128,6 @@ Value noiseOf(Emitter &e, Generator generator, Value vocabulary,
 // Picks
 //===----------------------------------------------------------------------===//
 
-/// Q32 bits as f32 nats.
-Value toNats(Emitter &e, Value bits) {
-  Value number = arith::SIToFPOp::create(e, e.getF32Type(), bits);
-  return e.mulF(number,
-                e.f32(static_cast<float>(0x1.62e42fefa39efp-1 * 0x1p-32)));
-}
-
 /// The element of `values` at the row's token; 0 for the error index.
 Value atToken(Emitter &e, Value logits, Value values, Value tokens) {
   return e.reduceRows(logits, {values, tokens}, e.i64(0), [&](ValueRange in) {
@@ -289,7 +282,41 @@ SmallVector<Value> lowerGumbel(Emitter &e, GumbelOp op) {
   return pick(e, logits, fixed, weight, tokens, margins);
 }
 
+/// The chain that it means.
+SmallVector<Value> lowerFused(Emitter &e, FusedOp op) {
+  Value logits = op.getLogits();
+  auto type = op.getLogits().getType();
+  if (!type.getElementType().isF32())
+    logits = arith::ExtFOp::create(e, type.clone(e.getF32Type()), logits,
+                                   /*fastmath=*/arith::FastMathFlagsAttr());
+  if (Value t = op.getTemperature())
+    logits = TemperatureOp::create(e, logits, t);
+  if (Value k = op.getK())
+    logits = TopKOp::create(e, logits.getType(), logits, k, op.getKeepTies());
+  auto minP = [&] {
+    if (Value p = op.getMinP())
+      logits = MinPOp::create(e, logits, p);
+  };
+  if (!op.getMinPLast())
+    minP();
+  if (Value p = op.getP())
+    logits = TopPOp::create(e, logits.getType(), logits, p, /*full=*/Value(),
+                            /*keep_ties=*/false);
+  if (op.getMinPLast())
+    minP();
+  Operation *pick = op.getBits() ? DrawOp::create(e, logits, op.getBits())
+                                 : GreedyOp::create(e, logits).getOperation();
+  return llvm::to_vector_of<Value>(
+      pick->getResults().take_front(op->getNumResults()));
+}
+
 } // namespace
+
+Value plait::sample::toNats(Emitter &e, Value bits) {
+  Value number = arith::SIToFPOp::create(e, e.getF32Type(), bits);
+  return e.mulF(number,
+                e.f32(static_cast<float>(0x1.62e42fefa39efp-1 * 0x1p-32)));
+}
 
 void plait::sample::populatePicks(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
@@ -297,4 +324,5 @@ void plait::sample::populatePicks(RewritePatternSet &patterns) {
   patterns.add<Lower<DrawOp>>(context, lowerDraw);
   patterns.add<Lower<GreedyOp>>(context, lowerGreedy);
   patterns.add<Lower<GumbelOp>>(context, lowerGumbel);
+  patterns.add<Lower<FusedOp>>(context, lowerFused);
 }

@@ -28,32 +28,24 @@
 #ifndef PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
 #define PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
 
-#include "Emit.h"
+#include "Functions.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/SymbolTable.h"
 
 namespace plait::sampling {
 
 constexpr int64_t groupSize = 256;
+/// More than any vector has lanes.
+constexpr int64_t padding = 16;
 
-class Kernel {
+class Kernel : Functions {
 public:
   Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits);
 
-  /// The function of (logits, the op's other operands, tokens, flags), all
+  /// The function of (logits, the op's other operands, its results), all
   /// memrefs, that does what the op does.
   func::FuncOp emit();
 
 private:
-  using Body = function_ref<Nums(Nums arguments)>;
-  func::FuncOp function(StringRef name, ArrayRef<Type> arguments,
-                        ArrayRef<Type> results, Body body);
-  LLVM::LLVMFuncOp external(StringRef name, LLVM::LLVMFunctionType type);
-  Nums call(func::FuncOp callee, ArrayRef<Num> arguments);
-
   // Rows.cpp: rounds over a row.
   void emitScan();
   void emitGreatest();
@@ -62,7 +54,12 @@ private:
   void emitCollect();
   void emitSuggestBound();
   void emitDrawAll();
-  Num slackOf(Num total, Num size);
+  /// Of logits: `scale` and `offset` give the logarithm, base 2, of a weight.
+  struct Line {
+    Num scale, offset, fits;
+  };
+  Line lineOf(Num temperature, Num best);
+  Num slackOf(Num total, Num size, Num best);
   Value tailOf(Num logits, Num row, Num needed);
   Value groupOf(Num logits, Num row, Value tail, Num group);
 
@@ -70,34 +67,47 @@ private:
   void emitWeighList();
   void emitBisect(bool weighed);
   void emitCut(bool weighed);
+  void emitCutShare();
   void emitPick();
 
-  // Kernel.cpp: what there is to do for a row, and who does it.
+  // Finish.cpp: what there is to do for a row.
   struct Parameters {
-    Num temperature, k, p, valid, limited, cut;
+    Num temperature, k, minP, p;
+    /// All are in their domains; the best alone; top-k, min-p, top-p are on;
+    /// min-p limits what top-p, if it is on, gets.
+    Num valid, greedy, limited, share, cut, shared;
   };
   Parameters parametersOf(ArrayRef<Num> operands, Num size);
+  struct Drawn {
+    Num rest, weight, total, value;
+  };
+  Nums numbersOf(const Drawn &drawn, Num best);
   void emitFinish();
+  Num target(Num p, Num total);
+  Num sumOf(Num sums, Num base, Num count);
+  bool hasNumbers() { return bool(op.getLogprobs()); }
+
+  // Kernel.cpp: who does it.
   void emitWhole(ArrayRef<Num> in);
   void emitParts(ArrayRef<Num> in, Num parts);
   Nums rowOperands(ArrayRef<Num> in, Num row);
   void weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
                      ArrayRef<Num> operands, Num from, Num to);
-  Num target(Num p, Num total);
-  Num sumOf(Num sums, Num base, Num count);
+  void finishRow(ArrayRef<Num> in, Num row, Num best, Num sums, Num base,
+                 Num nan);
 
   // Vectors.cpp: one vector.
-  Num loadLogits(Value view, Num at, int64_t registers = 1);
-  Num loadVector(Num memory, Num at, Type element, int64_t registers = 1);
-  Num loadScalar(Num memory, ArrayRef<Num> at);
-  void store(Num value, Num memory, Num at);
+  Num loadLogits(Value view, Num at);
+  Num loadVector(Num memory, Num at, Type element);
   Num divide(Num logits, Num temperature);
   /// The weights of a vector of scaled logits: of its even and odd lanes.
   std::pair<Num, Num> weigh2(Num scaled, Num greatest);
   /// The same in the order of the lanes.
   Num weighInOrder(Num scaled, Num greatest);
-  /// The same as floats, 2^44 as 1, within 2^-23.
-  Num estimate(Num scaled, Num greatest);
+  /// The same of logits, as floats, 2^44 as 1.
+  Num estimate(Num logits, const Line &line);
+  /// log2(e) times the distance to the greatest, Q8.24.
+  Num fixedOf(Num scaled, Num greatest);
   /// Stores the lanes in `mask` one after the other and gives the place behind
   /// them. What is there is overwritten for a vector's length.
   Num append(Num vector, Num mask, Num memory, Num at);
@@ -112,16 +122,12 @@ private:
   Num paddedGroups(Num size);
 
   sample::FusedOp op;
-  SymbolTable &symbols;
-  Emitter e;
-  int64_t lanes;
   /// Of the logits in memory.
   Type element;
-  Type index, i1, i32, i64, f32;
   MemRefType logitsType, floats, words, longs;
   func::FuncOp scan, greatest, weigh, estimateSums, collect, suggestBound,
-      drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, pick,
-      finish;
+      drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, cutShare,
+      pick, finish;
 };
 
 } // namespace plait::sampling

@@ -85,18 +85,28 @@ void Kernel::emitBisect(bool weighed) {
       store(gone, rest, kept);
       return kept;
     };
-    Num low = signedKey(in[4]), high = signedKey(in[5]);
+    // What is 32 below the greatest weighs nothing.
+    Num least = weighed ? e.max(in[4], in[5] - e.f32(32)) : in[4];
+    Num low = signedKey(least), high = signedKey(in[5]);
     auto round = [&](Num values, Num weights, Num from, Nums state) -> Nums {
       Num low = state[0], high = state[1], above = state[2], count = state[3];
+      // By turns the middle of the steps between the two, of which there are at
+      // most 2^32, and, where logits are spread as they mostly are, that of
+      // their values.
       Num middle = e.num(arith::ShRSIOp::create(e, low + high + 1, e.i64(1)));
+      Num half = narrow(low) * e.f32(0.5) + narrow(high) * e.f32(0.5);
+      Num even = signedKey(half);
+      Num inside = e.compare(arith::CmpIPredicate::sgt, even, low) &
+                   e.compare(arith::CmpIPredicate::sle, even, high);
+      middle = e.select(inside & (state[4] == 0), even, middle);
       Num bound = narrow(middle);
       Num mass = massFrom(values, weights, from, count, bound) + above;
       Num enough = mass >= target;
       Num kept = keep(values, weights, from, count, narrow(low), bound, enough);
       return {e.select(enough, middle, low), e.select(enough, high, middle - 1),
-              e.select(enough, above, mass), kept};
+              e.select(enough, above, mass), kept, state[4] ^ 1};
     };
-    Nums start = {low, high, e.i64(0), count};
+    Nums start = {low, high, e.i64(0), count, e.i32(0)};
     auto isOpen = [&](Num low, Num high) {
       return e.compare(arith::CmpIPredicate::sgt, high - low, slack);
     };
@@ -117,14 +127,13 @@ void Kernel::emitBisect(bool weighed) {
       weighed ? "bisect_mass" : "bisect_count", arguments, {f32}, body);
 }
 
-/// cut(values, weights?, count, bound, target) -> (mass, weight of the last
-/// one kept): removes the values below the bound, and of those at it the last,
+/// cut(values, count, bound, target, weights or whether ties stay) -> (mass,
+/// weight of the last one kept): removes the values below the bound, and of those at it the last,
 /// such that the target is just reached. Those from the bound on reach it,
 /// those above it do not.
 void Kernel::emitCut(bool weighed) {
   SmallVector<Type> arguments = {floats, index, f32, i64};
-  if (weighed)
-    arguments.push_back(longs);
+  arguments.push_back(weighed ? Type(longs) : i1);
   auto body = [&](Nums in) -> Nums {
     Num values = in[0], count = in[1], bound = in[2], target = in[3];
     auto vector = VectorType::get({lanes}, f32);
@@ -149,6 +158,8 @@ void Kernel::emitCut(bool weighed) {
     weight = e.max(weight, e.i64(1));
     Num room = (target - above + weight - 1) / weight;
     room = e.select(room < tied, room, tied);
+    if (!weighed)
+      room = e.select(in[4], tied, room);
     e.when(room < tied, [&] {
       e.loop(e.index(0), count, 1, {e.i64(0)}, [&](Num at, Nums seen) -> Nums {
         Num is = loadScalar(values, {at}) == bound;
@@ -164,6 +175,28 @@ void Kernel::emitCut(bool weighed) {
   };
   (weighed ? cutMass : cutCount) =
       function(weighed ? "cut_mass" : "cut_count", arguments, {i64, i64}, body);
+}
+
+/// cut_share(values, weights, count, least) -> mass: removes what weighs less.
+void Kernel::emitCutShare() {
+  cutShare = function(
+      "cut_share", {floats, longs, index, i64}, {i64}, [&](Nums in) -> Nums {
+        Num values = in[0], weights = in[1], count = in[2], least = in[3];
+        auto wide = VectorType::get({lanes}, i64);
+        Num none = e.constant(wide, 0);
+        Num gone = e.constant(VectorType::get({lanes}, f32), -INFINITY);
+        Nums sum = e.loop(e.index(0), count, lanes, {none},
+                          [&](Num at, Nums sum) -> Nums {
+                            Num value = loadVector(values, at, f32);
+                            Num weight = loadVector(weights, at, i64);
+                            Num in = weight >= least;
+                            weight = e.select(in, weight, none);
+                            store(e.select(in, value, gone), values, at);
+                            store(weight, weights, at);
+                            return {sum[0] + weight};
+                          });
+        return {reduceAdd(sum[0])};
+      });
 }
 
 /// pick(weights, count, target) -> (place, rest): the first place whose prefix

@@ -135,35 +135,38 @@ void Kernel::emitWeigh() {
                    {}, body);
 }
 
-/// estimate_sums(logits, row, sums, base, temperature, greatest, from, to):
-/// what `weigh` does, in floats: up to `slackOf` off in all, at any prefix.
+/// estimate_sums(logits, row, sums, base, scale, offset, from, to): what
+/// `weigh` does, in floats: up to `slackOf` off in all, at any prefix.
 void Kernel::emitEstimateSums() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], sums = in[2], base = in[3];
-    Num temperature = in[4], best = in[5], from = in[6], to = in[7];
-    Num size = sizeOf(e, logits);
+    Line line = {in[4], in[5], Num()};
+    Num from = in[6], to = in[7], size = sizeOf(e, logits);
     Value tail = tailOf(logits, row, to * groupSize > size);
-    auto wide = VectorType::get({lanes}, e.getF64Type());
+    // This is bound by arithmetic: meanwhile, memory can send the next row.
+    Num rows = e.num(memref::DimOp::create(e, logits, 0));
+    Num next = e.select(row + 1 < rows, row + 1, row);
+    int64_t line64 = 64 * 8 / element.getIntOrFloatBitWidth();
+    Num none = e.constant(VectorType::get({lanes}, f32), 0);
     e.loop(from, to, 1, [&](Num group) {
       Value view = groupOf(logits, row, tail, group);
       Nums sum = e.loop(
-          e.index(0), e.index(groupSize), 4 * lanes, {e.constant(wide, 0)},
+          e.index(0), e.index(groupSize), 4 * lanes, {none, none, none, none},
           [&](Num at, Nums sum) -> Nums {
-            Nums w;
-            for (int64_t i = 0; i < 4; ++i) {
-              Num y = loadLogits(view, at + i * lanes);
-              w.push_back(estimate(divide(y, temperature), best));
-            }
-            // Two roundings to f32, and none that matters after them.
-            Num four = (w[0] + w[1]) + (w[2] + w[3]);
-            return {sum[0] + e.num(arith::ExtFOp::create(
-                                 e, wide, four, arith::FastMathFlagsAttr()))};
+            for (int64_t ahead = 0; ahead < 4 * lanes; ahead += line64)
+              memref::PrefetchOp::create(
+                  e, logits, ValueRange{next, group * groupSize + (at + ahead)},
+                  /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+            for (int64_t i = 0; i < 4; ++i)
+              sum[i] =
+                  sum[i] + estimate(loadLogits(view, at + i * lanes), line);
+            return sum;
           });
-      Num all = sum[0];
+      Num all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
       for (int64_t half = lanes / 2; half >= 1; half /= 2)
         all = slice(all, 0, half) + slice(all, half, half);
       all = e.num(vector::ExtractOp::create(e, all, ArrayRef<int64_t>{0}));
-      all = all * e.constant(all.type(), 0x1p44);
+      all = all * e.f32(0x1p44);
       store(e.num(arith::FPToUIOp::create(e, i64, all)), sums, base + group);
     });
     return {};
@@ -173,12 +176,38 @@ void Kernel::emitEstimateSums() {
       {logitsType, index, longs, index, f32, f32, index, index}, {}, body);
 }
 
-/// How far an estimated sum of all weights can be from the sum, and a prefix of
-/// it from the prefix: 2^-22 of it for the roundings of `estimate` and of sums,
-/// and for every candidate one unit that its weight is rounded down by and half
-/// a unit that a removed one is estimated at. The bound is twice that.
-Num Kernel::slackOf(Num total, Num size) {
-  return (total >> 21) + e.to(size, i64) * 3;
+/// The line for `estimate`, where that can be as good as `slackOf` says.
+Kernel::Line Kernel::lineOf(Num temperature, Num best) {
+  Num scale = e.f32(0x1.715476p+0) / temperature;
+  Num offset = e.f32(0) - best * scale, limit = e.f32(0x1p+10);
+  Num fits = (scale > e.f32(0x1p-100)) & (scale < e.f32(INFINITY)) &
+             (offset < limit) & (offset > e.f32(0) - limit);
+  return {scale, offset, fits};
+}
+
+/// How far an estimated sum of all weights can be from the sum, and that of a
+/// prefix from the prefix's. In 2^-24 of the sum, with m as the greatest scaled
+/// logit and u <= 0 as the logarithm, base 2, of a weight:
+///
+///   3 |m|    from x / T and m in the specification, and m * scale here
+///   5 * 20 ln 2  from the roundings that are relative to u or move with it:
+///            two there, two here, and what of x's is not of m's; the mean of
+///            |u| over the weights is at most log2 of their number, as an
+///            entropy is not negative, and so below 20
+///   1/2      from the last bit of u in the specification
+///   3        from `estimate`'s power
+///   20       from additions in a group: 64 / lanes + 2 + log2(lanes)
+///
+/// and for second-order terms 2. Besides, for every candidate a unit that its
+/// weight is rounded down by, half a unit that a removed one is estimated at,
+/// and a group's share of the unit that its sum is rounded down by.
+Num Kernel::slackOf(Num total, Num size, Num best) {
+  Num most = e.max(best, e.f32(0) - best);
+  // Beyond this, sums are exact; see `lineOf`.
+  most = e.select(most < e.f32(1024), most, e.f32(0));
+  Num parts =
+      e.num(arith::FPToUIOp::create(e, i64, most * e.f32(3) + e.f32(96)));
+  return ((total >> 24) + 1) * parts + e.to(size, i64) * 3;
 }
 
 /// collect(logits, row, greatest, base, temperature, bound, indices, values)
@@ -197,8 +226,8 @@ void Kernel::emitCollect() {
     Num least = valueOf(keyOf(bound) - 2);
     if (op.getTemperature())
       least = least * temperature;
-    least = e.select(bound == e.f32(std::numeric_limits<float>::lowest()),
-                     e.f32(-INFINITY), least);
+    // Nothing below is a number, as what fills up the tail is not.
+    least = e.max(least, e.f32(std::numeric_limits<float>::lowest()));
     auto places = VectorType::get({lanes}, i32);
     SmallVector<int32_t> lane = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
     Num iota = e.num(arith::ConstantOp::create(
@@ -210,7 +239,6 @@ void Kernel::emitCollect() {
                       Num logit = loadLogits(view, at);
                       Num in = logit >= least;
                       Num first = e.to(group * groupSize + at, i32);
-                      append(logit, in, values, count[0]);
                       return {append(iota + first, in, indices, count[0])};
                     });
     };
@@ -221,17 +249,20 @@ void Kernel::emitCollect() {
               reached, {index}, [&] { return listGroup(group, count[0]); },
               [&] { return count; });
         })[0];
+    e.loop(e.index(0), count, 1, [&](Num at) {
+      Num place = e.to(loadScalar(indices, {at}), index);
+      store(widen(loadScalar(logits, {row, place})), values, at);
+    });
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
-    count = e.loop(e.index(0), count, lanes, {e.index(0)},
-                   [&](Num at, Nums count) -> Nums {
-                     Num value =
-                         divide(loadVector(values, at, f32), temperature);
-                     Num place = loadVector(indices, at, i32);
-                     Num in = value >= bound;
-                     append(place, in, indices, count[0]);
-                     return {append(value, in, values, count[0])};
-                   })[0];
+    count =
+        e.loop(e.index(0), count, lanes, {e.index(0)},
+               [&](Num at, Nums count) -> Nums {
+                 Num value = divide(loadVector(values, at, f32), temperature);
+                 Num place = loadVector(indices, at, i32), in = value >= bound;
+                 append(place, in, indices, count[0]);
+                 return {append(value, in, values, count[0])};
+               })[0];
     store(none, values, count);
     return {count};
   };
@@ -290,8 +321,8 @@ void Kernel::emitSuggestBound() {
 }
 
 /// draw_all(logits, row, temperature, greatest, sums, base, slack, bits,
-/// weights) -> (token, rest, its weight, total), or -1 where the sums, which
-/// are within `slack`, do not tell. `weights` is scratch.
+/// weights) -> (token, rest, its weight, total, value), or -1 where the sums,
+/// which are within `slack`, do not tell. `weights` is scratch.
 void Kernel::emitDrawAll() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
@@ -319,10 +350,12 @@ void Kernel::emitDrawAll() {
     Nums place = call(pick, {weights, e.index(groupSize), found[1]});
     Num weight = loadScalar(weights, {place[0]});
     Num told = place[1] + width < weight;
-    Num token = e.to(group * groupSize + place[0], i32);
-    return {e.select(told, token, e.i32(-1)), place[1], weight, total};
+    Num token = group * groupSize + place[0];
+    Num value = divide(widen(loadScalar(e.num(view), {place[0]})), temperature);
+    return {e.select(told, e.to(token, i32), e.i32(-1)), place[1], weight,
+            total, value};
   };
   drawAll = function(
       "draw_all", {logitsType, index, f32, f32, longs, index, i64, i64, longs},
-      {i32, i64, i64, i64}, body);
+      {i32, i64, i64, i64, f32}, body);
 }

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Edits.h"
 #include "Kernel.h"
 #include "plait/Dialect/Sample/Transforms/Passes.h"
 #include "plait/Target/VectorBits.h"
@@ -33,11 +34,12 @@ struct ConvertSampleToVector
     : plait::sample::impl::ConvertSampleToVectorBase<ConvertSampleToVector> {
   using Base::Base;
 
-  /// Calls the op's function with buffers of its operands and results.
-  void convert(FusedOp op, func::FuncOp rows) {
-    ImplicitLocOpBuilder b(op.getLoc(), op);
-    SmallVector<Value> arguments;
-    ArrayRef<Type> types = rows.getArgumentTypes();
+  /// Calls a function with buffers of `operands`, and with new ones that become
+  /// `results`.
+  void callOnBuffers(func::FuncOp function, ImplicitLocOpBuilder &b,
+                     ValueRange operands, ValueRange results) {
+    SmallVector<Value> arguments, buffers;
+    ArrayRef<Type> types = function.getArgumentTypes();
     auto pass = [&](Value buffer) {
       Type type = types[arguments.size()];
       arguments.push_back(
@@ -45,27 +47,49 @@ struct ConvertSampleToVector
               ? buffer
               : memref::CastOp::create(b, type, buffer).getResult());
     };
-    for (Value operand : op->getOperands()) {
+    for (Value operand : operands) {
       auto tensor = cast<RankedTensorType>(operand.getType());
       auto type = MemRefType::get(tensor.getShape(), tensor.getElementType());
       pass(bufferization::ToBufferOp::create(b, type, operand,
                                              /*read_only=*/true));
     }
-    SmallVector<Value> results;
-    for (Value result : op->getResults()) {
+    for (Value result : results) {
       auto tensor = cast<RankedTensorType>(result.getType());
       auto type = MemRefType::get(tensor.getShape(), tensor.getElementType());
       SmallVector<Value> sizes;
-      if (tensor.isDynamicDim(0))
-        sizes.push_back(tensor::DimOp::create(b, op.getLogits(), 0));
-      Value buffer = memref::AllocOp::create(b, type, sizes);
-      pass(buffer);
-      results.push_back(buffer);
+      for (int64_t i = 0; i < tensor.getRank(); ++i)
+        if (tensor.isDynamicDim(i))
+          sizes.push_back(tensor::DimOp::create(b, operands.front(), i));
+      buffers.push_back(memref::AllocOp::create(b, type, sizes));
+      pass(buffers.back());
     }
-    func::CallOp::create(b, rows, arguments);
-    for (auto [result, buffer] : llvm::zip_equal(op->getResults(), results))
+    func::CallOp::create(b, function, arguments);
+    for (auto [result, buffer] : llvm::zip_equal(results, buffers))
       result.replaceAllUsesWith(bufferization::ToTensorOp::create(
           b, result.getType(), buffer, /*restrict=*/true, /*writable=*/true));
+  }
+
+  void convert(plait::sampling::EditRun run, SymbolTable &symbols,
+               int64_t bits) {
+    func::FuncOp edit = plait::sampling::Edits(run, symbols, bits).emit();
+    Operation *last = run.ops.back();
+    ImplicitLocOpBuilder b(last->getLoc(), last);
+    SmallVector<Value> operands = {run.logits()};
+    llvm::append_range(operands, run.operands());
+    callOnBuffers(edit, b, operands, last->getResults());
+    for (Operation *op : llvm::reverse(run.ops)) {
+      SmallVector<Value> used(op->getOperands());
+      op->erase();
+      for (Value value : used)
+        if (auto count = value.getDefiningOp<CountOp>())
+          if (count->use_empty())
+            count->erase();
+    }
+  }
+
+  void convert(FusedOp op, func::FuncOp rows) {
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    callOnBuffers(rows, b, op->getOperands(), op->getResults());
     op->erase();
   }
 
@@ -74,14 +98,17 @@ struct ConvertSampleToVector
     if (failed(bits))
       return signalPassFailure();
     SymbolTable symbols(getOperation());
+    for (const plait::sampling::EditRun &run :
+         plait::sampling::findEdits(getOperation()))
+      convert(run, symbols, *bits);
     SmallVector<FusedOp> ops;
     getOperation()->walk([&](FusedOp op) { ops.push_back(op); });
-    // One function for all ops with the same operands.
-    using Form = std::pair<Type, SmallVector<int32_t>>;
+    // One function for all ops of the same form.
+    using Form = std::tuple<Type, Attribute, unsigned>;
     SmallVector<std::pair<Form, func::FuncOp>> known;
     for (FusedOp op : ops) {
       Form form = {op.getLogits().getType().getElementType(),
-                   llvm::to_vector(op.getProperties().operandSegmentSizes)};
+                   op->getAttrDictionary(), op->getNumResults()};
       auto *found = llvm::find_if(
           known, [&](auto &entry) { return entry.first == form; });
       if (found == known.end()) {

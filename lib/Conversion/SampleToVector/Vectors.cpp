@@ -7,6 +7,8 @@
 
 #include "Kernel.h"
 
+#include "plait/Dialect/Sample/IR/Exp2Table.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -14,44 +16,13 @@
 
 using namespace plait::sampling;
 
-/// 2^(i / 64) in Q30, rounded to nearest.
-static constexpr int32_t exp2Table[64] = {
-    0x40000000, 0x40b268fa, 0x4166c34c, 0x421d1462, 0x42d561b4, 0x438fb0cb,
-    0x444c0740, 0x450a6abb, 0x45cae0f2, 0x468d6fae, 0x47521cc6, 0x4818ee22,
-    0x48e1e9ba, 0x49ad1598, 0x4a7a77d4, 0x4b4a169c, 0x4c1bf829, 0x4cf022ca,
-    0x4dc69cdd, 0x4e9f6cd4, 0x4f7a9930, 0x50582888, 0x51382182, 0x521a8ad7,
-    0x52ff6b55, 0x53e6c9da, 0x54d0ad5a, 0x55bd1cdb, 0x56ac1f75, 0x579dbc57,
-    0x5891fac1, 0x5988e209, 0x5a82799a, 0x5b7ec8f2, 0x5c7dd7a4, 0x5d7fad59,
-    0x5e8451d0, 0x5f8bccdb, 0x60962665, 0x61a3666d, 0x62b39509, 0x63c6ba64,
-    0x64dcdec3, 0x65f60a7f, 0x6712460b, 0x683199ed, 0x69540ec9, 0x6a79ad56,
-    0x6ba27e65, 0x6cce8ae1, 0x6dfddbcc, 0x6f307a41, 0x70666f76, 0x719fc4b9,
-    0x72dc8374, 0x741cb528, 0x75606374, 0x76a7980f, 0x77f25cce, 0x7940bb9e,
-    0x7a92be8b, 0x7be86fba, 0x7d41d96e, 0x7e9f0606};
-
-Num Kernel::loadVector(Num memory, Num at, Type element, int64_t registers) {
-  auto type = VectorType::get({registers * lanes}, element);
+Num Kernel::loadVector(Num memory, Num at, Type element) {
+  auto type = VectorType::get({lanes}, element);
   return e.num(vector::LoadOp::create(e, type, memory, ValueRange{at}));
 }
 
-Num Kernel::loadScalar(Num memory, ArrayRef<Num> at) {
-  SmallVector<Value> indices(at.begin(), at.end());
-  return e.num(memref::LoadOp::create(e, memory, indices));
-}
-
-void Kernel::store(Num value, Num memory, Num at) {
-  if (isa<VectorType>(value.type()))
-    vector::StoreOp::create(e, value, memory, ValueRange{at});
-  else
-    memref::StoreOp::create(e, value, memory, ValueRange{at});
-}
-
-Num Kernel::loadLogits(Value view, Num at, int64_t registers) {
-  Num logits = loadVector(e.num(view), at, element, registers);
-  if (element == f32)
-    return logits;
-  auto type = VectorType::get({registers * lanes}, f32);
-  return e.num(
-      arith::ExtFOp::create(e, type, logits, arith::FastMathFlagsAttr()));
+Num Kernel::loadLogits(Value view, Num at) {
+  return widen(loadVector(e.num(view), at, element));
 }
 
 Num Kernel::divide(Num logits, Num temperature) {
@@ -89,8 +60,9 @@ Num Kernel::exp2Entry(Num entries) {
       places.push_back(LLVM::ExtractElementOp::create(e, place, e.i64(lane)));
     Num result;
     for (int64_t first = 0; first < 64; first += lanes) {
-      auto values =
-          DenseElementsAttr::get(type, ArrayRef(exp2Table).slice(first, lanes));
+      SmallVector<int32_t> some(sample::exp2Table + first,
+                                sample::exp2Table + first + lanes);
+      auto values = DenseElementsAttr::get(type, ArrayRef(some));
       Value table = arith::ConstantOp::create(e, values);
       Value found = LLVM::PoisonOp::create(e, type);
       for (int64_t lane = 0; lane < lanes; ++lane) {
@@ -106,17 +78,25 @@ Num Kernel::exp2Entry(Num entries) {
   return all;
 }
 
-std::pair<Num, Num> Kernel::weigh2(Num scaled, Num greatest) {
-  int64_t width = widthOf(scaled);
-  auto word = VectorType::get({width}, i32),
-       wide = VectorType::get({width / 2}, i64);
+Num Kernel::fixedOf(Num scaled, Num greatest) {
+  Type word = i32;
+  if (auto vector = dyn_cast<VectorType>(scaled.type()))
+    word = VectorType::get(vector.getShape(), i32);
   // Two infinities differ by nothing, not by NaN.
-  Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
+  Num difference = e.select(scaled == greatest, e.constant(scaled.type(), 0),
+                            scaled - greatest);
   // Scaling by 2^24 is exact, so it may come before the product is rounded.
   Num z = difference * e.f32(0x1.715476p+24);
   z = e.max(z,
             e.constant(z.type(), -45.0 * (1 << 24))); // A NaN weighs nothing.
-  Num t = e.num(LLVM::LrintOp::create(e, word, z));   // Q8.24, ties to even
+  return e.num(LLVM::LrintOp::create(e, word, z));    // Ties to even.
+}
+
+std::pair<Num, Num> Kernel::weigh2(Num scaled, Num greatest) {
+  int64_t width = widthOf(scaled);
+  auto word = VectorType::get({width}, i32),
+       wide = VectorType::get({width / 2}, i64);
+  Num t = fixedOf(scaled, greatest);
 
   Num x = (t & 0x3ffff) << 8;                                 // Q32, below 2^-6
   Num a = mulhi32(x, e.constant(word, int32_t(2977044472u))); // x * ln 2
@@ -141,24 +121,23 @@ Num Kernel::weighInOrder(Num scaled, Num greatest) {
   return e.num(vector::InterleaveOp::create(e, even, odd));
 }
 
-Num Kernel::estimate(Num scaled, Num greatest) {
-  Type words = VectorType::get({widthOf(scaled)}, i32);
-  // As in weigh2, to the bit; but the clamped weigh 2^-45.
-  Num difference = e.select(scaled == greatest, e.f32(0), scaled - greatest);
-  Num z = difference * e.f32(0x1.715476p+0);
-  z = e.max(z, e.constant(z.type(), -45.0));
+Num Kernel::estimate(Num logits, const Line &line) {
+  Type floats = logits.type(), words = VectorType::get({widthOf(logits)}, i32);
+  auto fma = [&](Num a, Num b, Num c) {
+    return e.num(math::FmaOp::create(e, e.fit(a, floats), e.fit(b, floats),
+                                     e.fit(c, floats)));
+  };
+  // A NaN weighs as little as what is clamped.
+  Num z = e.max(fma(logits, line.scale, line.offset), e.constant(floats, -45));
   // The low bits of `shifted` are the nearest integer.
-  Num magic = e.constant(z.type(), 0x1.8p+23), shifted = z + magic;
-  Num x = z - (shifted - magic), power;
-  // 2^x for |x| <= 1/2, within 2^-23.5 with what is rounded here.
-  for (double c : {0x1.41fbb8p-13, 0x1.5f3e56p-10, 0x1.3b2d4cp-7, 0x1.c6aee8p-5,
-                   0x1.ebfbdcp-3, 0x1.62e430p-1, 1.0}) {
-    Num term = e.constant(z.type(), c);
-    power = power.value ? e.num(math::FmaOp::create(e, power, x, term.value))
-                        : term;
-  }
+  Num magic = e.constant(floats, 0x1.8p+23), shifted = z + magic;
+  Num x = z - (shifted - magic), power = e.f32(0x1.5bb9e4p-10);
+  // 2^x for |x| <= 1/2, within 3 * 2^-24 with what is rounded here.
+  for (double c :
+       {0x1.3ceab6p-7, 0x1.c6b754p-5, 0x1.ebf9bcp-3, 0x1.62e42ap-1, 1.0})
+    power = fma(power, x, e.f32(c));
   Num exponent = e.bitcast(shifted, words) << 23;
-  return e.bitcast(e.bitcast(power, words) + exponent, z.type());
+  return e.bitcast(e.bitcast(power, words) + exponent, floats);
 }
 
 Num Kernel::append(Num vector, Num mask, Num memory, Num at) {

@@ -23,7 +23,6 @@ func.func @best(%x: tensor<4x?xbf16>) -> tensor<4xi32> {
 // CHECK: llvm.intr.lrint
 // V512-COUNT-32: llvm.extractelement
 // CHECK: vector.reduction <add>
-// CHECK: llvm.func @plait_get_num_threads() -> i64
 // Rows are tiles; parts of rows where there are few.
 // CHECK-LABEL: func.func private @sample_rows
 // CHECK: cf.assert %{{.*}}, "sample: expects a vocabulary below 1048576"
@@ -45,4 +44,37 @@ func.func @twice(%x: tensor<4x100xf32>, %k: tensor<4xi32>) -> (tensor<4xi32>, te
   %b, %fb = sample.fused %x top_k(%k : tensor<4xi32>) : tensor<4x100xf32>
   %c, %fc = sample.fused %x : tensor<4x100xf32>
   return %a, %b, %c : tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+}
+
+// -----
+
+// What lists of tokens change is one function: rows are copied, then lists are
+// walked. A list's counts are not made.
+// CHECK-LABEL: func.func @edits
+func.func @edits(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %h: tensor<4x?xi32>, %ids: tensor<4x2xi32>) -> tensor<4x100xf32> {
+  // CHECK-NOT: sample.count
+  // CHECK: %[[OUT:.*]] = memref.alloc() : memref<4x100xf32>
+  // CHECK: call @sample_edit(
+  // CHECK: bufferization.to_tensor %[[OUT]]
+  %c = sample.count %x, %h : tensor<4x100xf32>, tensor<4x?xi32>
+  %0 = sample.repetition_penalty %x, %r, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  %1 = sample.presence_penalty %0, %r, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  %2 = sample.ban %1, %ids : tensor<4x100xf32>, tensor<4x2xi32>
+  return %2 : tensor<4x100xf32>
+}
+
+// CHECK-LABEL: func.func private @sample_edit_row
+// Values, zeros, counts, changes and back for the penalties; bans.
+// CHECK-COUNT-6: scf.for
+// CHECK-LABEL: func.func private @sample_edit(
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in
+
+// -----
+
+// Counts that do not come from a list are dense, and so are their penalties.
+// CHECK-LABEL: func.func @dense
+func.func @dense(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %c: tensor<4x100xi32>) -> tensor<4x100xf32> {
+  // CHECK: sample.presence_penalty
+  %0 = sample.presence_penalty %x, %r, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  return %0 : tensor<4x100xf32>
 }

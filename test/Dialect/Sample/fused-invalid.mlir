@@ -29,3 +29,19 @@ func.func @logits(%x: tensor<4x8xf64>) {
   %0, %1 = sample.fused %x : tensor<4x8xf64>
   return
 }
+
+// -----
+
+func.func @numbers(%x: tensor<4x8xf32>) {
+  // expected-error @below {{'sample.fused' op expects 'bits' where it has 'logprobs'}}
+  %0:4 = sample.fused %x : tensor<4x8xf32> -> tensor<4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @margins(%x: tensor<4x8xf32>, %bits: tensor<4xi64>) {
+  // expected-error @below {{'sample.fused' op expects one 'margins' per row, got 5 for 4 rows}}
+  %0:4 = sample.fused %x draw(%bits : tensor<4xi64>) : tensor<4x8xf32> -> tensor<4xf32>, tensor<5xf32>
+  return
+}

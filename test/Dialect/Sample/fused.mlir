@@ -16,3 +16,12 @@ func.func @none(%x: tensor<?x?xf32>) -> tensor<?xi32> {
   %tokens, %flags = sample.fused %x : tensor<?x?xf32>
   return %tokens : tensor<?xi32>
 }
+
+// CHECK-LABEL: func @numbers
+func.func @numbers(%x: tensor<4x8xf32>, %k: tensor<4xi32>, %m: tensor<4xf32>, %p: tensor<4xf32>,
+                   %bits: tensor<4xi64>) -> (tensor<4xf32>, tensor<4xf32>) {
+  // CHECK: sample.fused %{{.*}} top_k(%{{.*}}) min_p(%{{.*}} : tensor<4xf32>) top_p(%{{.*}}) draw(%{{.*}}) {keep_ties, min_p_last} : tensor<4x8xf32> -> tensor<4xf32>, tensor<4xf32>
+  %y:4 = sample.fused %x top_k(%k : tensor<4xi32>) min_p(%m : tensor<4xf32>) top_p(%p : tensor<4xf32>)
+      draw(%bits : tensor<4xi64>) {keep_ties, min_p_last} : tensor<4x8xf32> -> tensor<4xf32>, tensor<4xf32>
+  return %y#2, %y#3 : tensor<4xf32>, tensor<4xf32>
+}

@@ -21,8 +21,14 @@ TYPES = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
 FORMS = list(itertools.product((False, True), repeat=4))
 
 
-def text(t, k, p, draw, element):
-    """A chain with some of temperature, top-k, top-p, and a draw or the best candidate."""
+def text(t, k, p, draw, element, more=()):
+    """A chain with some of temperature, top-k, top-p, and a draw or the best candidate.
+
+    ``more`` has "first" or "last" for a min-p before or behind top-p, "ties"
+    for a top-k that keeps them, and "numbers" for all results of the pick.
+    """
+    if more:
+        return longer_text(k, p, element, more)
     kinds = {"temperature": "f32", "top_k": "i32", "top_p": "f32"}
     arguments, lines, last = [f"%x: tensor<?x?x{element}>"], [], "%x"
     if element != "f32":
@@ -44,10 +50,44 @@ def text(t, k, p, draw, element):
     return "\n".join([f"{head} {{", *lines, "}"])
 
 
+def longer_text(k, p, element, more):
+    """Temperature and a draw, with what is in ``more`` of :func:`text`."""
+    wide, row = "tensor<?x?xf32>", "tensor<?xf32>"
+    lines = [f"%0 = sample.temperature %wide, %t : {wide}, {row}"]
+    if element == "f32":
+        lines[0] = lines[0].replace("%wide", "%x")
+    else:
+        lines.insert(0, f"%wide = arith.extf %x : tensor<?x?x{element}> to {wide}")
+    last = "%0"
+    if k:
+        ties = " {keep_ties}" if "ties" in more else ""
+        lines.append(f"%1 = sample.top_k {last}, %k{ties} : {wide}, tensor<?xi32>")
+        last = "%1"
+    if "first" in more:
+        lines.append(f"%2 = sample.min_p {last}, %m : {wide}, {row}")
+        last = "%2"
+    if p:
+        lines.append(f"%3 = sample.top_p {last}, %p : {wide}, {row}")
+        last = "%3"
+    if "last" in more:
+        lines.append(f"%4 = sample.min_p {last}, %m : {wide}, {row}")
+        last = "%4"
+    results = [("i32", "%y#0"), ("i32", "%y#1"), ("f32", "%y#2"), ("f32", "%y#3")]
+    results = results if "numbers" in more else results[:2]
+    types = ", ".join(f"tensor<?x{kind}>" for kind, _ in results)
+    return f"""
+      func.func @main(%x: tensor<?x?x{element}>, %t: {row}, %k: tensor<?xi32>, %p: {row},
+                      %m: {row}, %bits: tensor<?xi64>) -> ({types}) {{
+        {" ".join(lines)}
+        %y:4 = sample.draw {last}, %bits : {wide}, tensor<?xi64>
+        return {", ".join(name for _, name in results)} : {types}
+      }}"""
+
+
 @functools.cache
-def executable(form, element, bits):
+def executable(form, element, bits, more=()):
     """The chain through the fast road, with vectors of ``bits``."""
-    module = Module(text(*form, element))
+    module = Module(text(*form, element, more))
     pipelines = [
         "plait-import",
         "sample-fuse",
@@ -150,6 +190,92 @@ def test_16_bit_logits_are_widened(element, x, parameters):
         check(form, x, parameters, element=element)
 
 
+MORE = [
+    *itertools.product((False, True), (False, True), (("numbers",), ("first", "numbers"))),
+    *itertools.product((False, True), (True,), (("last", "numbers"), ("last",))),
+    (True, True, ("ties", "last", "numbers")),
+    (True, False, ("ties", "first")),
+]
+
+
+def check_more(k, p, more, x, parameters, min_p, bits=512, element="f32"):
+    t, ks, ps, random = (value[: len(x)] for value in parameters)
+    code = executable((True, k, p, True), element, bits, more)
+    got = code(x, t, ks, ps, min_p[: len(x)], random.view(np.int64))
+    picks = []
+    for b, row in enumerate(x.astype(np.float32)):
+        row = reference.temperature(row, t[b])
+        row = reference.top_k(row, int(ks[b]), "ties" in more) if k else row
+        row = reference.min_p(row, min_p[b]) if "first" in more else row
+        row = reference.top_p(row, ps[b]) if p else row
+        row = reference.min_p(row, min_p[b]) if "last" in more else row
+        picks.append(reference.draw(row, int(random[b])))
+    for index, result in enumerate(got):
+        want = np.array([pick[index] for pick in picks], result.dtype)
+        np.testing.assert_array_equal(result.view(np.int32), want.view(np.int32))
+
+
+shares = per_row(
+    st.sampled_from([-1.0, 0.0, 1e-45, 1e-9, 0.02, 0.5, 0.99999994, 1.0, 3.0, np.nan]), np.float32
+)
+
+
+@pytest.mark.parametrize(("k", "p", "more"), MORE)
+@few
+@given(logits(), parameters, shares)
+def test_min_p_ties_and_numbers_equal_the_specification(k, p, more, x, parameters, min_p):
+    check_more(k, p, more, x, parameters, min_p)
+
+
+@functools.cache
+def editing(bits, attributes):
+    """A bias, a ban, and penalties of two lists, through the fast road."""
+    wide, row, ids = "tensor<?x?xf32>", "tensor<?xf32>", "tensor<?x?xi32>"
+    text = f"""
+      func.func @main(%x: {wide}, %ids: {ids}, %values: {wide}, %banned: {ids}, %r: {row},
+                      %history: {ids}, %f: {row}, %p: {row}, %output: {ids}) -> {wide} {{
+        %0 = sample.logit_bias %x, %ids, %values : {wide}, {ids}, {wide}
+        %1 = sample.ban %0, %banned : {wide}, {ids}
+        %h = sample.count %1, %history : {wide}, {ids}
+        %2 = sample.repetition_penalty %1, %r, %h {attributes} : {wide}, {row}, {ids}
+        %o = sample.count %2, %output : {wide}, {ids}
+        %3 = sample.frequency_penalty %2, %f, %o : {wide}, {row}, {ids}
+        %4 = sample.presence_penalty %3, %p, %o : {wide}, {row}, {ids}
+        return %4 : {wide}
+      }}"""
+    module = Module(text)
+    road = f"convert-sample-to-vector{{vector-bits={bits}}}"
+    lowered = run_stages(text.encode(), ["plait-import", road, "plait-target-cpu"])
+    return unpack(build(module, "cpu", lowered), [])
+
+
+penalties = st.sampled_from([1.0, 0.0, 1.1, -0.5, 3e38, 1e-45, np.inf, np.nan])
+
+
+@pytest.mark.parametrize("bits", [128, 512])
+@pytest.mark.parametrize("attributes", ["", "{reciprocal}"])
+@few
+@given(logits(), st.integers(0, 2**32), st.lists(penalties, min_size=15, max_size=15))
+def test_edits_of_listed_tokens_equal_the_specification(bits, attributes, x, seed, numbers):
+    batch, vocab = x.shape
+    rng = np.random.default_rng(seed)
+    ids, banned, history, output = (
+        rng.integers(-2, vocab + 2, (batch, size), dtype=np.int32) for size in (9, 2, 300, 40)
+    )
+    amounts = (3 * rng.standard_normal(ids.shape)).astype(np.float32)
+    r, f, p = np.array(numbers, np.float32).reshape(3, 5)[:, :batch].copy()
+    got = editing(bits, attributes)(x, ids, amounts, banned, r, history, f, p, output)
+    for b, row in enumerate(x):
+        row = reference.ban(reference.logit_bias(row, ids[b], amounts[b]), banned[b])
+        seen = reference.count(history[b], vocab)
+        row = reference.repetition_penalty(row, r[b], seen, reciprocal=bool(attributes))
+        counts = reference.count(output[b], vocab)
+        row = reference.frequency_penalty(row, f[b], counts)
+        row = reference.presence_penalty(row, p[b], counts)
+        np.testing.assert_array_equal(got[b], row)
+        np.testing.assert_array_equal(np.signbit(got[b]), np.signbit(row))
+
+
 LARGE = {
     "normal": lambda rng, size: 3 * rng.standard_normal(size),
     "peaked": lambda rng, size: 12 * rng.standard_normal(size),
@@ -174,6 +300,10 @@ def test_a_whole_vocabulary(kind):
     )
     for form in ((True, True, True, True), (True, False, True, True), (True, False, False, True)):
         check(form, x, parameters)
+    min_p = np.array([0.02, 1e-5, 0.5, 0.001], np.float32)
+    for k, p, more in ((False, True, ("last", "numbers")), (False, False, ("numbers",))):
+        check_more(k, p, more, x, parameters, min_p)
+    check_more(False, True, ("first",), x, parameters, min_p)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -155,8 +155,13 @@ LogicalResult FusedOp::verify() {
     return failure();
   std::pair<Value, StringRef> operands[] = {{getTemperature(), "temperature"},
                                             {getK(), "k"},
+                                            {getMinP(), "min_p"},
                                             {getP(), "p"},
-                                            {getBits(), "bits"}};
+                                            {getBits(), "bits"},
+                                            {getLogprobs(), "logprobs"},
+                                            {getMargins(), "margins"}};
+  if (getLogprobs() && !getBits())
+    return emitOpError("expects 'bits' where it has 'logprobs'");
   for (auto [operand, name] : operands)
     if (operand && failed(verifyRows(*this, getLogits(), operand, name)))
       return failure();

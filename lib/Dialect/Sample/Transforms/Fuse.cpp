@@ -28,18 +28,38 @@ template <typename Op> Op plainProcessor(Value logits) {
   return op && op->getNumOperands() == 2 && op->getAttrs().empty() ? op : Op();
 }
 
+/// Log-probabilities and margins of a pick.
+ResultRange numbersOf(Operation *pick) {
+  return pick->getResults().drop_front(2);
+}
+
+bool areUsed(ResultRange values) {
+  return llvm::any_of(values, [](Value value) { return !value.use_empty(); });
+}
+
 struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
   using Base::Base;
 
   void fuse(Operation *pick, Value bits) {
     // From the pick upwards; what is not there leaves its place empty.
-    Value logits = pick->getOperand(0), temperature, k, p;
+    Value logits = pick->getOperand(0), temperature, k, minP, p;
+    auto takeMinP = [&] {
+      if (auto op = minP ? MinPOp() : plainProcessor<MinPOp>(logits)) {
+        minP = op->getOperand(1);
+        logits = op.getLogits();
+      }
+    };
+    takeMinP();
+    bool minPLast = false, keepTies = false;
     if (auto op = plainProcessor<TopPOp>(logits)) {
+      minPLast = bool(minP);
       p = op->getOperand(1);
       logits = op.getLogits();
     }
-    if (auto op = plainProcessor<TopKOp>(logits)) {
+    takeMinP();
+    if (auto op = logits.getDefiningOp<TopKOp>()) {
       k = op->getOperand(1);
+      keepTies = op.getKeepTies();
       logits = op.getLogits();
     }
     if (auto op = plainProcessor<TemperatureOp>(logits)) {
@@ -50,9 +70,14 @@ struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
       if (getElementTypeOrSelf(op.getIn()).getIntOrFloatBitWidth() == 16)
         logits = op.getIn();
     OpBuilder builder(pick);
-    auto fused = FusedOp::create(builder, pick->getLoc(), logits, temperature,
-                                 k, p, bits);
-    for (auto [from, to] : llvm::zip(pick->getResults(), fused.getResults()))
+    ResultRange numbers = numbersOf(pick);
+    bool used = areUsed(numbers);
+    auto fused = FusedOp::create(
+        builder, pick->getLoc(), pick->getResult(0).getType(),
+        pick->getResult(1).getType(), used ? numbers[0].getType() : Type(),
+        used ? numbers[1].getType() : Type(), logits, temperature, k, minP, p,
+        bits, keepTies, minPLast);
+    for (auto [from, to] : llvm::zip(pick->getResults(), fused->getResults()))
       from.replaceAllUsesWith(to);
     pick->erase();
     ++numFused;
@@ -61,9 +86,7 @@ struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
   void runOnOperation() override {
     SmallVector<Operation *> picks;
     getOperation()->walk([&](Operation *op) {
-      if (isa<DrawOp, GreedyOp>(op) &&
-          llvm::all_of(op->getResults().drop_front(2),
-                       [](Value value) { return value.use_empty(); }))
+      if (isa<DrawOp>(op) || (isa<GreedyOp>(op) && !areUsed(numbersOf(op))))
         picks.push_back(op);
     });
     for (Operation *pick : picks) {

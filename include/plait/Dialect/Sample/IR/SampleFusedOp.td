@@ -9,35 +9,45 @@
 
 def Sample_FusedOp
     : Sample_Op<"fused", [
-        AttrSizedOperandSegments,
-        TypesMatchWith<"one token per row", "logits", "tokens",
-                       "::plait::sample::getRowsType($_self, ::mlir::IntegerType::get($_ctxt, 32))">,
-        TypesMatchWith<"one flag word per row", "logits", "flags",
-                       "::plait::sample::getRowsType($_self, ::mlir::IntegerType::get($_ctxt, 32))">]> {
-  let summary = "temperature, top-k, top-p and a pick as one";
+        AttrSizedOperandSegments, AttrSizedResultSegments,
+        Sample_PerRow<"tokens", "IntegerType">,
+        Sample_PerRow<"flags", "IntegerType">]> {
+  let summary = "temperature, top-k, min-p, top-p and a pick as one";
   let description = [{
     Means the chain of those ops whose operands it has, in this order:
     `arith.extf` where the logits are f16 or bf16, `sample.temperature`,
-    `sample.top_k`, `sample.top_p`, and then `sample.draw` where it has `bits`,
-    else `sample.greedy`. The tokens and flags are those of the chain.
+    `sample.top_k`, `sample.min_p`, `sample.top_p` (with `min_p_last` before
+    `sample.min_p`), and then `sample.draw` where it has `bits`, else
+    `sample.greedy`. Tokens, flags and, if it has them, a draw's
+    log-probabilities and margins are those of the chain.
 
     ```mlir
     %tokens, %flags = sample.fused %logits
         temperature(%t : tensor<4xf32>) top_k(%k : tensor<4xi32>)
         top_p(%p : tensor<4xf32>) draw(%bits : tensor<4xi64>)
         : tensor<4x49152xbf16>
+    %y:4 = sample.fused %logits min_p(%m : tensor<4xf32>)
+        draw(%bits : tensor<4xi64>)
+        : tensor<4x49152xbf16> -> tensor<4xf32>, tensor<4xf32>
     ```
   }];
   let arguments = (ins 2DTensorOf<[F32, F16, BF16]>:$logits,
-                   Optional<1DTensorOf<[F32]>>:$temperature,
-                   Optional<1DTensorOf<[I32]>>:$k,
-                   Optional<1DTensorOf<[F32]>>:$p,
-                   Optional<1DTensorOf<[I64]>>:$bits);
-  let results = (outs 1DTensorOf<[I32]>:$tokens, 1DTensorOf<[I32]>:$flags);
+                   Optional<Sample_Floats>:$temperature,
+                   Optional<Sample_Ints>:$k,
+                   Optional<Sample_Floats>:$min_p,
+                   Optional<Sample_Floats>:$p,
+                   Optional<Sample_Bits>:$bits,
+                   UnitAttr:$keep_ties, UnitAttr:$min_p_last);
+  let results = (outs Sample_Ints:$tokens, Sample_Ints:$flags,
+                 Optional<Sample_Floats>:$logprobs,
+                 Optional<Sample_Floats>:$margins);
   let assemblyFormat = [{
     $logits (`temperature` `(` $temperature^ `:` type($temperature) `)`)?
-    (`top_k` `(` $k^ `:` type($k) `)`)? (`top_p` `(` $p^ `:` type($p) `)`)?
+    (`top_k` `(` $k^ `:` type($k) `)`)?
+    (`min_p` `(` $min_p^ `:` type($min_p) `)`)?
+    (`top_p` `(` $p^ `:` type($p) `)`)?
     (`draw` `(` $bits^ `:` type($bits) `)`)? attr-dict `:` type($logits)
+    (`->` type($logprobs)^ `,` type($margins))?
   }];
   let hasVerifier = 1;
 }

@@ -81,9 +81,9 @@ def SampleFuse : Pass<"sample-fuse"> {
   let description = [{
     Turns every `sample.draw` and `sample.greedy` into a `sample.fused` that
     takes in as much of the chain before it as that op has places for, in its
-    order: `arith.extf` of the logits, temperature, top-k, top-p. What comes
-    before that stays as it is, and so does a pick of which more is used than
-    tokens and flags.
+    order: `arith.extf` of the logits, temperature, top-k, min-p, top-p, or
+    min-p behind top-p. What comes before that stays as it is, and so does a
+    `sample.greedy` of which more is used than tokens and flags.
 
     Example: test/Dialect/Sample/sample-fuse.mlir
   }];
@@ -99,9 +99,15 @@ def ConvertSampleToVector
     on buffers. A row is read from memory once: a scan leaves the greatest
     logit of every group of 256. With top-k, or for the best candidate, a bound
     from the groups' greatest leaves a short list of candidates, which decides
-    the rest. A categorical draw adds the integer weights of the row while it
-    is in the cache; top-p then lists the candidates above a bound that a
-    sample of the row suggests, and that is lowered where it was too high.
+    the rest. A categorical draw and top-p add the weights of the row while it
+    is in the cache, as floats whose error is bounded; top-p then lists the candidates
+    above a bound that a sample of the row suggests, and that is lowered where
+    it was too high. The few tokens that the error leaves open are decided by
+    the integer weights of the whole row, as are log-probabilities.
+
+    Runs of `sample.logit_bias`, `sample.ban` and penalties whose counts come
+    from `sample.count` become a function, too: it copies the logits and then
+    changes those of the tokens in the lists.
 
     Rows are the tiles of an `scf.forall`; where there are fewer rows than
     threads, so are parts of rows. Every sum is one of integers: tokens do not

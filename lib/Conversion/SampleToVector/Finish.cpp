@@ -1,0 +1,307 @@
+//===- Finish.cpp - what there is to do for a row -===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../SampleToLinalg/Emitter.h"
+#include "Kernel.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace plait::sampling;
+
+/// The integer mass that `p` asks for, as the specification rounds it.
+Num Kernel::target(Num p, Num total) {
+  // p * 2^64 for p in (0, 1); below that rounded down.
+  Num fixed = e.num(arith::FPToUIOp::create(
+      e, i64, e.select(p > e.f32(0), p, e.f32(0)) * e.f32(0x1p64)));
+  auto product = arith::MulUIExtendedOp::create(e, fixed, total);
+  Num rest =
+      e.compare(arith::CmpIPredicate::ne, e.num(product.getLow()), e.i64(0));
+  Num ceil = e.num(product.getHigh()) + e.to(rest, i64);
+  return e.select(ceil == 0, e.i64(1), ceil);
+}
+
+Num Kernel::sumOf(Num sums, Num base, Num count) {
+  return e.loop(e.index(0), count, 1, {e.i64(0)},
+                [&](Num at, Nums sum) -> Nums {
+                  return {sum[0] + loadScalar(sums, {base + at})};
+                })[0];
+}
+
+/// What the operands of one row ask for.
+Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
+  Parameters result;
+  Num zero = e.f32(0), t = operands[0], k = e.to(operands[1], i64);
+  Num minP = operands[2], p = operands[3];
+  size = e.to(size, i64);
+  Num yes = e.constant(i1, 1);
+  // A parameter out of its domain removes every candidate.
+  result.valid = (t >= zero) & (t < e.f32(INFINITY)) &
+                 e.compare(arith::CmpFPredicate::ORD, p, minP);
+  // Temperature zero, and no bits to draw with, are the best candidate alone.
+  result.greedy = op.getBits() ? t == zero : yes;
+  result.temperature = e.select(t > zero, t, e.f32(1));
+  Num off = e.compare(arith::CmpIPredicate::sle, operands[1], e.i32(0));
+  k = e.select(off | (k >= size), size, k);
+  result.k = e.select(result.greedy, e.i64(1), k);
+  result.limited = result.k < size;
+  result.p = p;
+  result.cut = p < e.f32(1);
+  result.minP = minP;
+  result.share = minP > zero;
+  Num no = e.constant(i1, 0);
+  result.shared =
+      e.select(result.cut, op.getMinPLast() ? no : result.share, result.share);
+  return result;
+}
+
+/// Log-probability and margin of a drawn candidate: `rest` is how far the draw
+/// lies in its weight.
+Nums Kernel::numbersOf(const Drawn &drawn, Num best) {
+  Num last = drawn.weight - 1 - drawn.rest;
+  Num distance = e.select(drawn.rest < last, drawn.rest, last);
+  auto toFloat = [&](Num value) {
+    return e.num(arith::UIToFPOp::create(e, f32, value));
+  };
+  Num margin = toFloat(distance) / toFloat(drawn.total);
+  sample::Emitter exact(op.getLoc(), e);
+  Num mass = (e.num(sample::log2(exact, drawn.total)) >> 24) -
+             e.i64(int64_t(44) << 32);
+  Num fixed = e.num(arith::ExtSIOp::create(e, i64, fixedOf(drawn.value, best)));
+  return {e.num(sample::toNats(exact, (fixed << 8) - mass)), margin};
+}
+
+/// finish(logits, row, greatest, sums, base, nan, temperature, k, min-p, p,
+/// bits) -> token, flags (, log-probability, margin)
+void Kernel::emitFinish() {
+  Num least;
+  auto body = [&](Nums in) -> Nums {
+    Num logits = in[0], row = in[1], best = in[2], sums = in[3], base = in[4];
+    Num nan = in[5], bits = in[10];
+    Num size = e.num(memref::DimOp::create(e, logits, 1));
+    Parameters the = parametersOf({in[6], in[7], in[8], in[9]}, size);
+    Num t = the.temperature, padded = paddedGroups(size);
+    least = e.f32(std::numeric_limits<float>::lowest());
+    e.loop(e.index(0), padded, lanes, [&](Num at) {
+      Num top = loadVector(best, base + at, f32);
+      store(divide(top, t), best, base + at);
+    });
+    Num m = call(greatest, {best, base, size})[0];
+
+    auto alloc = [&](MemRefType type) {
+      Value length = size + (groupSize + padding);
+      return e.num(memref::AllocOp::create(e, type, ValueRange{length}));
+    };
+    Num values = alloc(floats), indices = alloc(words), weights = alloc(longs);
+    Num rest = alloc(floats), restWeights = alloc(longs);
+
+    auto list = [&](Num bound) {
+      return call(collect,
+                  {logits, row, best, base, t, bound, indices, values})[0];
+    };
+    auto weighTheList = [&](Num count) {
+      return call(weighList, {values, weights, count, m})[0];
+    };
+    // Token, rest, weight, total and value of a draw.
+    SmallVector<Type> drawn = {i32, i64, i64, i64, f32};
+    auto fromList = [&](Num count, Num mass) -> Nums {
+      Nums place = call(pick, {weights, count, e.mulhi(bits, mass)});
+      Num at = place[0];
+      return {loadScalar(indices, {at}), place[1], loadScalar(weights, {at}),
+              mass, loadScalar(values, {at})};
+    };
+    auto boundOfMass = [&](Num count, Num goal, Num low, Num slack) {
+      return call(bisectMass, {values, e.index(0), count, goal, low, m, slack,
+                               rest, weights, restWeights})[0];
+    };
+    // Keeps the mass `goal` of a list that has it.
+    auto cutToMass = [&](Num count, Num goal, Num low) {
+      Num bound = boundOfMass(count, goal, low, e.i64(0));
+      return call(cutMass, {values, count, bound, goal, weights});
+    };
+    auto sampled = [&](Num left, Num weighed) {
+      return call(suggestBound, {logits, row, t, m, left, weighed, values,
+                                 weights, rest, restWeights})[0];
+    };
+    Num count = groups(size), no = e.constant(i1, 0), yes = e.constant(i1, 1);
+
+    auto fromBest = [&]() -> Nums {
+      // k groups have at least k candidates that reach the k-th of their
+      // greatest. For a greater k look at a sample.
+      Num k = the.k;
+      Num bound =
+          e.choose(
+               k == 1, {f32}, [&]() -> Nums { return {e.max(m, least)}; },
+               [&] {
+                 return e.choose(
+                     k > e.to(count, i64), {f32},
+                     [&]() -> Nums {
+                       Num left = e.to(size, i64), ample = k + (k >> 1);
+                       left = e.select(left > ample, left - ample, e.i64(0));
+                       return {sampled(left, no)};
+                     },
+                     [&] {
+                       return call(bisectCount, {best, base, count, k, least, m,
+                                                 e.i64(1 << 12), rest});
+                     });
+               })
+              .front();
+      Nums listed = e.loopWhile(
+          {bound, list(bound)},
+          [&](Nums state) {
+            return e.select(state[0] > least, e.to(state[1], i64) < k, no);
+          },
+          [&](Nums) -> Nums { return {least, list(least)}; });
+      e.when(e.to(listed[1], i64) > k, [&] {
+        Num bound = call(bisectCount, {values, e.index(0), listed[1], k,
+                                       listed[0], m, e.i64(0), rest})[0];
+        Num ties = e.select(the.greedy, no, e.constant(i1, op.getKeepTies()));
+        call(cutCount, {values, listed[1], bound, k, ties});
+      });
+      return {listed[1], listed[0]};
+    };
+
+    // What weighs enough has at least the power of two below min-p, and half of
+    // that leaves room for what is rounded.
+    auto fromShare = [&]() -> Nums {
+      Num bits = e.bitcast(the.minP, i32) >> 23;
+      Num exponent = e.num(arith::SIToFPOp::create(e, f32, bits - e.i32(128)));
+      exponent = e.select(exponent < e.f32(0), exponent, e.f32(-1));
+      Num bound = e.max(m + exponent * e.f32(0x1.63p-1), least);
+      return {list(bound), bound};
+    };
+
+    auto cutToShare = [&](Num count, Num mass) {
+      Num unit = e.i64(int64_t(1) << 44);
+      Num share = e.choose(
+          the.minP >= e.f32(1), {i64}, [&]() -> Nums { return {unit}; },
+          [&]() -> Nums { return {target(the.minP, unit)}; })[0];
+      return e.choose(
+          the.share, {i64},
+          [&] { return call(cutShare, {values, weights, count, share}); },
+          [&]() -> Nums { return {mass}; })[0];
+    };
+
+    // What follows a list that holds all that can be kept.
+    auto fromLimited = [&](Nums list) -> Nums {
+      Num count = list[0], mass = weighTheList(count);
+      if (!op.getMinPLast())
+        mass = cutToShare(count, mass);
+      mass = e.choose(
+          the.cut, {i64},
+          [&]() -> Nums {
+            return {cutToMass(count, target(the.p, mass), list[1])[0]};
+          },
+          [&]() -> Nums { return {mass}; })[0];
+      if (op.getMinPLast())
+        mass = cutToShare(count, mass);
+      return fromList(count, mass);
+    };
+
+    auto weighAll = [&] {
+      call(weigh, {logits, row, sums, base, t, m, e.index(0), count});
+    };
+
+    auto fromMass = [&]() -> Nums {
+      Num all = sumOf(sums, base, count), slack = slackOf(all, size, m);
+      Num lowGoal = target(the.p, all - slack);
+      Num goal = target(the.p, all + slack);
+      // Maybe the groups' greatest have the mass; if not, look at a sample,
+      // and if that promised too much, for less and less to be left out.
+      e.loop(e.index(0), padded, lanes, [&](Num at) {
+        store(loadVector(best, base + at, f32), values, at);
+      });
+      Num enough = weighTheList(count) >= goal;
+      Num left = e.select(all > goal, all - goal, e.i64(0));
+      left = left - (left >> 2);
+      Num bound = e.choose(
+          enough, {f32},
+          [&]() -> Nums {
+            return {boundOfMass(count, goal, least, e.i64(1 << 12))};
+          },
+          [&]() -> Nums { return {sampled(left, yes)}; })[0];
+      Num listed = list(bound);
+      Nums last = e.loopWhile(
+          {left, bound, listed, weighTheList(listed)},
+          [&](Nums state) {
+            return e.select(state[1] > least, state[3] < goal, no);
+          },
+          [&](Nums state) -> Nums {
+            Num left = state[0] >> 2, bound = sampled(left, yes);
+            Num listed = list(bound);
+            return {left, bound, listed, weighTheList(listed)};
+          });
+      Num low = last[1], mass = last[3];
+      listed = last[2];
+      // A list of all candidates has the exact mass.
+      Num whole = low <= least;
+      Num exact = target(the.p, mass);
+      lowGoal = e.select(whole, exact, lowGoal);
+      goal = e.select(whole, exact, goal);
+      Nums cut = cutToMass(listed, goal, low);
+      // What is above the last one kept tells whether the lower goal ends there
+      // too. If not, nothing that is needed has been cut.
+      mass = e.choose(
+          cut[0] - cut[1] < lowGoal, {i64}, [&]() -> Nums { return {cut[0]}; },
+          [&]() -> Nums {
+            weighAll();
+            Num goal = target(the.p, sumOf(sums, base, count));
+            return {cutToMass(listed, goal, low)[0]};
+          })[0];
+      if (op.getMinPLast())
+        mass = cutToShare(listed, mass);
+      return fromList(listed, mass);
+    };
+
+    auto fromAll = [&]() -> Nums {
+      auto draw = [&](Num slack) {
+        Nums drawn = call(
+            drawAll, {logits, row, t, m, sums, base, slack, bits, weights});
+        return drawn;
+      };
+      if (hasNumbers())
+        return draw(e.i64(0));
+      Nums first = draw(slackOf(sumOf(sums, base, count), size, m));
+      return e.choose(
+          first[0] == -1, drawn,
+          [&] {
+            weighAll();
+            return draw(e.i64(0));
+          },
+          [&] { return first; });
+    };
+
+    Num some = the.valid & (m > e.f32(-INFINITY));
+    Nums taken = e.choose(
+        some, drawn,
+        [&] {
+          return e.choose(
+              the.limited, drawn, [&] { return fromLimited(fromBest()); },
+              [&] {
+                return e.choose(
+                    the.shared, drawn, [&] { return fromLimited(fromShare()); },
+                    [&] {
+                      return e.choose(the.cut, drawn, fromMass, fromAll);
+                    });
+              });
+        },
+        [&]() -> Nums { return {e.i32(-1), e.i64(0), e.i64(1), e.i64(1), m}; });
+    Nums results = {taken[0], nan | e.select(some, e.i32(0), e.i32(2))};
+    if (hasNumbers()) {
+      Drawn drawn = {taken[1], taken[2], taken[3], taken[4]};
+      for (Num number : numbersOf(drawn, m))
+        results.push_back(e.select(some, number, e.f32(NAN)));
+    }
+    return results;
+  };
+  SmallVector<Type> results = {i32, i32};
+  if (hasNumbers())
+    results.append(2, f32);
+  finish = function(
+      "finish",
+      {logitsType, index, floats, longs, index, i32, f32, i32, f32, f32, i64},
+      results, body);
+}
