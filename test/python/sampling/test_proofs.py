@@ -180,7 +180,13 @@ def power(draws, cells, level=1e-6, wanted=0.999):
 
 
 def chi_square(counts, probabilities):
-    return stats.chisquare(counts, probabilities * counts.sum()).pvalue
+    """p of the counts; cells that expect less than five draws are one cell, as the test asks."""
+    expected = probabilities * counts.sum()
+    rare = expected < 5
+    if rare.any():
+        counts = np.append(counts[~rare], counts[rare].sum())
+        expected = np.append(expected[~rare], expected[rare].sum())
+    return stats.chisquare(counts, expected).pvalue
 
 
 def softmax64(row, t=1.0):
