@@ -330,7 +330,9 @@ def _proof(graph: Graph) -> tuple[float, str, str] | None:
     inner = [name for name in graph.nodes if name not in ("input", "output")]
     if all(re.match(r"layer_\d+", name) for name in inner):
         dt = _one_step(fires, lambda r: 1 - r)
-        if dt is not None:
+        many = np.unique(np.concatenate([np.ravel(_parameter(n, "r", 0)) for n in fires.values()]))
+        # Of one r alone, any tau makes some dt: a round one is no accident.
+        if dt is not None and (len(many) > 1 or dt == float(f"{dt:.2g}")):
             return dt, "spyx", "its nodes are named like layer_0, and r is 1 - dt / tau"
     named = all(name in graph.nodes for name in ("input", "output"))
     if named and len(fires) == len(neurons) and all(map(_is_snntorch, fires.values())):

@@ -339,7 +339,7 @@ class Network:
 
     def check_shapes(self) -> None:
         """Raises where a shape is no shape, or an edge joins different ones."""
-        for name in self.nodes:
+        for name in self.order:  # Sources first: a shape asks for those of its sources.
             shape = self.shape(name)
             if not (all(size > 0 for size in shape) and math.prod(shape) <= 1 << 31):
                 raise FrontendError(

@@ -119,6 +119,12 @@ def test_graphs_in_graphs_without_end():
     assert "subgraphs are too deep, or one holds itself" in refused(graph)
 
 
+def test_a_long_row_of_nodes_without_shapes():
+    graph = chain(**{f"w{i}": nir.Linear(np.eye(2)) for i in range(600)})
+    assert plait.from_nir(graph, dt=1e-3, convention="nir").inputs
+    assert not any(report.problem for report in check_nir(graph))
+
+
 def test_a_file_that_holds_itself(tmp_path):
     nir.write(tmp_path / "loop.nir", chain(lif=lif()))
     with h5py.File(tmp_path / "loop.nir", "r+") as file:
@@ -268,6 +274,12 @@ def test_spyx_is_proved_by_its_gain(dt, capsys):
         wrong = copy.deepcopy(graph)
         setattr(wrong.nodes["layer_1"], name, value)
         assert "nothing in the file proves" in refused(wrong, dt=dt, convention="auto")
+    alone = copy.deepcopy(graph)
+    alone.nodes["layer_1"].r = np.full(2, 0.9, np.float32)
+    alone.nodes["layer_1"].tau = np.full(2, 1.2345 * dt)  # dt would be 0.12345.
+    assert "nothing in the file proves" in refused(alone, dt=dt, convention="auto")
+    alone.nodes["layer_1"].tau = np.float32(dt) / (1 - alone.nodes["layer_1"].r)
+    assert plait.from_nir(alone).graph.convention == "spyx"
     wrong = chain(fc=graph.nodes["layer_0"], lif=layer)
     assert "nothing in the file proves" in refused(wrong, dt=dt, convention="auto")
 

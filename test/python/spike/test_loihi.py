@@ -315,6 +315,25 @@ def test_braille_net_on_cores(tmp_path):
         np.testing.assert_array_equal(got[name], spikes)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("device", ["loihi1", "loihi2"])
+def test_cnn_on_cores(device, tmp_path):
+    """Task 2 of the NIR paper: a million synapses."""
+    pytest.importorskip("nir")
+    source = plait.from_nir(DATA / "cnn_sinabs.nir", dt=1.0, convention="nir").graph
+    integer = loihi.quantize(source)
+    x = {"input": (np.random.default_rng(0).random((20, 2 * 34 * 34)) < 0.1).astype(int)}
+    expected = loihi.simulate(integer, x)
+    rates = {name: z.mean(0) for name, z in (expected | x).items()}
+    mapping = loihi.place(loihi.map_network(integer, device), rates)
+    mapping.save(tmp_path / "map")
+    got = Mapping.load(tmp_path / "map").run(x, count=True)
+    assert got.pop("messages") == pytest.approx(20 * mapping.report(rates)["traffic"])
+    for name, spikes in expected.items():
+        assert spikes.any()
+        np.testing.assert_array_equal(got[name], spikes)
+
+
 # Resources.
 
 
