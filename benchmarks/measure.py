@@ -19,6 +19,8 @@ ROUNDS = 7
 SLOW_SECONDS = 0.5
 #: A sample repeats its call until it lasts this long.
 SAMPLE_SECONDS = 0.02
+#: After this long, idle threads of a peer have stopped looking for work.
+SPIN_SECONDS = 0.05
 
 
 @dataclass
@@ -110,6 +112,8 @@ def real_time() -> Iterator[None]:
 def _sample(peer: Peer, repeats: int) -> float:
     """Seconds per call, after a call that is not timed."""
     with real_time():
+        # The last peer's threads still spin for a while, each on a core.
+        time.sleep(SPIN_SECONDS)
         peer.call()
         own, start = 0.0, time.perf_counter()
         for _ in range(repeats):
