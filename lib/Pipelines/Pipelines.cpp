@@ -43,12 +43,16 @@ void plait::buildImportPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   FuncProtectArgumentsOptions protect;
   protect.weights = options.weights;
+  protect.updates.assign(options.updates.begin(), options.updates.end());
   pm.addPass(plait::createFuncProtectArguments(protect));
 }
 
-void plait::buildStrandPipeline(OpPassManager &pm) {
+void plait::buildStrandPipeline(OpPassManager &pm,
+                                const StrandOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(plait::sample::createSampleCanonicalizeChain());
+  if (!options.spikes)
+    return;
   pm.addNestedPass<func::FuncOp>(spike::createSpikeBatchTime());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -118,6 +122,7 @@ static void buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(plait::createFuncUpdateArguments());
   pm.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
@@ -203,9 +208,9 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>("plait-import-stablehlo",
                              "lower what jaxlib leaves of StableHLO",
                              buildImportStablehloPipeline);
-  PassPipelineRegistration<>("plait-strand",
-                             "recognise what a strand can do better",
-                             buildStrandPipeline);
+  PassPipelineRegistration<StrandOptions>(
+      "plait-strand", "recognise what a strand can do better",
+      buildStrandPipeline);
   PassPipelineRegistration<>("plait-opt", "optimise linalg on tensors",
                              buildOptPipeline);
   PassPipelineRegistration<>("plait-lowered-reference",

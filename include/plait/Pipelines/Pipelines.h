@@ -25,14 +25,25 @@ struct ImportOptions : mlir::PassPipelineOptions<ImportOptions> {
       *this, "weights",
       llvm::cl::desc("how many leading arguments of @main are bound weights"),
       llvm::cl::init(0)};
+  ListOption<unsigned> updates{
+      *this, "updates",
+      llvm::cl::desc("the arguments of @main that its leading results replace"),
+      llvm::cl::ZeroOrMore};
 };
 
 /// what a front made --> one public function per entry, on tensors, with no op
 /// that Plait does not know.
 void buildImportPipeline(mlir::OpPassManager &pm, const ImportOptions &options);
 
+struct StrandOptions : mlir::PassPipelineOptions<StrandOptions> {
+  Option<bool> spikes{*this, "spikes",
+                      llvm::cl::desc("the passes of spiking networks; without, "
+                                     "whoever made the module has chosen them"),
+                      llvm::cl::init(true)};
+};
+
 /// the waist --> the waist + strand ops where a strand can do better.
-void buildStrandPipeline(mlir::OpPassManager &pm);
+void buildStrandPipeline(mlir::OpPassManager &pm, const StrandOptions &options);
 
 /// linalg on tensors --> fewer, larger linalg ops on tensors.
 void buildOptPipeline(mlir::OpPassManager &pm);
