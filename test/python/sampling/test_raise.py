@@ -255,8 +255,8 @@ def test_random_chains(chain):
     else:
         module = plait.from_jax(program, x, u)
     found = raised(module)
-    for part in filters:
-        assert found.text.count(f"sample.{part} ") == 1
+    for part in filters:  # The best one needs no filter.
+        assert found.text.count(f"sample.{part} ") == (pick == "draw")
     assert found.text.count("sample.draw" if pick == "draw" else "sample.greedy") == 1
     assert "scf." not in found.text and "math.exp" not in found.text
     ours, theirs = plait.compile(found)(x, u), plait.compile(module)(x, u)
