@@ -47,6 +47,7 @@ EDGES = {
     "a great T levels": (PLAIN, dict(temperature=3e38), {0, 1, 2, 3}, 0),
     "-0.0 equals 0.0": ([-0.0, 0.0, -8.0, -8.0], dict(top_k=1), {0}, 0),
     "0.0 equals -0.0": ([0.0, -0.0, -8.0, -8.0], dict(top_k=1), {0}, 0),
+    "a denormal of float16 beats 0": ([0.0, 6e-8, -6e-8, 0.0], dict(top_k=1), {1}, 0),
     "+inf wins": ([1.0, INF, 2.0, INF], {}, {1, 3}, 0),
     "the first +inf": ([1.0, INF, 2.0, INF], dict(temperature=0.0), {1}, 0),
     "-inf is removed": ([1.0, -INF, 1.0, -INF], {}, {0, 2}, 0),

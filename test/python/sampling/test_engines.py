@@ -269,32 +269,42 @@ def test_vllm_penalties():
     np.testing.assert_array_equal(ours, tensor.numpy())
 
 
-def test_vllm_tokens(capsys):
-    """Seeded draws: the tokens of its Gumbel kernel."""
+def gumbel_of_vllm(x, temperatures, seeds, positions):
+    """The tokens of its Gumbel kernel, interpreted."""
     names = "_murmur3_rotl32 _murmur3_mix _murmur3_fmix32 murmur3_hash32 murmur3_uniform32"
     names += " murmur3_uniform64 _uniform64_from_random53 _log1p_neg_stable gumbel_noised_argmax"
     names += " gumbel_block_argmax _gumbel_sample_kernel gumbel_sample _DRAFT_NOISE_SALT"
     path = oracles.folder("vllm") / "v1/worker/gpu/sample/gumbel.py"
     module = oracles.kernels(path, names.split())
-    rows, vocab = 200, 1000
+    return module.gumbel_sample(
+        torch.from_numpy(x.copy()), torch.arange(len(x)), torch.from_numpy(temperatures),
+        torch.from_numpy(seeds), torch.from_numpy(positions), apply_temperature=True,
+        is_drafting=False,
+    ).numpy()  # fmt: skip
+
+
+@pytest.mark.parametrize("rows, filters", [(200, {}), (50, dict(top_k=40, top_p=0.9))])
+def test_vllm_tokens(rows, filters, capsys):
+    """Seeded draws, from whole and from filtered rows."""
+    vocab = 1000
     x = normal(rows, vocab, seed=8)
     rng = np.random.default_rng(9)
-    seeds = rng.integers(0, 2**62, rows)
+    seeds, positions = rng.integers(0, 2**62, rows), np.arange(rows) + 7
     temperatures = rng.choice(np.array([0, 0.7, 1, 1.5], np.float32), rows)
-    theirs = module.gumbel_sample(
-        torch.from_numpy(x.copy()), torch.arange(rows), torch.from_numpy(temperatures),
-        torch.from_numpy(seeds), torch.arange(rows) + 7, apply_temperature=True, is_drafting=False,
-    ).numpy()  # fmt: skip
     params = [
-        SamplingParams(temperature=float(t), seed=int(s))
+        SamplingParams(temperature=float(t), seed=int(s), **filters)
         for t, s in zip(temperatures, seeds, strict=True)
     ]
-    ours = Sampler(params, vocab, preset="vllm", logprobs=True).specification(
-        x, position=np.arange(rows) + 7
-    )
+    sampler = Sampler(params, vocab, preset="vllm", logprobs=True)
+    ours = sampler.specification(x, position=positions)
+    if filters:
+        divided = x / np.where(temperatures == 0, np.float32(1), temperatures)[:, None]
+        x = of_vllm(divided, filters["top_k"], filters["top_p"])
+        temperatures = (temperatures > 0).astype(np.float32)
+    theirs = gumbel_of_vllm(x, temperatures, seeds, positions)
     different = np.flatnonzero(ours.tokens != theirs)
     with capsys.disabled():
-        print(f"\nvllm tokens: {len(different)} of {rows} differ", end="")
+        print(f"\nvllm tokens, {filters}: {len(different)} of {rows} differ", end="")
     # Its logarithm is that of float32.
     assert (ours.margins[different] < 1e-5).all()
 

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import plait
 from plait.sampling import reference
@@ -195,6 +197,102 @@ def test_draws_from_sorted_rows(program):
         top = program is drawn_of_top_k
         kept = reference.top_k(row, K) if top else reference.top_p(row, P)
         assert ours[b] == reference.draw(kept, reference.random(3, 0, b, 0)).token
+
+
+# Draws whose random numbers are arguments, as torch programs have them: torch's
+# own generator is not part of a program.
+
+
+def torch_draw(torch, x, u):
+    return (x.softmax(-1).cumsum(-1) < u[:, None]).sum(-1)
+
+
+def jax_draw(jax, x, u):
+    jnp = jax.numpy
+    mass = jnp.cumsum(jax.nn.softmax(x, -1), -1)
+    return jnp.minimum(jnp.sum(mass <= u[:, None], -1), x.shape[-1] - 1)
+
+
+def torch_argmax(torch, x, u):
+    return x.argmax(-1)
+
+
+def jax_argmax(jax, x, u):
+    return jax.numpy.argmax(x, -1)
+
+
+def bits_of(u):
+    """What a draw by ``u`` in [0, 1) draws by."""
+    return int(float(u) * 2.0**64)
+
+
+CHAINS = st.tuples(
+    st.sampled_from(["torch", "jax"]), st.sampled_from([1.0, 0.7, 1.3]), st.booleans(),
+    st.booleans(), st.sampled_from(["draw", "draw", "argmax"]), st.integers(0, 99),
+)  # fmt: skip
+
+
+# An example takes seconds: a failing one is not made smaller.
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(CHAINS)
+def test_random_chains(chain):
+    """Temperature, filters and a pick, as written in either framework."""
+    name, t, with_k, with_p, pick, seed = chain
+    framework = pytest.importorskip(name)
+    filters = [f"top_{part}" for part, on in (("k", with_k), ("p", with_p)) if on]
+
+    def program(x, u):
+        x = x / t
+        for part in filters:
+            x = globals()[f"{name}_{part}"](framework, x)
+        return globals()[f"{name}_{pick}"](framework, x, u)
+
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((6, 300)).astype(np.float32) * 3
+    u = np.array([*rng.random(4), 0, 1 - 2.0**-24], np.float32)
+    if name == "torch":
+        module = plait.from_torch(program, (framework.from_numpy(x), framework.from_numpy(u)))
+    else:
+        module = plait.from_jax(program, x, u)
+    found = raised(module)
+    for part in filters:  # The best one needs no filter.
+        assert found.text.count(f"sample.{part} ") == (pick == "draw")
+    assert found.text.count("sample.draw" if pick == "draw" else "sample.greedy") == 1
+    assert "scf." not in found.text and "math.exp" not in found.text
+    ours, theirs = plait.compile(found)(x, u), plait.compile(module)(x, u)
+    rows = specified(x / np.float32(t), filters, P)
+    if pick == "argmax":
+        np.testing.assert_array_equal(ours, rows.argmax(1))
+        np.testing.assert_array_equal(theirs, ours)
+        return
+    picks = [reference.draw(row, bits_of(v)) for row, v in zip(rows, u, strict=True)]
+    np.testing.assert_array_equal(ours, [pick.token for pick in picks])
+    sure = np.array([pick.margin > 1e-4 for pick in picks])
+    assert sure.any()
+    np.testing.assert_array_equal(theirs[sure], ours[sure])
+
+
+def test_noise_that_is_an_argument():
+    """multinomial() as torch computes it, with its exponential noise given: the same tokens."""
+    torch = pytest.importorskip("torch")
+    x = normal(6, 300)
+    q = np.random.default_rng(1).exponential(size=x.shape).astype(np.float32)
+
+    def program(x, q):
+        return (x.softmax(-1) / q).argmax(-1)
+
+    module = plait.from_torch(program, (torch.from_numpy(x), torch.from_numpy(q)))
+    found = raised(module)
+    assert "sample.greedy" in found.text
+    ours, theirs = plait.compile(found)(x, q), plait.compile(module)(x, q)
+    np.testing.assert_array_equal(ours, theirs)
+    assert len(set(ours.tolist())) > 1
+
+
+def test_a_generator_of_torch_is_refused():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(plait.errors.FrontendError, match=r"aten.multinomial(.|\n)*plait.sampling"):
+        plait.from_torch(lambda x: torch.multinomial(x.softmax(-1), 1), (torch.zeros(2, 9),))
 
 
 def test_what_is_not_a_filter_stays():

@@ -80,6 +80,8 @@ private:
         } else if (type.getElementType().isInteger()) {
           if (rows.term->is("at") && (*rows.term)[0]->is("index"))
             raiseLookup(result, rows.term);
+          else if (rows.term->is("add"))
+            raiseInversion(result, (*rows.term)[0]);
         }
       }
     }
@@ -264,6 +266,11 @@ private:
       from = RankedTensorType::get(rows, from.getElementType());
       value = tensor::SplatOp::create(builder, loc, value, from);
     }
+    if (from.getShape() == ArrayRef<int64_t>{rows, 1}) {
+      from = RankedTensorType::get(rows, from.getElementType());
+      value = tensor::CollapseShapeOp::create(
+          builder, loc, from, value, SmallVector<ReassociationIndices>{{0, 1}});
+    }
     if (from.getRank() != 1 || from.getDimSize(0) != rows)
       return {};
     if (from == type)
@@ -357,26 +364,69 @@ private:
         }))
       return;
     OpBuilder builder(result.getDefiningOp());
-    Location loc = draw.getLoc();
-    Value filteredLogits = build(builder, loc, chain);
-    if (!filteredLogits)
+    Value filteredLogits = build(builder, draw.getLoc(), chain);
+    if (!filteredLogits || !isTokens(result, filteredLogits))
       return;
-    auto pick = DrawOp::create(builder, loc, filteredLogits, draw.getBits());
+    replaceByDraw(builder, result, filteredLogits, draw.getBits());
+    count += chain.filters.size();
+  }
+
+  /// The number of weights whose sums up to them, in the row's order, are less
+  /// than a number of [0, 1): a draw by that number.
+  void raiseInversion(Value result, const Term *counted) {
+    if (!counted->is("lt") && !counted->is("le"))
+      return;
+    const Term *mass = (*counted)[0], *point = (*counted)[1];
+    Chain chain;
+    if (!mass->is("prefix") || !(*mass)[1]->is("index") ||
+        !matchWeights((*mass)[0], chain) || !find(point))
+      return;
+    OpBuilder builder(result.getDefiningOp());
+    Location loc = result.getLoc();
+    Value logits = build(builder, loc, chain);
+    if (!logits || !isTokens(result, logits))
+      return;
+    int64_t rows = cast<ShapedType>(logits.getType()).getDimSize(0);
+    Value u = row(builder, loc, point, rows, builder.getF32Type());
+    if (!u)
+      return;
+    // Its 24 bits are the first of the draw's.
+    auto number = [&](double value) {
+      return row(builder, loc, reader.constant(value), rows,
+                 builder.getF32Type());
+    };
+    u = arith::MaxNumFOp::create(builder, loc, u, number(0));
+    u = arith::MinNumFOp::create(builder, loc, u, number(1 - 0x1p-24));
+    u = arith::MulFOp::create(builder, loc, u, number(0x1p64));
+    Value bits = arith::FPToUIOp::create(
+        builder, loc, RankedTensorType::get(rows, builder.getI64Type()), u);
+    replaceByDraw(builder, result, logits, bits);
+    count += 1 + chain.filters.size();
+  }
+
+  /// Whether `value` is [B] or [B, 1] for `logits` [B, V].
+  static bool isTokens(Value value, Value logits) {
+    auto type = cast<RankedTensorType>(value.getType());
+    int64_t rows = cast<ShapedType>(logits.getType()).getDimSize(0);
+    return (type.getShape() == ArrayRef<int64_t>{rows} ||
+            type.getShape() == ArrayRef<int64_t>{rows, 1}) &&
+           type.getElementTypeBitWidth() >= 32;
+  }
+
+  void replaceByDraw(OpBuilder &builder, Value result, Value logits,
+                     Value bits) {
+    Location loc = result.getLoc();
     auto type = cast<RankedTensorType>(result.getType());
-    Value tokens = pick.getTokens();
-    if (!type.getElementType().isInteger(32))
-      tokens = arith::ExtSIOp::create(
-          builder, loc,
-          cast<RankedTensorType>(tokens.getType()).clone(type.getElementType()),
-          tokens);
+    Value tokens = DrawOp::create(builder, loc, logits, bits).getTokens();
+    auto wide =
+        cast<RankedTensorType>(tokens.getType()).clone(type.getElementType());
+    if (tokens.getType() != wide)
+      tokens = arith::ExtSIOp::create(builder, loc, wide, tokens);
     if (type.getRank() == 2)
       tokens = tensor::ExpandShapeOp::create(
           builder, loc, type, tokens,
           SmallVector<ReassociationIndices>{{0, 1}});
-    if (tokens.getType() != type)
-      return;
     result.replaceAllUsesWith(tokens);
-    count += chain.filters.size();
   }
 
   /// Erases what is not needed any more. A function that only computes, and

@@ -296,8 +296,8 @@ Rows RowReader::readKernel(func::CallOp call, func::FuncOp callee,
     const Term *order = make(words[2] == "True" ? "desc" : "asc", {x.term});
     return {result == 0 ? x.term : make("index", {}), order};
   }
-  if (words[0] == "cumulate" && words[2] == "add" && x.order && !x.count)
-    return {make("prefix", {x.term, x.order}), x.order};
+  if (words[0] == "cumulate" && words[2] == "add" && x.term->isRow && !x.count)
+    return prefix(x);
   if (words[0] == "scatter" && words[2] == "set") {
     // By the indices of a sort every element goes back to its place.
     Rows index = read(call.getOperand(1), frame);
@@ -386,6 +386,9 @@ static std::pair<StringRef, double> combination(linalg::GenericOp op) {
       combine->getNumOperands() != 2 || combine->getBlock() != body)
     return {"", 0};
   SmallVector<Value> both(combine->getOperands());
+  for (Value &operand : both)
+    if (auto wide = operand.getDefiningOp<arith::ExtUIOp>())
+      operand = wide.getIn(); // A count of bits.
   if (both[0] != body->getArgument(0))
     std::swap(both[0], both[1]);
   if (both[0] != body->getArgument(0) || both[1] != body->getArguments().back())
@@ -449,10 +452,16 @@ Rows RowReader::readPrefixSum(linalg::GenericOp op, const Frame *frame) {
       pad.getStaticHigh() != ArrayRef<int64_t>{0, 0})
     return {};
   Rows rows = read(pad.getSource(), frame);
-  if (!rows.order || rows.count || !read(padding, frame).term->isConstant(0) ||
+  if (!rows.term->isRow || rows.count ||
+      !read(padding, frame).term->isConstant(0) ||
       !read(op.getDpsInits()[0], frame).term->isConstant(0))
     return {};
-  return {make("prefix", {rows.term, rows.order}), rows.order};
+  return prefix(rows);
+}
+
+Rows RowReader::prefix(const Rows &rows) {
+  const Term *order = rows.order ? rows.order : make("index", {});
+  return {make("prefix", {rows.term, order}), rows.order};
 }
 
 /// The name of a scalar operation in terms.

@@ -29,7 +29,8 @@ namespace plait::sample {
 ///   index            the element's place in its row
 ///   rank(order)      the element's place in the sorted row
 ///   max(t), add(t), and(t), or(t)      over the row
-///   prefix(t, order) the sum of t over the elements up to this one
+///   prefix(t, order) the sum of t over the elements up to this one; the order
+///                    is index where the row is not sorted
 ///   at(t, order, i)  t of the element at place i of the sorted row
 ///   head(t, order, n) t of the first n elements of the sorted row
 ///   asc(t), desc(t)  orders: stable sorts by t
@@ -79,6 +80,7 @@ private:
   const Term *add(std::string key, Term term);
   const Term *flip(const Term *order);
   const Term *placed(const Term *term, const Term *order);
+  Rows prefix(const Rows &rows);
   Rows read(mlir::Value value, const Frame *frame);
   Rows compute(mlir::OpResult value, const Frame *frame);
   Rows readGeneric(mlir::linalg::GenericOp op, unsigned result,

@@ -53,8 +53,10 @@ def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
     `keep-bits=false`, a draw from the first of a sorted row, or from its
     weights, whose token is looked up in the sort's indices, becomes a draw
     from the row. JAX's noise is that of places in the sorted row there, so its
-    bits cannot be kept: with `keep-bits` such a draw stays as it is. torch's
-    generator has no bits that another program could repeat.
+    bits cannot be kept: with `keep-bits` such a draw stays as it is. A count of
+    the softmax's prefix sums below a number that the program is given is a
+    draw by that number's bits. torch's own generator has no bits that another
+    program could repeat, and is not imported.
 
     It runs on what a front end has imported, before functions are inlined. It
     is not part of a pipeline, since it changes results: a row with a NaN or
