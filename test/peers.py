@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS, LAVA = ROOT / "build" / "peers", ROOT / "build" / "lava"
-#: Each line is one library and what its import needs besides torch, JAX and nir.
+#: Each line is one library and what its import needs besides the extras torch, jax, nir, plot.
 LIBRARIES = (
     "norse==1.1.0 nirtorch==2.6",
     "snntorch==1.0.0",
@@ -53,11 +53,21 @@ def lava():
     return python if install(python, LAVA_NC) else None
 
 
+def libraries():
+    """Install what is not there yet."""
+    for packages in LIBRARIES:
+        stamp = PEERS / f"{packages.split('=')[0]}.installed"
+        if stamp.exists() and stamp.read_text() == packages:
+            continue
+        if install(sys.executable, packages, "--upgrade", "--target", str(PEERS)):
+            stamp.write_text(packages)
+        else:
+            print(f"== without {stamp.stem}", flush=True)
+
+
 def main():
     """Install what can be, and run the comparisons; return pytest's exit status."""
-    for packages in LIBRARIES:
-        if not install(sys.executable, packages, "--upgrade", "--target", str(PEERS)):
-            print(f"== without {packages.split('=')[0]}", flush=True)
+    libraries()
     path = [os.environ.get("PYTHONPATH", ""), str(PEERS)]  # Ours come first.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
     if (python := lava()) is not None:
