@@ -84,21 +84,27 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
 
 
 def stages_of(target: str, module: Module | None = None) -> dict[str, str]:
-    """The stages of a target and their pipelines, first to last, for ``module`` if given.
+    """The stages of a target and their pipelines, first to last.
 
-    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``.
+    ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``;
+    ``module`` decides which arguments of ``@main`` are weights and which are updated, and
+    which stages have pipelines of its own.
     """
     if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
         stages = {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
         return stages | (module.stages if module else {})
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
-    stages = STAGES[target]
     if module is None:
+        return STAGES[target]
+    stages = STAGES[target] | module.stages
+    if not (module.weights or module.updates):
         return stages
-    if module.weights:
-        stages = stages | {"import": f"{stages['import']}{{weights={len(module.weights)}}}"}
-    return stages | module.stages
+    options = f"weights={len(module.weights)}"
+    if module.updates:
+        places = (str(len(module.weights) + index) for index in module.updates)
+        options += f" updates={','.join(places)}"
+    return stages | {"import": f"{stages['import']}{{{options}}}"}
 
 
 def compile(
@@ -199,7 +205,7 @@ def build(module: Module, target: str, lowered: bytes) -> bytes:
             inputs, outputs = told.result()
     structures = (module.input_structure, module.output_structure)
     manifest = {
-        "format": 2,
+        "format": 3,
         "plait": plait.__version__,
         "source": module.source,
         "target": target,
