@@ -348,6 +348,8 @@ def test_verify_command(tmp_path, capsys, monkeypatch):
 
     code, out = verify(DEMO / "lif_norse.csv", "--convention", "norse")
     assert code == 0 and "ok" in out
+    code, out = verify(tmp_path / "gone.csv", "--convention", "norse")
+    assert "No such file" in str(code) and "Traceback" not in out
     code, out = verify(PAPER / "lif_lava_cpu_float.csv", "--convention", "norse")
     assert str(code) == "the trace is not reproduced" and "step 460" in out
     code, out = verify(PAPER / "lif_lava_cpu_float.csv")

@@ -74,9 +74,10 @@ def SpikeFuseNeuron : Pass<"spike-fuse-neuron", "::mlir::func::FuncOp"> {
     What another population fires are spikes. What a caller gives may be
     anything and is looked at when it comes: if all of it is 0 or 1 and at most
     `max-rate` of it is 1, the events are used, and otherwise the product. A
-    producer whose attribute `spike.rate`, a measured rate, is above `max-rate`
-    keeps the product; with `switch` hidden layers are looked at when they run,
-    too.
+    producer may say its measured rate, by the attribute `spike.rate` or for
+    each neuron by `spike.rates`: far above `max-rate` the product stays, and
+    near it, because rates move, the spikes are looked at when they are there.
+    With `switch` all hidden layers are looked at.
 
     Example: test/Dialect/Spike/spike-fuse-neuron.mlir
   }];
