@@ -81,12 +81,15 @@ class SpikeIRBuilder:
             raise FrontendError(
                 f"a convolution takes (channels, height, width), '{input_id}' gives {given}"
             )
-        if given[0] % groups or out_channels % groups:
+        if groups < 1 or given[0] % groups or out_channels % groups:
             raise FrontendError(f"{groups} groups do not split {given[0]} and {out_channels}")
-        kernel, stride, padding, dilation = (
-            (int(v), int(v)) if np.ndim(v) == 0 else tuple(map(int, v))
-            for v in (kernel_size, stride, padding, dilation)
-        )
+        kernel, stride, dilation, padding = (
+            _pair(name, what, value, least)
+            for what, value, least in (
+                ("kernel_size", kernel_size, 1), ("stride", stride, 1),
+                ("dilation", dilation, 1), ("padding", padding, 0),
+            )
+        )  # fmt: skip
         weight = self._weight(name, weight, (out_channels, given[0] // groups, *kernel))
         bias = self._array(name, "bias", bias, (out_channels,))
         pads = tuple((pad, pad) for pad in padding)
@@ -125,17 +128,16 @@ class SpikeIRBuilder:
         resets = {"zero": "value", "subtract": "subtract", "none": None}
         if reset_mode not in resets:
             raise FrontendError(f"no reset '{reset_mode}'; supported: {', '.join(resets)}")
-        current = None
+        current, shape = None, self.shape_of(input_id)
         if model == "CUBALIF":
-            current = net.Neuron(None, "impulse", _decay("tau_syn", tau_syn))
-        decay = _decay("tau_mem", tau_mem) if models[model] else None
-        shape = self.shape_of(input_id)
+            current = net.Neuron(None, "impulse", _decay("tau_syn", tau_syn, shape))
+        decay = _decay("tau_mem", tau_mem, shape) if models[model] else None
         fires = model != "LI"
         neuron = net.Neuron(
             shape,
             "impulse",
             decay,
-            threshold=np.asarray(threshold, np.float64) if fires else None,
+            threshold=_parameter("threshold", threshold, shape) if fires else None,
             reset=resets[reset_mode] if fires else None,
             current=current,
         )
@@ -168,7 +170,7 @@ class SpikeIRBuilder:
         given = self.shape_of(input_id)
         if len(given) != 2:
             raise FrontendError(f"attention takes (tokens, features), '{input_id}' gives {given}")
-        if embed_dim % num_heads:
+        if num_heads < 1 or embed_dim % num_heads:
             raise FrontendError(f"{num_heads} heads do not split {embed_dim} features")
         weights = dict(weights or {})
         options = {"threshold": threshold, "tau_mem": tau_mem}
@@ -251,6 +253,8 @@ class SpikeIRBuilder:
         shapes = self.shape_of(first_id), self.shape_of(second_id)
         if shapes[0] != shapes[1]:
             raise FrontendError(f"a residual adds equal shapes, got {shapes[0]} and {shapes[1]}")
+        if first_id == second_id:  # Two edges between the same nodes are one.
+            return self._add(name, net.Scale(np.full(shapes[0], 2.0)), first_id)
         return self._add(name, net.Sum(), first_id, second_id)
 
     def add_flatten(self, input_id: str, start: int = 0, end: int = -1, *, name="flatten") -> str:
@@ -258,14 +262,14 @@ class SpikeIRBuilder:
         return self._add(name, net.Flatten(start, end), input_id)
 
     def add_pool2d(
-        self, input_id: str, kernel_size: int = 2, stride: int | None = None, method: str = "sum",
+        self, input_id: str, kernel_size=2, stride=None, method: str = "sum",
         *, name: str = "pool2d",
     ) -> str:  # fmt: skip
         """``"sum"`` or ``"average"`` over windows of height and width."""
         if method not in ("sum", "average"):
             raise FrontendError(f"no pooling '{method}'; supported: sum, average")
-        kernel = (int(kernel_size),) * 2
-        step = kernel if stride is None else (int(stride),) * 2
+        kernel = _pair(name, "kernel_size", kernel_size, 1)
+        step = kernel if stride is None else _pair(name, "stride", stride, 1)
         return self._add(name, net.Pool(method, kernel, step, (0, 0)), input_id)
 
     def shape_of(self, node_id: str) -> tuple[int, ...]:
@@ -315,11 +319,13 @@ class SpikeIRBuilder:
     def _array(self, name: str, what: str, value, shape) -> np.ndarray | None:
         if value is None:
             return None
-        value = np.asarray(value, np.float32)
+        value = _numbers(f"'{name}' expects a {what}", value)
         if value.shape != tuple(shape):
             raise FrontendError(f"'{name}' expects a {what} of shape {shape}, got {value.shape}")
+        with np.errstate(over="ignore"):
+            value = value.astype(np.float32)
         if not np.isfinite(value).all():
-            raise FrontendError(f"'{name}' has a {what} that is not finite")
+            raise FrontendError(f"'{name}' has a {what} that is not finite in 32 bits")
         return value
 
     def _weight(self, name: str, value, shape) -> np.ndarray:
@@ -333,9 +339,38 @@ class SpikeIRBuilder:
         return self._array(name, "weight", value, shape)
 
 
-def _decay(what: str, tau) -> np.ndarray:
+def _numbers(expects: str, value) -> np.ndarray:
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise FrontendError(f"{expects} of numbers, got {value!r}") from None
+
+
+def _pair(name: str, what: str, value, least: int) -> tuple[int, int]:
+    """One number for height and width, or one for each."""
+    pair = np.asarray(value)
+    if pair.shape not in ((), (2,)) or pair.dtype.kind not in "iu" or (pair < least).any():
+        raise FrontendError(
+            f"'{name}' expects a '{what}' of one or two whole numbers of at least {least}, "
+            f"got {value!r}"
+        )
+    height, width = np.broadcast_to(pair, 2)
+    return int(height), int(width)
+
+
+def _parameter(what: str, value, shape: tuple[int, ...]) -> np.ndarray:
+    """A number, or an array whose shape ends the population's."""
+    value = _numbers(f"expects a '{what}'", value)
+    if value.ndim and value.shape != shape[len(shape) - value.ndim :]:
+        raise FrontendError(
+            f"expects a '{what}' of one number, or of a shape that ends {shape}, got {value.shape}"
+        )
+    return value
+
+
+def _decay(what: str, tau, shape: tuple[int, ...]) -> np.ndarray:
     """``exp(-1 / tau)`` of a time constant in steps."""
-    tau = np.asarray(tau, np.float64)
+    tau = _parameter(what, tau, shape)
     if not (tau > 0).all():
         raise FrontendError(f"expects a positive '{what}', got {tau.min():g}")
     return np.exp(-1 / tau)

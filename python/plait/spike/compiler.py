@@ -70,7 +70,10 @@ class Optimizer:
 
     def add_pass(self, which: OptimizationPass, **options) -> "Optimizer":
         """Appends a pass; options as its page in docs/Passes.md names them, ``_`` for ``-``."""
-        self.passes.append((OptimizationPass(which), options))
+        if not isinstance(which, OptimizationPass):
+            names = ", ".join(each.name for each in OptimizationPass)
+            raise PlaitError(f"no pass {which!r}; supported: OptimizationPass.{{{names}}}")
+        self.passes.append((which, options))
         return self
 
     def remove_pass(self, which: OptimizationPass) -> "Optimizer":
@@ -194,7 +197,7 @@ class SpikeCompiler:
     ):
         if target not in TARGETS:
             raise PlaitError(f"no target '{target}'; supported: {', '.join(TARGETS)}")
-        if optimization_level not in LEVELS:
+        if not isinstance(optimization_level, int) or optimization_level not in LEVELS:
             raise PlaitError(f"expects an optimization_level from 0 to 3, got {optimization_level}")
         if not (isinstance(time_steps, int) and time_steps > 0):
             raise PlaitError(f"expects positive time_steps, got {time_steps!r}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from plait import arrays
 from plait.errors import PlaitError
 from plait.module import Module
 from plait.worker import run_tool
@@ -53,7 +54,7 @@ def _bound(module: Module) -> str:
     count = len(module.weights)
     lines = []
     for i, (weight, type_) in enumerate(zip(module.weights, arguments, strict=False)):
-        array = np.ascontiguousarray(weight)
+        array = np.ascontiguousarray(arrays.to_numpy(weight))
         element = type_.rstrip(">").split("x")[-1].split("<")[-1]
         if _DTYPES.get(element) != array.dtype:
             raise PlaitError(f"a weight of {array.dtype} for {type_} cannot be a constant")

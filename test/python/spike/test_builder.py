@@ -244,12 +244,43 @@ def test_export_of_a_built_network(tmp_path):
         (lambda b, x: b.add_spike_linear(b.add_output(x, "o"), 3), "behind the output 'o'"),
         (lambda b, x: b.add_spike_neuron(b.add_encoding(x) and x), "only encodings can read"),
         (lambda b, x: b.build(), "no Output node"),
+        (lambda b, x: b.add_spike_linear(x, 3, weight="abc"), "a weight of numbers, got 'abc'"),
+        (lambda b, x: b.add_spike_linear(x, 1, bias=[1e99]), "not finite in 32 bits"),
+        (lambda b, x: b.add_spike_neuron(x, threshold=np.ones(7)), "ends \\(5,\\), got \\(7,\\)"),
+        (lambda b, x: b.add_spike_neuron(x, threshold="a"), "a 'threshold' of numbers, got 'a'"),
+        (lambda b, x: b.add_spike_neuron(x, tau_mem=np.ones((2, 5))), "got \\(2, 5\\)"),
+        (lambda b, x: b.add_spike_neuron(x, "CubaLIF", tau_syn=[1, 2]), "'tau_syn' of one number"),
     ],
 )
 def test_calls_that_are_refused(call, message):
     builder = SpikeIRBuilder()
     with pytest.raises(plait.FrontendError, match=message):
         call(builder, builder.add_input("x", [5]))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"),
+    [("stride", 0, 1), ("dilation", (1, 0), 1), ("padding", -1, 0), ("kernel_size", (3, 3, 3), 1)],
+)
+def test_windows_that_are_refused(option, value, least):
+    builder = SpikeIRBuilder()
+    x = builder.add_input("x", (2, 8, 8))
+    with pytest.raises(plait.FrontendError, match=f"'{option}' .*of at least {least}, got"):
+        builder.add_spike_conv2d(x, **{"out_channels": 2, "kernel_size": 3, option: value})
+    if option in ("stride", "kernel_size"):
+        with pytest.raises(plait.FrontendError, match=f"'pool2d' expects a '{option}'"):
+            builder.add_pool2d(x, **{option: value})
+    for groups in (0, 3):
+        with pytest.raises(plait.FrontendError, match=f"{groups} groups do not split 2 and 2"):
+            builder.add_spike_conv2d(x, 2, 3, groups=groups)
+
+
+def test_a_residual_of_one_node_is_twice_it():
+    builder = SpikeIRBuilder()
+    x = builder.add_input("x", [3])
+    builder.add_output(builder.add_residual(x, x), "out")
+    data = RNG.random((2, 1, 3)).astype(np.float32)
+    np.testing.assert_array_equal(run(builder, data, steps=2), 2 * data)
 
 
 def test_options_that_are_refused():
@@ -259,6 +290,8 @@ def test_options_that_are_refused():
         SpikeCompiler(optimization_level=4)
     with pytest.raises(plait.PlaitError, match="positive time_steps, got 0"):
         SpikeCompiler(time_steps=0)
+    with pytest.raises(plait.PlaitError, match=r"no pass 'FUSION'; supported: .*TEMPORAL_FUSION"):
+        SpikeCompiler().create_optimizer().add_pass("FUSION")
 
 
 def test_simulate_records_and_shows_progress(capsys):

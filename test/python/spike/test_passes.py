@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,3 +308,28 @@ def test_folded_batch_norms(exact):
     assert found["different"] == different
     # Scales of powers of two, on a lattice: no sum rounds. Else one spike in fifty.
     assert different == 0 if exact else different <= expected.size // 50
+
+
+def test_levels_of_a_torch_model():
+    rng = np.random.default_rng(8)
+    torch, net = norm(rng, exact=True)
+    x = torch.tensor((rng.random((10, 3, 2, 6, 6)) < 0.4).astype(F32))
+    with torch.no_grad():
+        expected = net(x).numpy()
+    for level in (0, 3):
+        compiled = SpikeCompiler(optimization_level=level).compile(net, x)
+        np.testing.assert_array_equal(compiled.run(x.numpy()), expected)
+
+
+def test_levels_of_a_file():
+    pytest.importorskip("nir")
+    path = Path(__file__).parents[1] / "data" / "nir-paper" / "braille_noDelay_bias_zero.nir"
+    spikes = (np.random.default_rng(9).random((20, 2, 12)) < 0.2).astype(F32)
+    plain, pruned = (
+        SpikeCompiler(optimization_level=level, time_steps=20).compile(
+            path, dt=1e-4, convention="snntorch"
+        )
+        for level in (0, 3)
+    )
+    assert np.sum(plain(spikes)) > 20
+    np.testing.assert_array_equal(pruned(spikes), plain(spikes))

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Runs.h"
 #include "plait/Dialect/Spike/Transforms/Dynamics.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
 
@@ -36,19 +37,15 @@ using namespace plait::spike;
 
 namespace {
 
-class TimeBatcher {
+class TimeBatcher : Runs {
 public:
-  explicit TimeBatcher(scf::ForOp loop)
-      : loop(loop), b(loop.getLoc(), OpBuilder(loop)),
-        time(getAsOpFoldResult(loop.getUpperBound())) {}
+  using Runs::Runs;
 
   /// Returns how many populations became scans.
   unsigned run() {
     if (getConstantIntValue(loop.getLowerBound()) != 0 ||
         getConstantIntValue(loop.getStep()) != 1)
       return 0;
-    if (std::optional<int64_t> steps = getConstantIntValue(time))
-      time = b.getIndexAttr(*steps);
     unsigned scans = 0;
     for (bool changed = true; changed;) {
       changed = false;
@@ -77,257 +74,6 @@ private:
         argument == loop.getInductionVar())
       return {};
     return argument;
-  }
-
-  /// The type of a run of `type`, and of a batch of all steps.
-  RankedTensorType runType(Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
-    SmallVector<int64_t> shape{
-        getConstantIntValue(time).value_or(ShapedType::kDynamic)};
-    llvm::append_range(shape, type.getShape());
-    return RankedTensorType::get(shape, type.getElementType());
-  }
-  RankedTensorType flatType(Type type) {
-    auto step = cast<RankedTensorType>(type);
-    SmallVector<int64_t> shape(step.getShape());
-    std::optional<int64_t> steps = getConstantIntValue(time);
-    shape[0] = steps && !ShapedType::isDynamic(shape[0]) ? *steps * shape[0]
-                                                         : ShapedType::kDynamic;
-    return RankedTensorType::get(shape, step.getElementType());
-  }
-  OpFoldResult times(OpFoldResult size) {
-    std::optional<int64_t> l = getConstantIntValue(time),
-                           r = getConstantIntValue(size);
-    if (l && r)
-      return b.getIndexAttr(*l * *r);
-    return arith::MulIOp::create(
-               b, getValueOrCreateConstantIndexOp(b, b.getLoc(), time),
-               getValueOrCreateConstantIndexOp(b, b.getLoc(), size))
-        .getResult();
-  }
-
-  /// `value` where it is the same in every step, ahead of the loop.
-  Value invariant(Value value) {
-    if (loop.isDefinedOutsideOfLoop(value))
-      return value;
-    Operation *op = value.getDefiningOp();
-    if (!op || op->getNumRegions() || !isPure(op))
-      return {};
-    IRMapping mapping;
-    for (Value operand : op->getOperands()) {
-      Value outside = invariant(operand);
-      if (!outside)
-        return {};
-      mapping.map(operand, outside);
-    }
-    return b.clone(*op, mapping)
-        ->getResult(cast<OpResult>(value).getResultNumber());
-  }
-
-  /// [T, B, ...] --> [T*B, ...] and back.
-  Value flatten(Value value) {
-    Value &flat = flats[value];
-    if (flat)
-      return flat;
-    Value run = runs.lookup(value);
-    SmallVector<ReassociationIndices> groups{{0, 1}};
-    for (int64_t dim = 2; dim < cast<RankedTensorType>(run.getType()).getRank();
-         ++dim)
-      groups.push_back({dim});
-    return flat = tensor::CollapseShapeOp::create(b, flatType(value.getType()),
-                                                  run, groups);
-  }
-  Value unflatten(Value value) {
-    Value &run = runs[value];
-    if (run)
-      return run;
-    Value flat = flats.lookup(value);
-    RankedTensorType type = runType(value);
-    SmallVector<ReassociationIndices> groups{{0, 1}};
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(b, b.getLoc(), flat);
-    for (int64_t dim = 2; dim < type.getRank(); ++dim)
-      groups.push_back({dim});
-    OpFoldResult batch = b.getIndexAttr(type.getDimSize(1));
-    if (type.isDynamicDim(1))
-      batch = arith::DivUIOp::create(
-                  b, getValueOrCreateConstantIndexOp(b, b.getLoc(), sizes[0]),
-                  getValueOrCreateConstantIndexOp(b, b.getLoc(), time))
-                  .getResult();
-    sizes[0] = batch;
-    sizes.insert(sizes.begin(), time);
-    return run = tensor::ExpandShapeOp::create(b, type, flat, groups, sizes);
-  }
-  bool isTimed(Value value) { return runs.count(value) || flats.count(value); }
-  Value runOf(Value value) {
-    return isTimed(value) ? unflatten(value) : Value();
-  }
-
-  /// `value`, of [B, ...], for a batch of all steps.
-  Value batched(Value value) {
-    if (flats.count(value))
-      return flats.lookup(value);
-    if (runs.count(value))
-      return flatten(value);
-    // A destination is the same in every step.
-    Operation *op = value.getDefiningOp();
-    if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op)) {
-      SmallVector<OpFoldResult> sizes = empty.getMixedSizes();
-      if (sizes.empty())
-        return {};
-      for (OpFoldResult &size : sizes)
-        if (auto dynamic = dyn_cast<Value>(size))
-          if (!(size = invariant(dynamic)))
-            return {};
-      sizes[0] = times(sizes[0]);
-      return tensor::EmptyOp::create(b, sizes,
-                                     empty.getType().getElementType());
-    }
-    if (!op || !isa<linalg::FillOp, linalg::BroadcastOp, linalg::GenericOp>(op))
-      return {};
-    Operation *made = clone(op);
-    return made ? made->getResult(cast<OpResult>(value).getResultNumber())
-                : Value();
-  }
-
-  /// `op` again, for a batch of all steps.
-  Operation *clone(Operation *op) {
-    SmallVector<Value> operands;
-    SmallVector<Type> types;
-    auto take = [&](Value value) {
-      operands.push_back(value);
-      return static_cast<bool>(value);
-    };
-    for (Type type : op->getResultTypes()) {
-      auto tensor = dyn_cast<RankedTensorType>(type);
-      if (!tensor || tensor.getRank() == 0)
-        return nullptr;
-      types.push_back(flatType(type));
-    }
-    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
-      if (!isBatchwise(linalgOp))
-        return nullptr;
-      for (OpOperand &operand : op->getOpOperands()) {
-        AffineMap map = linalgOp.getMatchingIndexingMap(&operand);
-        bool rows =
-            map.getNumResults() && map.getResult(0) == batchDim(linalgOp);
-        if (!take(rows ? batched(operand.get()) : invariant(operand.get())))
-          return nullptr;
-      }
-    } else if (OpTrait::hasElementwiseMappableTraits(op)) {
-      for (Value operand : op->getOperands())
-        if (!take(isa<RankedTensorType>(operand.getType())
-                      ? batched(operand)
-                      : invariant(operand)))
-          return nullptr;
-    } else if (auto pad = dyn_cast<tensor::PadOp>(op)) {
-      if (getConstantIntValue(pad.getMixedLowPad()[0]) != 0 ||
-          getConstantIntValue(pad.getMixedHighPad()[0]) != 0)
-        return nullptr;
-      for (Value operand : op->getOperands())
-        if (!take(operand == pad.getSource() ? batched(operand)
-                                             : invariant(operand)))
-          return nullptr;
-    } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
-      if (collapse.getReassociationIndices()[0].size() != 1 ||
-          !take(batched(collapse.getSrc())))
-        return nullptr;
-    } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
-      if (expand.getReassociationIndices()[0].size() != 1)
-        return nullptr;
-      Value source = batched(expand.getSrc());
-      if (!source)
-        return nullptr;
-      SmallVector<OpFoldResult> sizes = expand.getMixedOutputShape();
-      for (OpFoldResult &size : llvm::drop_begin(sizes))
-        if (auto dynamic = dyn_cast<Value>(size))
-          if (!(size = invariant(dynamic)))
-            return nullptr;
-      sizes[0] = tensor::getMixedSize(b, b.getLoc(), source, 0);
-      return tensor::ExpandShapeOp::create(
-          b, cast<RankedTensorType>(types[0]), source,
-          expand.getReassociationIndices(), sizes);
-    } else {
-      return nullptr;
-    }
-    // Bodies may read what is the same in every step.
-    IRMapping mapping;
-    bool known = true;
-    for (Region &region : op->getRegions())
-      region.walk([&](Operation *inner) {
-        for (Value operand : inner->getOperands())
-          if (!op->isAncestor(operand.getParentBlock()->getParentOp())) {
-            Value outside = invariant(operand);
-            known &= static_cast<bool>(outside);
-            mapping.map(operand, outside);
-          }
-      });
-    if (!known)
-      return nullptr;
-    Operation *made = b.clone(*op, mapping);
-    made->setOperands(operands);
-    for (auto [result, type] : llvm::zip_equal(made->getResults(), types))
-      result.setType(type);
-    return made;
-  }
-
-  AffineExpr batchDim(linalg::LinalgOp op) {
-    return op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResult(0);
-  }
-
-  /// Whether the first dimension of all results is a loop over independent
-  /// samples, which operands either have in front or do not have at all.
-  bool isBatchwise(linalg::LinalgOp op) {
-    if (!op.hasPureTensorSemantics())
-      return false;
-    for (OpOperand &init : op.getDpsInitsMutable())
-      if (op.getMatchingIndexingMap(&init).getNumResults() == 0 ||
-          op.getMatchingIndexingMap(&init).getResult(0) != batchDim(op))
-        return false;
-    auto dim = dyn_cast<AffineDimExpr>(batchDim(op));
-    if (!dim)
-      return false;
-    for (OpOperand &operand : op->getOpOperands())
-      for (auto [i, expr] :
-           llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
-        if (expr.isFunctionOfDim(dim.getPosition()) && (i > 0 || expr != dim))
-          return false;
-    bool independent = true;
-    op->walk([&](linalg::IndexOp index) {
-      independent &= index.getDim() != dim.getPosition();
-    });
-    return independent;
-  }
-
-  /// A run of an axis of `extra` more steps: `first`, [extra, B, ...] or
-  /// [B, ...], and `run` behind it.
-  Value joined(Value first, Value run, int64_t extra) {
-    auto type = cast<RankedTensorType>(run.getType());
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), run);
-    SmallVector<OpFoldResult> all(sizes), head(sizes);
-    std::optional<int64_t> steps = getConstantIntValue(time);
-    all[0] =
-        steps ? OpFoldResult(b.getIndexAttr(*steps + extra))
-              : arith::AddIOp::create(b, cast<Value>(time),
-                                      arith::ConstantIndexOp::create(b, extra))
-                    .getResult();
-    head[0] = b.getIndexAttr(extra);
-    SmallVector<OpFoldResult> zeros(type.getRank(), b.getIndexAttr(0)),
-        ones(type.getRank(), b.getIndexAttr(1)), behind(zeros);
-    behind[0] = b.getIndexAttr(extra);
-    Value whole = tensor::EmptyOp::create(b, all, type.getElementType());
-    whole = tensor::InsertSliceOp::create(b, first, whole, zeros, head, ones);
-    return tensor::InsertSliceOp::create(b, run, whole, behind, sizes, ones);
-  }
-  Value slice(Value whole, OpFoldResult from, OpFoldResult size,
-              RankedTensorType type) {
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(b, b.getLoc(), whole);
-    SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)),
-        ones(sizes.size(), b.getIndexAttr(1));
-    offsets[0] = from;
-    sizes[0] = size;
-    return tensor::ExtractSliceOp::create(b, type, whole, offsets, sizes, ones);
   }
 
   /// A value of the step before.
@@ -582,11 +328,6 @@ private:
       op->erase();
   }
 
-  scf::ForOp loop;
-  ImplicitLocOpBuilder b;
-  OpFoldResult time;
-  /// A value of a step --> all steps of it, as [T, B, ...] and [T*B, ...].
-  DenseMap<Value, Value> runs, flats;
   /// What the loop carries --> what it is after the last step.
   llvm::MapVector<Value, Value> ends;
   DenseSet<Operation *> hoisted;
