@@ -30,11 +30,15 @@ class Peer:
         call: does the work once and returns an array.
         check: takes Plait's result and this peer's; says how they agree, or
             raises AssertionError. By default they must be close.
+        compile_seconds: what it took to compile, where that was measured.
+        jit: the first call compiles.
     """
 
     name: str
     call: Callable
     check: Callable | None = None
+    compile_seconds: float | None = None
+    jit: bool = False
 
 
 @dataclass
@@ -127,8 +131,14 @@ def measure(case: Case) -> list[dict]:
     Raises:
         AssertionError: a peer's result does not agree with Plait's.
     """
-    mine = np.asarray(case.peers[0].call())
-    agree = ["-"] + [(peer.check or close)(mine, peer.call()) for peer in case.peers[1:]]
+    mine, agree, compiling = None, [], []
+    for peer in case.peers:
+        with real_time() if peer.jit else contextlib.nullcontext():
+            start = time.perf_counter()
+            result = peer.call()
+        compiling.append(time.perf_counter() - start if peer.jit else peer.compile_seconds)
+        mine = np.asarray(result) if mine is None else mine
+        agree.append((peer.check or close)(mine, result) if agree else "-")
     once = [_sample(peer, 1) for peer in case.peers]
     repeats = [max(1, int(SAMPLE_SECONDS / seconds)) for seconds in once]
     times = [[] for _ in case.peers]
@@ -156,10 +166,11 @@ def measure(case: Case) -> list[dict]:
             "of_peak": case.flops / median / flops or None,
             "gb_s": case.bytes / median / 1e9 or None,
             "of_read": case.bytes / median / read or None,
+            "compile_ms": seconds and 1e3 * seconds,
             "agrees": agreement,
         }
-        for peer, series, median, latency, agreement in zip(
-            case.peers, times, medians, latencies, agree, strict=True
+        for peer, series, median, latency, seconds, agreement in zip(
+            case.peers, times, medians, latencies, compiling, agree, strict=True
         )
     ]
 

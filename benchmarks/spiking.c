@@ -108,3 +108,80 @@ void recurrent(const float *ext, const float *w, float *out, int N, int T) {
       out[(size_t)t * N + list[k]] = 1;
   }
 }
+
+// Adds the rows of weights of an event at (y, x) through a window of 3 x 3 to
+// sums with a border of two.
+#define ADD_WINDOW(sums, weights, y, x, filters)                               \
+  do {                                                                         \
+    for (int dy = 0; dy < 3; dy++)                                             \
+      for (int dx = 0; dx < 3; dx++) {                                         \
+        float *p = sums + (((y) + 2 - dy) * 36 + (x) + 2 - dx) * filters;      \
+        const float *q = weights + (dy * 3 + dx) * filters;                    \
+        for (int o = 0; o < filters; o++)                                      \
+          p[o] += q[o];                                                        \
+      }                                                                        \
+  } while (0)
+
+// x: [T][B][2][34][34]; k1: [2][3][3][16], k2: [16][3][3][32], in channels,
+// window, filters; wf: [17][17][32][16], a quarter of it; out: [T][B][10]
+void convolutions(const uint8_t *x, const float *k1, const float *k2,
+                  const float *wf, float *out, int T, int B) {
+#pragma omp parallel for schedule(static)
+  for (int b = 0; b < B; b++) {
+    static __thread float v1[34 * 34 * 16], v2[34 * 34 * 32], v3[16], a3[16];
+    static __thread _Alignas(64) float a1[36 * 36 * 16], a2[36 * 36 * 32];
+    memset(v1, 0, sizeof v1);
+    memset(v2, 0, sizeof v2);
+    memset(v3, 0, sizeof v3);
+    for (int t = 0; t < T; t++) {
+      memset(a1, 0, sizeof a1);
+      memset(a2, 0, sizeof a2);
+      memset(a3, 0, sizeof a3);
+      const uint8_t *xx = x + ((size_t)t * B + b) * 2 * 34 * 34;
+      for (int c = 0; c < 2; c++)
+        for (int y = 0; y < 34; y++)
+          for (int z = 0; z < 34; z++)
+            if (xx[(c * 34 + y) * 34 + z])
+              ADD_WINDOW(a1, (k1 + c * 9 * 16), y, z, 16);
+      for (int y = 0; y < 34; y++) {
+        float *v = v1 + y * 34 * 16, *a = a1 + ((y + 1) * 36 + 1) * 16;
+        uint16_t fired[34];
+        for (int z = 0; z < 34; z++) {
+          unsigned word = 0;
+          for (int o = 0; o < 16; o++) {
+            float q = 0.9f * v[z * 16 + o] + a[z * 16 + o];
+            int s = q > 1.f;
+            v[z * 16 + o] = s ? 0.f : q;
+            word |= s << o;
+          }
+          fired[z] = word;
+        }
+        for (int z = 0; z < 34; z++)
+          for (unsigned word = fired[z]; word; word &= word - 1)
+            ADD_WINDOW(a2, (k2 + __builtin_ctz(word) * 9 * 32), y, z, 32);
+      }
+      for (int y = 0; y < 34; y++)
+        for (int z = 0; z < 34; z++) {
+          float *v = v2 + (y * 34 + z) * 32;
+          float *a = a2 + ((y + 1) * 36 + z + 1) * 32;
+          unsigned word = 0;
+          for (int o = 0; o < 32; o++) {
+            float q = 0.9f * v[o] + a[o];
+            int s = q > 1.f;
+            v[o] = s ? 0.f : q;
+            word |= (unsigned)s << o;
+          }
+          const float *w = wf + (size_t)((y / 2) * 17 + z / 2) * 32 * 16;
+          for (; word; word &= word - 1)
+            for (int o = 0; o < 16; o++)
+              a3[o] += w[__builtin_ctz(word) * 16 + o];
+        }
+      for (int i = 0; i < 10; i++) {
+        float q = 0.9f * v3[i] + a3[i];
+        int s = q > 1.f;
+        v3[i] = s ? 0.f : q;
+        out[((size_t)t * B + b) * 10 + i] = s;
+      }
+    }
+  }
+}

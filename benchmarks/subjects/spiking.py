@@ -5,27 +5,26 @@ block: ``v += (input - v) / 2``, a spike where ``v >= threshold``). Weights and 
 drawn from seeds, in f32. Every peer must give Plait's spikes, all of them.
 """
 
-import contextlib
 import ctypes
 import subprocess
 import tempfile
-from itertools import pairwise
+import time
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import spiking_networks as networks
+import spiking_peers
 import torch
-from measure import Case, Peer, threads
+from measure import Case, Peer, real_time, threads
+from spiking_peers import Layer, layered
 
 import plait
+from plait import compiler
 from plait.module import Module
 
 F32 = np.float32
-
-
-def tensor(*shape):
-    return f"tensor<{'x'.join([*map(str, shape), 'f32'])}>"
 
 
 def same(mine, theirs):
@@ -61,105 +60,28 @@ def aligned(array):
     return copy
 
 
+def linear(weights):
+    """A layer of ``weights``, ``[to, from]``, torch's or JAX's."""
+    return Layer(lambda batch: batch @ weights.T, len(weights))
+
+
+def built(text, weights):
+    """Native code for ``text``, and the seconds that it took to compile."""
+    module = Module(text, weights=weights)
+    with real_time():
+        start = time.perf_counter()
+        compiler.build(module, "cpu", compiler.lower(module, "cpu").encode())
+        seconds = time.perf_counter() - start
+    return plait.compile(module), seconds
+
+
 # Feed-forward: 784-512-512-10.
-
-
-def layers(steps, batch, sizes, beta):
-    """Layers in a loop over time, as a front writes them."""
-    rule = (
-        "integrator impulse decay(%beta : tensor<f32>) threshold(%one : tensor<f32>) "
-        "compare gt reset value at now"
-    )
-    first, out = tensor(steps, batch, sizes[0]), tensor(steps, batch, sizes[-1])
-    head, body, carried = [], [], []
-    for i, (into, size) in enumerate(pairwise(sizes)):
-        t = tensor(batch, size)
-        head.append(f"%e{i} = tensor.empty() : {t}")
-        head.append(f"%z{i} = linalg.fill ins(%zero : f32) outs(%e{i} : {t}) -> {t}")
-        body.append(
-            f"%i{i} = linalg.matmul ins(%s{i}, %w{i} : {tensor(batch, into)}, "
-            f"{tensor(into, size)}) outs(%z{i} : {t}) -> {t}"
-        )
-        body.append(f"%s{i + 1}, %n{i} = spike.neuron %i{i}, %v{i} {rule} : {t}")
-        carried.append((f"%v{i} = %z{i}", f"%n{i}", t))
-    last = f"%s{len(sizes) - 1}"
-    carried.append(("%o = %eo", "%on", out))
-    inits, nexts, types = (", ".join(column) for column in zip(*carried, strict=True))
-    weights = ", ".join(f"%w{i}: {tensor(*pair)}" for i, pair in enumerate(pairwise(sizes)))
-    step = f"[%t, 0, 0] [1, {batch}, {{}}] [1, 1, 1]"
-    lines = [
-        f"func.func @main({weights}, %beta: tensor<f32>, %one: tensor<f32>,",
-        f"    %x: {first}) -> {out} {{",
-        "%zero = arith.constant 0.0 : f32",
-        "%c0 = arith.constant 0 : index",
-        "%c1 = arith.constant 1 : index",
-        f"%end = arith.constant {steps} : index",
-        *head,
-        f"%eo = tensor.empty() : {out}",
-        f"%r:{len(carried)} = scf.for %t = %c0 to %end step %c1 iter_args({inits}) -> ({types}) {{",
-        f"%s0 = tensor.extract_slice %x{step.format(sizes[0])}",
-        f"    : {first} to {tensor(batch, sizes[0])}",
-        *body,
-        f"%on = tensor.insert_slice {last} into %o{step.format(sizes[-1])} : "
-        f"{tensor(batch, sizes[-1])} into {out}",
-        f"scf.yield {nexts} : {types}",
-        "}",
-        f"return %r#{len(carried) - 1} : {out}",
-        "}",
-    ]
-    return Module("\n".join(lines), weights=()), beta
 
 
 def feed_forward(reference, batch, x, weights):
     steps, sizes = len(x), (784, 512, 512, 10)
-    module, beta = layers(steps, batch, sizes, F32(0.9))
-    bound = (*(np.ascontiguousarray(w.T) for w in weights), beta, F32(1))
-    run = plait.compile(Module(module.text, weights=bound))
-    torch_x, torch_w = torch.from_numpy(x), [torch.from_numpy(w) for w in weights]
-
-    @torch.no_grad()
-    def loop():
-        v, out = [0.0] * 3, []
-        for spikes in torch_x:
-            for i, weight in enumerate(torch_w):
-                v[i] = 0.9 * v[i] + spikes @ weight.T
-                spikes = (v[i] > 1).float()
-                v[i] = v[i] * (1 - spikes)
-            out.append(spikes)
-        return torch.stack(out)
-
-    @torch.compile(dynamic=False)
-    def step(spikes, *v):
-        after = []
-        for potential, weight in zip(v, torch_w, strict=True):
-            potential = 0.9 * potential + spikes @ weight.T
-            spikes = (potential > 1).float()
-            after.append(potential * (1 - spikes))
-        return spikes, after
-
-    @torch.no_grad()
-    def compiled():
-        v, out = [torch.zeros(batch, size) for size in sizes[1:]], []
-        for spikes in torch_x:
-            spikes, v = step(spikes, *v)
-            out.append(spikes)
-        return torch.stack(out)
-
-    def scan(currents):
-        def one(v, current):
-            v = 0.9 * v + current
-            spikes = (v > 1).astype(jnp.float32)
-            return v * (1 - spikes), spikes
-
-        return jax.lax.scan(one, jnp.zeros_like(currents[0]), currents)[1]
-
-    @jax.jit
-    def layerwise(x, weights):
-        for weight in weights:
-            x = scan(x @ weight.T)
-        return x
-
-    jax_x, jax_w = jnp.asarray(x), [jnp.asarray(w) for w in weights]
+    bound = (*(np.ascontiguousarray(w.T) for w in weights), F32(0.9), F32(1))
+    run, seconds = built(networks.layers(steps, batch, sizes), bound)
     bytes_x, out = x.astype(np.uint8), np.zeros((steps, batch, 10), F32)
     last = np.zeros((512, 16), F32)
     last[:, :10] = weights[2].T
@@ -170,98 +92,22 @@ def feed_forward(reference, batch, x, weights):
         return out
 
     peers = [
-        Peer("plait", lambda: run(x)),
+        Peer("plait", lambda: run(x), compile_seconds=seconds),
         Peer("C reference", c, same),
-        Peer("torch loop", loop, same),
-        Peer("torch.compile", compiled, same),
-        Peer("JAX", lambda: jax.block_until_ready(layerwise(jax_x, jax_w)), same),
+        *layered(
+            x,
+            [linear(torch.from_numpy(w)) for w in weights],
+            [linear(jnp.asarray(w)) for w in weights],
+            0.9,
+            same,
+        ),
     ]
-    with contextlib.suppress(ImportError):
-        import snntorch
-
-        cells = [snntorch.Leaky(beta=0.9, reset_mechanism="zero") for _ in weights]
-
-        @torch.no_grad()
-        def snn():
-            v, out = [cell.reset_mem() for cell in cells], []
-            for spikes in torch_x:
-                for i, weight in enumerate(torch_w):
-                    spikes, v[i] = cells[i](spikes @ weight.T, v[i])
-                out.append(spikes)
-            return torch.stack(out)
-
-        peers.append(Peer("snntorch", snn, same))
-    with contextlib.suppress(ImportError):
-        from spikingjelly.activation_based import functional, neuron
-
-        nodes = [
-            neuron.LIFNode(10.0, decay_input=False, v_threshold=1.0, v_reset=0.0, step_mode="m")
-            for _ in weights
-        ]
-
-        @torch.no_grad()
-        def jelly():
-            spikes = torch_x
-            for node, weight in zip(nodes, torch_w, strict=True):
-                functional.reset_net(node)
-                spikes = node(spikes @ weight.T)
-            return spikes
-
-        peers.append(Peer("spikingjelly", jelly, same))
-    with contextlib.suppress(ImportError):
-        import sinabs.layers
-        from sinabs.activation import MembraneReset, SingleSpike
-
-        tau = -1 / np.log(0.9)
-        lifs = [
-            sinabs.layers.LIF(
-                tau_mem=tau, norm_input=False, spike_fn=SingleSpike, reset_fn=MembraneReset()
-            )
-            for _ in weights
-        ]
-        by_sample = torch_x.transpose(0, 1).contiguous()
-
-        @torch.no_grad()
-        def sinabs_():
-            spikes = by_sample
-            for lif, weight in zip(lifs, torch_w, strict=True):
-                lif.reset_states()
-                spikes = lif(spikes @ weight.T)
-            return spikes.transpose(0, 1)
-
-        peers.append(Peer("sinabs", sinabs_, same))
     work = 2 * steps * batch * sum(w.size for w in weights)
     name = f"feed-forward {'-'.join(map(str, sizes))}, batch {batch}, {steps} steps"
     return Case(name, peers, flops=work)
 
 
 # Recurrent: 800 excitatory and 200 inhibitory neurons, a tenth connected.
-
-
-def population(steps, size):
-    v, w, x = tensor(1, size), tensor(size, size), tensor(steps, 1, size)
-    return f"""
-func.func @main(%w: {w}, %beta: tensor<f32>, %one: tensor<f32>, %x: {x}) -> {x} {{
-  %zero = arith.constant 0.0 : f32
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %end = arith.constant {steps} : index
-  %e = tensor.empty() : {v}
-  %z = linalg.fill ins(%zero : f32) outs(%e : {v}) -> {v}
-  %eo = tensor.empty() : {x}
-  %r:3 = scf.for %t = %c0 to %end step %c1 iter_args(%v = %z, %last = %z, %o = %eo)
-      -> ({v}, {v}, {x}) {{
-    %s = tensor.extract_slice %x[%t, 0, 0] [1, 1, {size}] [1, 1, 1] : {x} to {v}
-    %m = linalg.matmul ins(%last, %w : {v}, {w}) outs(%z : {v}) -> {v}
-    %i = linalg.add ins(%s, %m : {v}, {v}) outs(%e : {v}) -> {v}
-    %f, %n = spike.neuron %i, %v integrator impulse decay(%beta : tensor<f32>)
-        threshold(%one : tensor<f32>) compare gt reset value at now : {v}
-    %on = tensor.insert_slice %f into %o[%t, 0, 0] [1, 1, {size}] [1, 1, 1] : {v} into {x}
-    scf.yield %n, %f, %on : {v}, {v}, {x}
-  }}
-  return %r#2 : {x}
-}}
-"""
 
 
 def recurrent(reference):
@@ -274,31 +120,7 @@ def recurrent(reference):
     np.fill_diagonal(weights, 0)
     x = (rng.poisson(0.55, (steps, size)) * 0.1037).astype(F32)[:, None]
     onward = np.ascontiguousarray(weights.T)
-    run = plait.compile(Module(population(steps, size), weights=(onward, F32(0.95), F32(1))))
-    torch_x, torch_w = torch.from_numpy(x), torch.from_numpy(weights)
-
-    @torch.no_grad()
-    def loop():
-        v = spikes = torch.zeros(1, size)
-        out = []
-        for current in torch_x:
-            v = 0.95 * v + current + spikes @ torch_w.T
-            spikes = (v > 1).float()
-            v = v * (1 - spikes)
-            out.append(spikes)
-        return torch.stack(out)
-
-    @jax.jit
-    def scan(x, w):
-        def one(state, current):
-            v, spikes = state
-            v = 0.95 * v + current + w @ spikes
-            spikes = (v > 1).astype(jnp.float32)
-            return (v * (1 - spikes), spikes), spikes
-
-        return jax.lax.scan(one, (jnp.zeros(size), jnp.zeros(size)), x)[1]
-
-    jax_x, jax_w = jnp.asarray(x[:, 0]), jnp.asarray(weights)
+    run, seconds = built(networks.population(steps, size), (onward, F32(0.95), F32(1)))
     out, flat = np.zeros_like(x), [aligned(x), aligned(onward)]
 
     def c():
@@ -306,79 +128,75 @@ def recurrent(reference):
         return out
 
     peers = [
-        Peer("plait", lambda: run(x)),
+        Peer("plait", lambda: run(x), compile_seconds=seconds),
         Peer("C reference", c, same),
-        Peer("torch loop", loop, same),
-        Peer("JAX", lambda: jax.block_until_ready(scan(jax_x, jax_w)), same),
+        *spiking_peers.recurrent(x, weights, 0.95, same),
     ]
     return Case(f"recurrent {size}, {steps} steps", peers)
 
 
+# Convolutions: 2x34x34 to 16, to 32, averages of 2x2, to 10.
+
+
+def convolutions(reference):
+    rng, steps, batch = np.random.default_rng(2), 50, 16
+    x = (rng.random((steps, batch, 2, 34, 34)) < 0.05).astype(F32)
+    k0 = (rng.standard_normal((16, 2, 3, 3)) * 0.60).astype(F32)
+    k1 = (rng.standard_normal((32, 16, 3, 3)) * 0.17).astype(F32)
+    w = (rng.standard_normal((10, 32 * 17 * 17)) * 0.04).astype(F32)
+    bound = (k0, k1, np.ascontiguousarray(w.T), F32(0.9), F32(1))
+    run, seconds = built(networks.convolutions(steps, batch), bound)
+
+    def torch_conv(kernel):
+        kernel = torch.from_numpy(kernel)
+        return Layer(
+            lambda batch: torch.nn.functional.conv2d(batch, kernel, padding=1),
+            len(kernel), 34, 34,
+        )  # fmt: skip
+
+    def jax_conv(kernel):
+        kernel = jnp.asarray(kernel)
+        return Layer(
+            lambda batch: jax.lax.conv_general_dilated(
+                batch, kernel, (1, 1), "SAME", dimension_numbers=("NCHW", "OIHW", "NCHW")
+            ),
+            len(kernel), 34, 34,
+        )  # fmt: skip
+
+    torch_w, jax_w = torch.from_numpy(w), jnp.asarray(w)
+
+    def torch_last(batch):
+        return torch.nn.functional.avg_pool2d(batch, 2).flatten(1) @ torch_w.T
+
+    def jax_last(batch):
+        means = batch.reshape(-1, 32, 17, 2, 17, 2).mean((3, 5))
+        return means.reshape(-1, 32 * 17 * 17) @ jax_w.T
+
+    last = np.zeros((17, 17, 32, 16), F32)
+    last[..., :10] = (w.reshape(10, 32, 17, 17) / 4).transpose(2, 3, 1, 0)
+    kernels = [k.transpose(1, 2, 3, 0) for k in (k0, k1)]
+    out = np.zeros((steps, batch, 10), F32)
+    flat = [*map(aligned, [x.astype(np.uint8), *kernels, last]), out]
+
+    def c():
+        reference("convolutions", flat, steps, batch)
+        return out
+
+    peers = [
+        Peer("plait", lambda: run(x), compile_seconds=seconds),
+        Peer("C reference", c, same),
+        *layered(
+            x,
+            [torch_conv(k0), torch_conv(k1), Layer(torch_last, 10)],
+            [jax_conv(k0), jax_conv(k1), Layer(jax_last, 10)],
+            0.9,
+            same,
+        ),
+    ]
+    return Case(f"convolutions to 16, 32, 10, batch {batch}, {steps} steps", peers)
+
+
 # A Spikformer attention block, batch norms folded.
-
-
-def attention_text(steps, tokens, size, heads):
-    x, rows, flat = tensor(steps, tokens, size), tensor(tokens, size), tensor(steps * tokens, size)
-    w, b, width = tensor(size, size), tensor(size), size // heads
-    split, cut = tensor(steps, tokens, heads, width), tensor(steps, heads, tokens, width)
-    batch, many = tensor(steps * heads, tokens, width), tensor(steps * heads, tokens, tokens)
-    turned = tensor(steps * heads, width, tokens)
-    lines = []
-
-    def population(name, source, weight, threshold):
-        lines.append(f"""
-  %{name}f = tensor.collapse_shape {source} [[0, 1], [2]] : {x} into {flat}
-  %{name}m = linalg.matmul ins(%{name}f, %w{weight} : {flat}, {w}) outs(%zf : {flat}) -> {flat}
-  %{name}s = linalg.broadcast ins(%b{weight} : {b}) outs(%ef : {flat}) dimensions = [0]
-  %{name}a = linalg.add ins(%{name}m, %{name}s : {flat}, {flat}) outs(%ef : {flat}) -> {flat}
-  %{name}i = tensor.expand_shape %{name}a [[0, 1], [2]]
-      output_shape [{steps}, {tokens}, {size}] : {flat} into {x}""")
-        fire(name, f"%{name}i", threshold)
-
-    def fire(name, current, threshold):
-        lines.append(f"""
-  %{name}, %{name}_end = spike.scan current({current} : {x}) state(%rest : {rows}) integrator euler
-      decay(%rate : tensor<f32>) threshold(%{threshold} : tensor<f32>) compare ge reset value at now
-      : {x}""")
-
-    def head(name, source):
-        lines.append(f"""
-  %{name}e = tensor.expand_shape {source} [[0], [1], [2, 3]]
-      output_shape [{steps}, {tokens}, {heads}, {width}] : {x} into {split}
-  %{name}t = linalg.transpose ins(%{name}e : {split}) outs(%ec : {cut})
-      permutation = [0, 2, 1, 3]
-  %{name} = tensor.collapse_shape %{name}t [[0, 1], [2], [3]] : {cut} into {batch}""")
-
-    for name in "qkv":
-        population(name, "%x", name, "one")
-        head(f"h{name}", f"%{name}")
-    lines.append(f"""
-  %kt = linalg.transpose ins(%hk : {batch}) outs(%et : {turned}) permutation = [0, 2, 1]
-  %scores = linalg.batch_matmul ins(%hq, %kt : {batch}, {turned}) outs(%zm : {many}) -> {many}
-  %mixed = linalg.batch_matmul ins(%scores, %hv : {many}, {batch}) outs(%zb : {batch}) -> {batch}
-  %me = tensor.expand_shape %mixed [[0, 1], [2], [3]]
-      output_shape [{steps}, {heads}, {tokens}, {width}] : {batch} into {cut}
-  %mt = linalg.transpose ins(%me : {cut}) outs(%es : {split}) permutation = [0, 2, 1, 3]
-  %mc = tensor.collapse_shape %mt [[0], [1], [2, 3]] : {split} into {x}
-  %eight = arith.constant dense<0.125> : {x}
-  %scaled = arith.mulf %mc, %eight : {x}""")
-    fire("a", "%scaled", "half")
-    population("p", "%a", "p", "one")
-    weights = ", ".join(f"%w{c}: {w}, %b{c}: {b}" for c in "qkvp")
-    empties = {"f": flat, "r": rows, "m": many, "b": batch}
-    zeros = "".join(
-        f"\n  %e{n} = tensor.empty() : {t}"
-        f"\n  %z{n} = linalg.fill ins(%zero : f32) outs(%e{n} : {t}) -> {t}"
-        for n, t in empties.items()
-    )
-    return (
-        f"func.func @main({weights}, %rate: tensor<f32>, %one: tensor<f32>, %half: tensor<f32>, "
-        f"%x: {x}) -> {x} {{\n  %zero = arith.constant 0.0 : f32{zeros}"
-        f"\n  %ec = tensor.empty() : {cut}\n  %et = tensor.empty() : {turned}"
-        f"\n  %es = tensor.empty() : {split}"
-        + "".join(lines).replace("%rest", "%zr")
-        + f"\n  return %p : {x}\n}}\n"
-    )
 
 
 def attention():
@@ -390,8 +208,8 @@ def attention():
         weight = (rng.standard_normal((size, size)) * 0.3).astype(F32) * scale
         folded[name] = weight, (rng.standard_normal(size) * 0.1).astype(F32)
     bound = [a for w, b in folded.values() for a in (np.ascontiguousarray(w.T), b)]
-    text = attention_text(steps, tokens, size, heads)
-    run = plait.compile(Module(text, weights=(*bound, F32(0.5), F32(1), F32(0.5))))
+    text = networks.attention_text(steps, tokens, size, heads)
+    run, seconds = built(text, (*bound, F32(0.5), F32(1), F32(0.5)))
 
     def block(lif, x, folded, cut):
         q, k, v = (cut(lif(x @ folded[c][0].T + folded[c][1], 1.0)) for c in "qkv")
@@ -426,10 +244,10 @@ def attention():
     jitted = jax.jit(lambda x, folded: block(jax_lif, x, folded, cut))
     jax_x, jax_w = jnp.asarray(x), {c: tuple(map(jnp.asarray, p)) for c, p in folded.items()}
     peers = [
-        Peer("plait", lambda: run(x)),
+        Peer("plait", lambda: run(x), compile_seconds=seconds),
         Peer("torch loop", eager, same),
-        Peer("torch.compile", compiled, same),
-        Peer("JAX", lambda: jax.block_until_ready(jitted(jax_x, jax_w)), same),
+        Peer("torch.compile", compiled, same, jit=True),
+        Peer("JAX", lambda: jax.block_until_ready(jitted(jax_x, jax_w)), same, jit=True),
     ]
     name = f"Spikformer attention, {tokens} tokens of {size}, {steps} steps"
     return Case(name, peers, flops=2 * steps * tokens * size * (4 * size + 2 * tokens))
@@ -448,6 +266,7 @@ def cases(prefix):
             for batch in (32, 1)
         ],
         "recurrent": lambda: [recurrent(reference)],
+        "convolutions": lambda: [convolutions(reference)],
         "attention": lambda: [attention()],
     }
     for name, make in makers.items():

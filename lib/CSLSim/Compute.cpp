@@ -169,7 +169,7 @@ bool Sim::execute(int id, size_t depth) {
   const int64_t size = p.mem.size();
   const Ins *code = p.prog->code.data();
   int pc = p.pc;
-  uint64_t count = 0, time = p.time;
+  uint64_t count = 0, look = 0, time = p.time;
   const int taken = machine.scalar[CTaken] - machine.scalar[CBranch];
   auto stop = [&](const std::string &message) {
     p.pc = pc;
@@ -190,8 +190,13 @@ bool Sim::execute(int id, size_t depth) {
     const Ins &in = code[pc++];
     int op = in.op >> 4 & 0xfff, ty = in.op & 15;
     time += in.op >> 16;
-    if (++count > 2000000000ull)
-      return stop("this task has run two billion instructions");
+    if (++count > look) {
+      look += 1 << 16;
+      if (limit && time > limit)
+        return stop("the cycle limit was reached in this task");
+      if (count > 2000000000ull)
+        return stop("this task has run two billion instructions");
+    }
     switch (op) {
     case MOV:
       s[in.a] = s[in.b];

@@ -54,6 +54,7 @@ void plait::buildStrandPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeReassociateAttention());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseConv());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseNeuron());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(spike::createSpikePack());

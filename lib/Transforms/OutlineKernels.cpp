@@ -13,6 +13,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -40,6 +41,26 @@ Value forgetOffset(OpBuilder &builder, Value value) {
                                 value);
 }
 
+/// Whether these buffers surely lie in different memory: each was allocated
+/// anew or is an argument of the function.
+bool areDistinct(ValueRange values) {
+  DenseSet<Value> roots;
+  for (Value value : values) {
+    if (!isa<BaseMemRefType>(value.getType()))
+      continue;
+    while (auto view = value.getDefiningOp<ViewLikeOpInterface>())
+      value = view.getViewSource();
+    auto argument = dyn_cast<BlockArgument>(value);
+    bool isKnown =
+        argument
+            ? isa<func::FuncOp>(argument.getOwner()->getParentOp())
+            : isa<memref::AllocOp, memref::GetGlobalOp>(value.getDefiningOp());
+    if (!isKnown || !roots.insert(value).second)
+      return false;
+  }
+  return true;
+}
+
 struct LinalgOutlineKernels
     : plait::impl::LinalgOutlineKernelsBase<LinalgOutlineKernels> {
   using Base::Base;
@@ -55,6 +76,8 @@ struct LinalgOutlineKernels
     kernel.setPrivate();
     kernel->setAttr("passthrough",
                     builder.getArrayAttr(builder.getStringAttr("noinline")));
+    if (areDistinct(sources))
+      kernel->setAttr("plait.distinct", builder.getUnitAttr());
     Block *body = kernel.addEntryBlock();
     builder.setInsertionPointToStart(body);
     IRMapping mapping;

@@ -4,6 +4,7 @@ import json
 import platform
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -189,9 +190,14 @@ def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], li
 
 def build(module: Module, target: str, lowered: bytes) -> bytes:
     """The package of ``module``, lowered to the LLVM dialect, without its weights."""
-    inputs, outputs = signature(module, target)
     checks = ["--sanitize-address"] if loader.sanitized() else []
-    code = run_tool("plait-translate", ["--mlir-to-object", *checks], lowered)
+    with ThreadPoolExecutor(1) as beside:
+        told = beside.submit(signature, module, target)
+        try:
+            code = run_tool("plait-translate", ["--mlir-to-object", *checks], lowered)
+        finally:
+            # What is wrong with the signature is said first.
+            inputs, outputs = told.result()
     structures = (module.input_structure, module.output_structure)
     manifest = {
         "format": 3,

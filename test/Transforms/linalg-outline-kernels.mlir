@@ -11,7 +11,7 @@
 // CHECK: call @[[KERNEL]](
 // CHECK-NOT: call
 // CHECK: return
-// CHECK: func.func private @[[KERNEL]](%[[X:.*]]: memref<4xf32, strided<[1], offset: ?>>) attributes {passthrough = ["noinline"]}
+// CHECK: func.func private @[[KERNEL]](%[[X:.*]]: memref<4xf32, strided<[1], offset: ?>>) attributes {passthrough = ["noinline"], plait.distinct}
 // CHECK: %[[C:.*]] = arith.constant 2.0
 // CHECK: linalg.generic
 // CHECK: arith.mulf %{{.*}}, %[[C]]

@@ -82,7 +82,8 @@ def build(functions, bits=0):
                 strides = [stride // x.itemsize for stride in x.strides]
                 words.append([x.ctypes.data, x.ctypes.data, 0, *x.shape, *strides])
             descriptors = [(ctypes.c_int64 * len(word))(*word) for word in words]
-            table = (ctypes.c_void_p * 3)(*[ctypes.addressof(d) for d in descriptors])
+            addresses = [ctypes.addressof(descriptor) for descriptor in descriptors]
+            table = (ctypes.c_void_p * len(addresses))(*addresses)
             assert run(table) is None
 
         return call
@@ -213,3 +214,73 @@ def test_splits_and_layouts_change_no_bit():
                 part = np.empty((last - first, end - begin), np.float32)
                 calls[layout](left, np.ascontiguousarray(arranged(layout, b[:, begin:end])), part)
                 np.testing.assert_array_equal(part, whole[first:last, begin:end])
+
+
+def with_epilogue(name, layout, m, n, k, to):
+    """relu(A B * scale + shift + rest), in place of ``rest`` or in the sums' own buffer."""
+    left, right = LAYOUTS[layout]
+    sizes = {"m": m, "n": n, "k": k, "n mod 32": 32, "n floordiv 32": -(-n // 32)}
+    a, b = (
+        "memref<" + "".join(f"{sizes[axis]}x" for axis in axes.split(", ")) + "f32>"
+        for axes in (left, right)
+    )
+    c, row = f"memref<{m}x{n}xf32>", f"memref<{n}xf32>"
+    sums = {"%rest": f"%s = memref.alloc() : {c}", "%s": ""}[to]
+    free = {"%rest": f"memref.dealloc %s : {c}", "%s": ""}[to]
+    last = {"%rest": "", "%s": f", %s: {c}"}[to]
+    return f"""
+    func.func @{name}(%a: {a}, %b: {b}, %scale: {row}, %shift: {row}, %rest: {c}{last})
+        attributes {{plait.distinct}} {{
+      %zero = arith.constant 0.0 : f32
+      {sums}
+      linalg.fill ins(%zero : f32) outs(%s : {c})
+      linalg.generic {{indexing_maps = [affine_map<(m, n, k) -> ({left})>,
+          affine_map<(m, n, k) -> ({right})>, affine_map<(m, n, k) -> (m, n)>],
+          iterator_types = ["parallel", "parallel", "reduction"]}}
+          ins(%a, %b : {a}, {b}) outs(%s : {c}) {{
+      ^bb0(%x: f32, %y: f32, %o: f32):
+        %p = arith.mulf %x, %y : f32
+        %t = arith.addf %o, %p : f32
+        linalg.yield %t : f32
+      }}
+      linalg.generic {{indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>,
+          affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>],
+          iterator_types = ["parallel", "parallel"]}}
+          ins(%s, %scale, %shift, %rest : {c}, {row}, {row}, {c}) outs({to} : {c}) {{
+      ^bb0(%x: f32, %by: f32, %to: f32, %r: f32, %o: f32):
+        %p = arith.mulf %x, %by : f32
+        %q = arith.addf %p, %to : f32
+        %t = arith.addf %q, %r : f32
+        %u = arith.maximumf %t, %zero : f32
+        linalg.yield %u : f32
+      }}
+      {free}
+      return
+    }}"""
+
+
+@pytest.mark.parametrize("bits", [256, 512])
+def test_epilogue_changes_no_bit(bits):
+    """Sums that stay in registers for their epilogue are what they are in memory."""
+    functions, cases = {}, []
+    sizes = [(16, 64, 40), (49, 33, 7), (67, 133, 1100), (1, 40, 2100)]
+    for layout, (m, n, k), to in itertools.product(LAYOUTS, sizes, ["%rest", "%s"]):
+        name = f"f{len(functions)}"
+        functions[name] = with_epilogue(name, layout, m, n, k, to)
+        functions[f"plain_{name}"] = matmul(f"plain_{name}", layout, m, n, k)
+        cases.append((name, layout, m, n, k, to))
+    calls = build(functions, bits)
+    for name, layout, m, n, k, to in cases:
+        _, _, a, b = matrices(layout, m, n, k)
+        rng = np.random.default_rng(n)
+        scale, shift = rng.standard_normal((2, n), np.float32)
+        rest = rng.standard_normal((m, n), np.float32)
+        sums = np.empty((m, n), np.float32)
+        calls[f"plain_{name}"](a, b, sums)
+        expected = np.maximum(sums * scale + shift + rest, 0)
+        for at_end in (True, False):
+            arrays = [guarded(x, at_end) for x in (a, b, scale, shift, rest)]
+            if to == "%s":
+                arrays.append(guarded(np.empty_like(sums), at_end))
+            calls[name](*arrays)
+            np.testing.assert_array_equal(arrays[-1], expected)

@@ -22,7 +22,10 @@ def ConvertLinalgContractionsToVector
     `(m, n, k) -> (n floordiv width, k, n mod width)`, is used as it is. With few
     rows it is read where it is, once. Packing leaves the loops in which the
     operand does not change. A fill with zeros just before becomes the start of
-    the sums.
+    the sums. An elementwise op that alone reads a packed contraction's result
+    (a bias, a residual, a relu) is applied to the sums in registers, where its
+    output surely does not overlap what the contraction reads: in functions
+    with `plait.distinct`, whose arguments do not overlap, or for new buffers.
 
     Sizes may be dynamic and ragged: what is left of the rows goes to smaller
     tiles, what is left of the columns is masked. Every element is one chain of

@@ -211,10 +211,13 @@ std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
 // Strides
 //===----------------------------------------------------------------------===//
 
-Loop Contraction::makeLoop(Emitter &b, unsigned dim,
-                           ArrayRef<OpFoldResult> bufferStrides[3]) const {
+Loop Contraction::makeLoop(
+    Emitter &b, unsigned dim,
+    ArrayRef<SmallVector<OpFoldResult>> bufferStrides) const {
   Loop loop;
-  for (Which which : {A, B, C}) {
+  loop.first.fill(-1);
+  loop.last.fill(-1);
+  for (unsigned which : all()) {
     AffineMap map = operands[which].map;
     OpFoldResult stride = b.constant(0);
     for (auto [index, expr] : llvm::enumerate(map.getResults())) {
@@ -236,9 +239,22 @@ Loop Contraction::makeLoop(Emitter &b, unsigned dim,
   return loop;
 }
 
+std::optional<int64_t> Contraction::staticRows() {
+  int64_t rows = 1;
+  SmallVector<int64_t> ranges =
+      cast<linalg::LinalgOp>(op.getOperation()).getStaticLoopRanges();
+  for (unsigned dim : rowDims) {
+    int64_t range = ranges[dim];
+    if (ShapedType::isDynamic(range))
+      return std::nullopt;
+    rows *= range;
+  }
+  return rows;
+}
+
 void Contraction::prepare(Emitter &b) {
-  SmallVector<OpFoldResult> strides[3];
-  for (Which which : {A, B, C}) {
+  SmallVector<SmallVector<OpFoldResult>> strides(operands.size());
+  for (unsigned which : all()) {
     Operand &operand = operands[which];
     auto metadata = memref::ExtractStridedMetadataOp::create(b, operand.buffer);
     strides[which] = metadata.getConstifiedMixedStrides();
@@ -264,10 +280,9 @@ void Contraction::prepare(Emitter &b) {
 
   SmallVector<Range> ranges =
       cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, b.getLoc());
-  auto fill = [&](ArrayRef<unsigned> dims, SmallVector<Loop> &loops) {
-    ArrayRef<OpFoldResult> views[3] = {strides[A], strides[B], strides[C]};
+  auto fill = [&](ArrayRef<unsigned> dims, Loops &loops) {
     for (unsigned dim : dims) {
-      loops.push_back(makeLoop(b, dim, views));
+      loops.push_back(makeLoop(b, dim, strides));
       loops.back().size = ranges[dim].size;
     }
   };
@@ -277,9 +292,11 @@ void Contraction::prepare(Emitter &b) {
   fill(sumDims, sums);
 }
 
-void Contraction::merge(Emitter &b, SmallVector<Loop> &loops,
-                        ArrayRef<Which> which) const {
-  auto mergeable = [&](const Loop &x, const Loop &y, Which which) {
+void Contraction::merge(Emitter &b, Loops &loops, ArrayRef<Which> which) const {
+  SmallVector<unsigned> asked = llvm::to_vector_of<unsigned>(which);
+  if (llvm::is_contained(which, C))
+    llvm::append_range(asked, extra());
+  auto mergeable = [&](const Loop &x, const Loop &y, unsigned which) {
     if (!x.uses[which] && !y.uses[which])
       return true;
     if (x.uses[which] != y.uses[which] ||
@@ -303,10 +320,10 @@ void Contraction::merge(Emitter &b, SmallVector<Loop> &loops,
   };
   for (size_t i = loops.size(); i-- > 1;) {
     Loop &x = loops[i - 1], &y = loops[i];
-    if (!llvm::all_of(which, [&](Which w) { return mergeable(x, y, w); }))
+    if (!llvm::all_of(asked, [&](unsigned w) { return mergeable(x, y, w); }))
       continue;
     y.size = b.mul(x.size, y.size);
-    for (Which w : {A, B, C})
+    for (unsigned w : all())
       y.first[w] = x.first[w];
     loops.erase(loops.begin() + i - 1);
   }

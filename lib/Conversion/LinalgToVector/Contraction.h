@@ -12,6 +12,9 @@
 // with element offsets a, b and c that are sums of loop * stride. Matmul,
 // batched and transposed forms and convolutions differ only in the strides.
 //
+// An elementwise op that is the only reader of C can be the epilogue: it is
+// applied to the sums in registers, and C is not stored.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef PLAIT_LIB_CONVERSION_LINALGTOVECTOR_CONTRACTION_H
@@ -23,22 +26,28 @@
 
 namespace plait::contraction {
 
-/// The operands: the vectorised one is B, C is the result.
-enum Which { A, B, C };
+/// The operands: the vectorised one is B, C is the result. Those of an epilogue
+/// follow.
+enum Which : unsigned { A, B, C, numOperands };
+/// Operands that an epilogue may have.
+constexpr unsigned mostExtra = 8;
+template <typename T> using PerOperand = std::array<T, numOperands + mostExtra>;
 
 /// One loop. A stride is 0 where the operand does not depend on the loop.
 struct Loop {
   OpFoldResult size;
-  OpFoldResult strides[3];
+  PerOperand<OpFoldResult> strides;
   /// The first and last index of the operand that the loop moves, or -1 where
   /// it is not the one plain loop variable there.
-  int64_t first[3] = {-1, -1, -1}, last[3] = {-1, -1, -1};
-  bool uses[3] = {false, false, false};
+  PerOperand<int64_t> first, last;
+  PerOperand<bool> uses{};
 
   std::optional<int64_t> staticSize() const {
     return getConstantIntValue(size);
   }
 };
+
+using Loops = SmallVector<Loop, 4>;
 
 struct Operand {
   Value buffer;
@@ -64,12 +73,27 @@ struct Contraction {
   /// Finds sizes, strides and flat buffers; builds IR at the position of `b`.
   void prepare(Emitter &b);
 
-  /// Merges neighbours in `loops` that are one loop for all of `operands`.
-  void merge(Emitter &b, SmallVector<Loop> &loops,
-             ArrayRef<Which> operands) const;
+  /// Makes the elementwise op that alone reads C the epilogue, if there is one,
+  /// and moves `op` to it.
+  void matchEpilogue();
 
-  linalg::GenericOp op;
-  Operand operands[3];
+  /// Merges neighbours in `loops` that are one loop for all of `operands`; what
+  /// goes for C goes for the epilogue's operands.
+  void merge(Emitter &b, Loops &loops, ArrayRef<Which> operands) const;
+
+  auto all() const { return llvm::seq<unsigned>(0, operands.size()); }
+  auto extra() const {
+    return llvm::seq<unsigned>(numOperands, operands.size());
+  }
+
+  /// The number of rows, where it is known.
+  std::optional<int64_t> staticRows();
+
+  linalg::GenericOp op, epilogue;
+  SmallVector<Operand, 4> operands;
+  /// For every operand of the epilogue, which of `operands` it is; C stands
+  /// for the sums.
+  SmallVector<unsigned> epilogueOperands;
   /// The type of a sum in a register.
   Type sumType;
   Panels panels;
@@ -77,17 +101,29 @@ struct Contraction {
   /// Loops over the result, outermost first: `rows` use A alone, `columns` use
   /// B, and A only if all three are vectors along it. The last of the columns
   /// is the vectorised loop. `outer` are all others.
-  SmallVector<Loop> outer, rows, columns;
+  Loops outer, rows, columns;
   /// The summed loops, outermost first as they lie in A.
-  SmallVector<Loop> sums;
+  Loops sums;
+
+  /// Whether the vectorised loop moves through A too.
+  bool isElementwise() const {
+    return !columnDims.empty() &&
+           operands[A].map.isFunctionOfDim(columnDims.back());
+  }
 
 private:
-  explicit Contraction(linalg::GenericOp op) : op(op) {}
+  explicit Contraction(linalg::GenericOp op) : op(op), operands(numOperands) {}
   Loop makeLoop(Emitter &b, unsigned dim,
-                ArrayRef<OpFoldResult> bufferStrides[3]) const;
+                ArrayRef<SmallVector<OpFoldResult>> bufferStrides) const;
 
   SmallVector<unsigned> outerDims, rowDims, columnDims, sumDims;
 };
+
+/// The value that the memory behind `buffer` was first known as.
+Value rootOf(Value buffer);
+
+/// Whether `op` may write to the memory of `root`.
+bool mayWrite(Operation *op, Value root);
 
 } // namespace plait::contraction
 

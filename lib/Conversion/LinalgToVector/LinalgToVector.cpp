@@ -38,11 +38,14 @@ struct ConvertLinalgContractionsToVector
     FailureOr<int64_t> bits = vectorBitsOf(vectorBits, getOperation());
     if (failed(bits))
       return signalPassFailure();
-    SmallVector<linalg::GenericOp> ops;
-    getOperation()->walk([&](linalg::GenericOp op) { ops.push_back(op); });
-    for (linalg::GenericOp op : ops)
+    // First of all: lowering one takes other ops away.
+    std::vector<Contraction> contractions;
+    getOperation()->walk([&](linalg::GenericOp op) {
       if (auto contraction = Contraction::match(op))
-        Lowering(std::move(*contraction), *bits).lower();
+        contractions.push_back(std::move(*contraction));
+    });
+    for (Contraction &contraction : contractions)
+      Lowering(std::move(contraction), *bits).lower();
   }
 };
 

@@ -47,40 +47,6 @@ Lowering::Lowering(Contraction contraction, int64_t vectorBits)
 // Buffers
 //===----------------------------------------------------------------------===//
 
-/// The value that the memory behind `buffer` was first known as.
-static Value rootOf(Value buffer) {
-  while (Operation *op = buffer.getDefiningOp()) {
-    if (auto metadata = dyn_cast<memref::ExtractStridedMetadataOp>(op))
-      buffer = metadata.getSource();
-    else if (auto view = dyn_cast<ViewLikeOpInterface>(op))
-      buffer = view.getViewSource();
-    else
-      break;
-  }
-  return buffer;
-}
-
-/// Whether `op` may write to the memory of `root`.
-static bool mayWrite(Operation *op, Value root) {
-  bool writes = false;
-  op->walk([&](Operation *inner) {
-    if (auto effects = dyn_cast<MemoryEffectOpInterface>(inner)) {
-      SmallVector<MemoryEffects::EffectInstance> instances;
-      effects.getEffects(instances);
-      for (auto &instance : instances)
-        writes |= isa<MemoryEffects::Write>(instance.getEffect()) &&
-                  (!instance.getValue() || rootOf(instance.getValue()) == root);
-      return;
-    }
-    if (inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>())
-      return;
-    writes |= llvm::any_of(inner->getOperands(), [&](Value operand) {
-      return isa<BaseMemRefType>(operand.getType()) && rootOf(operand) == root;
-    });
-  });
-  return writes;
-}
-
 /// The scalar that `op` writes to every element of its only result, if it is a
 /// fill, generalized or not.
 static Value filledWith(Operation *op) {
@@ -196,7 +162,7 @@ Offsets Lowering::offsetsOf(Emitter &b, ArrayRef<Loop> loops,
     OpFoldResult position = outermost ? index : b.rem(index, loop.size);
     if (!outermost)
       index = b.div(index, loop.size);
-    for (Which which : {A, B, C})
+    for (unsigned which : c.all())
       at[which] = b.add(at[which], b.mul(position, loop.strides[which]));
   }
   return at;
@@ -208,7 +174,7 @@ void Lowering::forOuter(Emitter &b, ArrayRef<Loop> loops, Offsets at,
     return body(at);
   b.loop(b.constant(0), loops.front().size, 1, [&](OpFoldResult iv) {
     Offsets next = at;
-    for (Which which : {A, B, C})
+    for (unsigned which : c.all())
       next[which] = b.add(at[which], b.mul(iv, loops.front().strides[which]));
     forOuter(b, loops.drop_front(), next, body);
   });
@@ -244,12 +210,12 @@ void Lowering::placeRows(Emitter &b, Tile &tile, const Offsets &at,
   for (int64_t i = 0; i < tile.rows; ++i) {
     Offsets place = first;
     if (c.rows.size() == 1) {
-      for (Which which : {A, B, C})
+      for (unsigned which : c.all())
         place[which] = b.add(first[which], b.mul(c.rows[0].strides[which], i));
     } else if (i > 0) {
       place = offsetsOf(b, c.rows, b.add(row, i), at);
     }
-    for (Which which : {A, B, C})
+    for (unsigned which : c.all())
       tile.row[which].push_back(place[which]);
   }
 }
@@ -262,10 +228,11 @@ void Lowering::lowerPacked(Emitter &b) {
   // The columns that are one loop in C are one loop for the tiles too; the
   // packing finds them in B.
   Contraction source = c;
+  source.operands.resize(numOperands);
   Value read = c.operands[B].buffer;
   size_t together = 1;
   for (; together < c.columns.size() && !c.panels.width; ++together) {
-    SmallVector<Loop> last(ArrayRef(c.columns).take_back(together + 1));
+    Loops last(ArrayRef(c.columns).take_back(together + 1));
     c.merge(b, last, {C});
     if (last.size() > 1)
       break;
@@ -276,7 +243,8 @@ void Lowering::lowerPacked(Emitter &b) {
   c.merge(b, c.rows, {A, C});
   std::stable_partition(c.outer.begin(), c.outer.end(),
                         [](const Loop &loop) { return loop.uses[B]; });
-  Offsets start = {b.constant(0), b.constant(0), b.constant(0)};
+  Offsets start;
+  start.fill(b.constant(0));
   if (c.panels.width) {
     c.merge(b, c.sums, {A, B});
     forOuter(b, c.outer, start,
@@ -353,7 +321,7 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
   }
   auto knownColumns = getConstantIntValue(columns);
   auto blockOf = [&](OpFoldResult from, OpFoldResult depth,
-                     Emitter::Condition zero) {
+                     Emitter::Condition zero, Emitter::Condition last) {
     int64_t step = rowBlock * registers.rows;
     b.loop(b.constant(0), rows, step, [&](OpFoldResult row) {
       OpFoldResult size = b.min(b.constant(step), b.sub(rows, row));
@@ -366,6 +334,8 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
                          b.add(b.mul(b.div(column, panel), c.panels.stride),
                                b.rem(column, panel)),
                          b.mul(column, c.columns.back().strides[C])};
+          for (unsigned extra : c.extra())
+            tile.column[extra] = b.mul(column, c.columns.back().strides[extra]);
           if (!knownColumns || *knownColumns % width) {
             tile.left = b.value(b.sub(columns, column));
             tile.full = {b.less(b.constant(width - 1), tile.left)};
@@ -373,13 +343,14 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
           tile.from = from;
           tile.depth = depth;
           tile.zero = zero;
+          tile.last = last;
           emitTile(b, tile);
         });
       });
     });
   };
   if (whole || (knownDepth && *knownDepth <= block))
-    return blockOf(b.constant(0), depth, {Value(), fromZero});
+    return blockOf(b.constant(0), depth, {Value(), fromZero}, {Value(), true});
   // At least one block, so that an empty sum is written too.
   OpFoldResult end = knownDepth ? depth
                                 : arith::MaxSIOp::create(b, b.value(depth),
@@ -389,11 +360,14 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
     Emitter::Condition zero;
     if (fromZero)
       zero.value = b.less(from, b.constant(1));
+    Emitter::Condition last;
+    if (c.epilogue)
+      last.value = b.less(b.sub(end, b.constant(1)), b.add(from, block));
     bool even = knownDepth && *knownDepth % block == 0;
     blockOf(from,
             even ? b.constant(block)
                  : b.min(b.constant(block), b.sub(depth, from)),
-            zero);
+            zero, last);
   });
 }
 
@@ -576,6 +550,12 @@ void Lowering::lowerDot(Emitter &b) {
 void Lowering::lower() {
   fromZero = startsFromZero();
   bool repeated = repeats(c.op, c.operands[B].buffer);
+  auto known = c.staticRows();
+  bool packs = c.panels.width ||
+               (!c.isElementwise() &&
+                ((repeated && known != 1) || (known && *known >= packedRows)));
+  if (packs && registers.lanes > 1)
+    c.matchEpilogue();
   Emitter b(c.op.getLoc(), c.op);
   c.prepare(b);
   if (c.columns.empty()) {
@@ -583,9 +563,6 @@ void Lowering::lower() {
     c.op.erase();
     return;
   }
-  const Loop &columns = c.columns.back();
-  OpFoldResult rows = sizeOf(b, c.rows);
-  auto known = getConstantIntValue(rows);
   auto packed = [&] {
     Lowering(*this).lowerPacked(b);
     return SmallVector<Value>();
@@ -594,15 +571,14 @@ void Lowering::lower() {
     Lowering(*this).lowerDirect(b);
     return SmallVector<Value>();
   };
-  if (c.panels.width)
+  if (packs)
     (void)packed();
-  else if (columns.uses[A])
+  else if (known || c.isElementwise())
     (void)direct();
-  else if (repeated && known != 1)
-    (void)packed();
-  else if (known)
-    (void)(*known >= packedRows ? packed() : direct());
   else
-    b.choose({b.less(b.constant(packedRows - 1), rows)}, {}, packed, direct);
+    b.choose({b.less(b.constant(packedRows - 1), sizeOf(b, c.rows))}, {},
+             packed, direct);
+  if (c.epilogue)
+    c.epilogue.erase();
   c.op.erase();
 }

@@ -27,13 +27,13 @@ struct Registers {
 };
 
 /// Element offsets that the outer loops have added up, per operand.
-using Offsets = std::array<OpFoldResult, 3>;
+using Offsets = PerOperand<OpFoldResult>;
 
 /// Where a register tile is and how large.
 struct Tile {
   int64_t rows, vectors;
   /// The offset of every row, and of the first column, per operand.
-  SmallVector<OpFoldResult> row[3];
+  PerOperand<SmallVector<OpFoldResult>> row;
   Offsets column;
   /// How many columns there are, where they may be fewer than the tile has.
   Value left;
@@ -43,6 +43,8 @@ struct Tile {
   OpFoldResult from, depth;
   /// Whether the sums start from zero instead of from what C holds.
   Emitter::Condition zero;
+  /// Whether the sums are complete.
+  Emitter::Condition last{Value(), true};
 };
 
 class Lowering {
@@ -97,6 +99,9 @@ private:
   Value loadScalar(Emitter &b, Which which, OpFoldResult at);
   void storeVector(Emitter &b, Value vector, OpFoldResult at, OpFoldResult by,
                    Value mask);
+  // Epilogue.cpp
+  void storeEpilogue(Emitter &b, const Tile &tile, ArrayRef<Value> sums,
+                     ArrayRef<Value> masks);
   Value extend(Emitter &b, Which which, Value value);
   Value multiplyAdd(Emitter &b, Value x, Value y, Value sum);
   VectorType vectorOf(Type element) const {

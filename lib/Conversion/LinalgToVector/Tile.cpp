@@ -270,11 +270,22 @@ void Lowering::emitTile(Emitter &b, const Tile &tile) {
       });
   sums = accumulate(b, tile, c.sums,
                     {b.constant(0), b.constant(0), b.constant(0)}, sums);
-  masked({}, [&](ArrayRef<Value> masks) {
+  auto store = [&](ArrayRef<Value> masks) {
     for (int64_t row = 0; row < tile.rows; ++row)
       for (int64_t vector = 0; vector < tile.vectors; ++vector)
         storeVector(b, sums[row * tile.vectors + vector], at(row, vector), by,
                     masks[vector]);
     return SmallVector<Value>();
+  };
+  masked({}, [&](ArrayRef<Value> masks) {
+    if (!c.epilogue)
+      return store(masks);
+    return b.choose(
+        tile.last, {},
+        [&] {
+          storeEpilogue(b, tile, sums, masks);
+          return SmallVector<Value>();
+        },
+        [&] { return store(masks); });
   });
 }

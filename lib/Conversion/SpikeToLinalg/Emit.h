@@ -32,6 +32,7 @@ mlir::Value createEmptyLike(mlir::OpBuilder &b, mlir::Location loc,
 void populateNeuronPatterns(mlir::RewritePatternSet &patterns);
 void populateEncodingPatterns(mlir::RewritePatternSet &patterns);
 void populateDelayPatterns(mlir::RewritePatternSet &patterns);
+void populateImagePatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace plait::spike
 

@@ -65,6 +65,7 @@ struct ConvertSpikeToLinalg
     RewritePatternSet patterns(&getContext());
     populateDelayPatterns(patterns);
     populateEncodingPatterns(patterns);
+    populateImagePatterns(patterns);
     populateNeuronPatterns(patterns);
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))

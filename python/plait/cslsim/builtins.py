@@ -6,6 +6,7 @@ import numpy as np
 
 from plait.cslsim.builtins_fabric import directions
 from plait.cslsim.errors import CslError, Unsupported
+from plait.cslsim.limits import TEXT
 from plait.cslsim.program import Fill
 from plait.cslsim.registry import BUILTINS, NOTHING, builtin
 from plait.cslsim.types import (
@@ -214,7 +215,9 @@ def _concat_structs(ev, node, args, scope, want):
 
 @builtin("@strcat")
 def _strcat(ev, node, args, scope, want):
-    return CV(STRING, "".join(ev.known(a, scope).v for a in args))
+    text = "".join(ev.known(a, scope).v for a in args)
+    expect(len(text) <= TEXT, node.pos, f"a text of {len(text)} characters is too long")
+    return CV(STRING, text)
 
 
 @builtin("@strlen", args=1)

@@ -44,6 +44,12 @@ def _import_module(ev, node, args, scope, want):
     return CV(MODULE, module)
 
 
+def _text(ev, arg, scope):
+    value = ev.known(arg, scope)
+    expect(value.type == STRING, arg.pos, f"a name is a string, not a {value.type}")
+    return value.v
+
+
 def _layout(ev, node):
     expect(ev.layout is not None, node.pos, f"{node.kids[0]} belongs in a layout block")
     return ev.layout
@@ -73,7 +79,7 @@ def _get_rectangle(ev, node, args, scope, want):
 def _set_tile_code(ev, node, args, scope, want):
     layout = _layout(ev, node)
     x, y = (ev.integer(a, scope) for a in args[:2])
-    name = ev.known(args[2], scope).v
+    name = _text(ev, args[2], scope)
     params = {}
     if len(args) == 4:
         given = ev.known(args[3], scope)
@@ -245,7 +251,7 @@ def filter_config(config, pos):
 
 @builtin("@export_name", args=(2, 3))
 def _export_name(ev, node, args, scope, want):
-    name = ev.known(args[0], scope).v
+    name = _text(ev, args[0], scope)
     kind = ev.type_of(args[1], scope)
     writable = ev.known(args[2], scope).v if len(args) > 2 else None
     _layout(ev, node).export(name, kind, writable, node.pos)
@@ -257,7 +263,7 @@ def _export_symbol(ev, node, args, scope, want):
     expect(ev.program is not None, node.pos, "@export_symbol belongs in PE code")
     target = args[0]
     name = (
-        ev.known(args[1], scope).v
+        _text(ev, args[1], scope)
         if len(args) > 1
         else (target.kids[0] if target.kind == "name" else target.kids[-1])
     )

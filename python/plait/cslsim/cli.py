@@ -1,6 +1,7 @@
 """``plait cslc``, ``plait cs-python`` and ``plait cs-env``."""
 
 import os
+import re
 import runpy
 import shutil
 import stat
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from plait.errors import PlaitError
 
 SHIM = Path(__file__).parent / "shim"
 Pair = Annotated[str, typer.Option(help="W,H")]
@@ -56,8 +59,8 @@ def cslc(
         layout.parent,
         parse_params(",".join(params)),
         [Path(p) for p in import_path],
-        tuple(map(int, fabric_dims.split(","))) if fabric_dims else None,
-        tuple(map(int, fabric_offsets.split(","))),
+        pair("fabric-dims", fabric_dims) if fabric_dims else None,
+        pair("fabric-offsets", fabric_offsets),
         memcpy,
         channels,
     )
@@ -74,6 +77,14 @@ def cslc(
             typer.echo(f"{program.name}: {parts} of {MEMORY} bytes")
     if out_routes:
         typer.echo("\n".join(describe_routes(built)))
+
+
+def pair(name, text):
+    """Two numbers, ``W,H``."""
+    found = re.fullmatch(r"(\d+),(\d+)", text)
+    if not found:
+        raise PlaitError(f"'--{name}' takes two numbers as W,H, got '{text}'")
+    return int(found[1]), int(found[2])
 
 
 def cs_python(

@@ -9,6 +9,8 @@ from plait.cslsim.types import (
     CFLOAT,
     CINT,
     CV,
+    F16,
+    F32,
     FLOATS,
     INTS,
     LOCAL_ID,
@@ -23,6 +25,13 @@ from plait.cslsim.types import (
     expect,
     is_number,
 )
+
+
+def _widens(have, kind):
+    """Whether SDK 2.10 converts by itself: every value of one type is one of the other."""
+    if have in INTS and kind in INTS:
+        return RANGES[kind][0] <= RANGES[have][0] and RANGES[have][1] <= RANGES[kind][1]
+    return have == F16 and kind == F32
 
 
 class Conversions:
@@ -86,6 +95,8 @@ class Conversions:
                 return CV(kind, items)
         if isinstance(value, (Fields, Items)) and isinstance(kind, (StructType, ArrayType)):
             return value
+        if self.options.sdk != "1.4" and _widens(have, kind):
+            return self.convert(value, kind, pos)
         raise CslError(pos, f"expected {kind}, got {have}")
 
     def convert(self, value, kind, pos):

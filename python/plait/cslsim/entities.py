@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from plait.cslsim.errors import CslError
 from plait.cslsim.syntax import Node
 from plait.cslsim.types import (
     F32,
@@ -73,32 +74,46 @@ def decl_name(node):
 
 def contains_import(node):
     """Whether a top-level declaration imports a module."""
-    if not isinstance(node, Node) or node.kind == "fn_decl":
+    if node.kind == "fn_decl":
         return False
+    if node.facts is None:
+        node.facts = _imports(node)
+    return node.facts
+
+
+def _imports(node):
     if node.kind == "builtin" and node.kids[0] == "@import_module":
         return True
-    return any(contains_import(kid) for kid in node.kids)
+    return any(_imports(kid) for kid in node.kids if isinstance(kid, Node))
 
 
-class Return(Exception):
-    """``return`` in comptime code."""
+class Leave(Exception):
+    """Control leaves a block of comptime code."""
 
-    def __init__(self, value):
-        self.value = value
+    def __init__(self, pos, label=None, value=None):
+        self.pos, self.label, self.value = pos, label, value
 
-
-class Break(Exception):
-    """``break`` in comptime code."""
-
-    def __init__(self, label, value=None):
-        self.label, self.value = label, value
+    def misplaced(self):
+        """The fault it is if nothing around it takes it."""
+        return CslError(self.pos, f"there is nothing here that {self.word} can leave")
 
 
-class Continue(Exception):
-    """``continue`` in comptime code."""
+class Return(Leave):
+    """``return``."""
 
-    def __init__(self, label):
-        self.label = label
+    word = "'return'"
+
+
+class Break(Leave):
+    """``break``."""
+
+    word = "'break'"
+
+
+class Continue(Leave):
+    """``continue``."""
+
+    word = "'continue'"
 
 
 class Comptime:

@@ -19,5 +19,12 @@ class Unsupported(CslError):
         super().__init__(pos, f"not supported by Plait's model of CSL: {feature}")
 
 
+def not_understood(node, error):
+    """The refusal of a construct that the evaluator stumbles over."""
+    what = node.kind.strip("_").replace("_", " ")
+    detail = "nests too deeply" if isinstance(error, RecursionError) else f"{error}"
+    return Unsupported(node.pos, f"this use of '{what}' ({detail})")
+
+
 class SimulationError(PlaitError):
     """A run that stopped: a trap, a deadlock, a host call that cannot be served."""

@@ -18,6 +18,7 @@ from plait.cslsim.entities import (
     Constant,
     Fields,
     Fn,
+    Leave,
     Place,
     Return,
     Scope,
@@ -26,7 +27,7 @@ from plait.cslsim.entities import (
     decl_name,
     is_memory,
 )
-from plait.cslsim.errors import CslError, Unsupported
+from plait.cslsim.errors import CslError, Unsupported, not_understood
 from plait.cslsim.expressions import Expressions
 from plait.cslsim.places import Places
 from plait.cslsim.program import Fill
@@ -85,7 +86,12 @@ class Module:
             return None
         expect(name not in self.busy, node.pos, f"'{name}' depends on itself")
         self.busy.add(name)
-        value = self.evaluator.declare_global(self, name, node)
+        try:
+            value = self.evaluator.declare_global(self, name, node)
+        except Leave as left:
+            raise left.misplaced() from None
+        except RecursionError as error:
+            raise not_understood(node, error) from None
         self.busy.discard(name)
         self.values[name] = value
         return value
@@ -97,7 +103,7 @@ class Module:
                 self.find(name)
         for block in self.blocks:
             with self.evaluator.at_comptime(self):
-                self.evaluator.execute_block(block.kids[1], Scope(None, self))
+                self.evaluator.seal(block.kids[1], Scope(None, self))
 
 
 class Evaluator(Expressions, Places, Conversions, Statements):
@@ -107,6 +113,7 @@ class Evaluator(Expressions, Places, Conversions, Statements):
         self.options, self.program, self.layout = options, program, layout
         self.code = None
         self.modules = []
+        self.rounds = 0
         self.tasks = {}  # Fn of a task -> (id type, id)
         self.where = None
 
@@ -330,6 +337,7 @@ class Evaluator(Expressions, Places, Conversions, Statements):
     def interpret(self, fn, args, pos):
         """Run a function at compile time."""
         expect(fn.body is not None, pos, f"'{fn.name}' has no body")
+        self.tick(pos)
         inner = Scope(None, fn.module)
         for param, (value, _, _) in zip(fn.params, args, strict=True):
             inner.names[param.kids[1]] = value
@@ -340,6 +348,8 @@ class Evaluator(Expressions, Places, Conversions, Statements):
             except Return as done:
                 value = done.value or CV(VOID, None)
                 return self.coerce(value, result, pos) if result != ANON else value
+            except Leave as left:
+                raise left.misplaced() from None
         expect(result == VOID, pos, f"'{fn.name}' did not return a value")
         return CV(VOID, None)
 

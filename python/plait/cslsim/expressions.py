@@ -1,5 +1,7 @@
 """Expressions: every ``x_RULE`` evaluates one rule of the grammar."""
 
+import math
+
 import numpy as np
 
 from plait.cslsim.entities import (
@@ -11,11 +13,13 @@ from plait.cslsim.entities import (
     Constant,
     Fields,
     Items,
+    Leave,
     Loop,
     plain,
     wrap,
 )
-from plait.cslsim.errors import CslError
+from plait.cslsim.errors import CslError, not_understood
+from plait.cslsim.limits import BITS, ELEMENTS
 from plait.cslsim.syntax import Node
 from plait.cslsim.types import (
     ANON,
@@ -49,6 +53,7 @@ from plait.cslsim.types import (
     pointer,
     struct_type,
 )
+from plait.errors import PlaitError
 
 
 class Expressions:
@@ -58,7 +63,12 @@ class Expressions:
 
     def value(self, node, scope, want=None):
         """Evaluate an expression. ``want``: the type the context asks for, if it has one."""
-        return getattr(self, "x_" + node.kind)(node, scope, want)
+        try:
+            return getattr(self, "x_" + node.kind)(node, scope, want)
+        except (PlaitError, Leave):
+            raise
+        except Exception as error:
+            raise not_understood(node, error) from error
 
     def known(self, node, scope, want=None, what="this"):
         """Evaluate an expression that must be known at compile time."""
@@ -188,6 +198,8 @@ class Expressions:
                 result = quotient if op == "/" else x - quotient * y
             else:
                 result = ARITHMETIC[op](x, y)
+            if kind == CINT:
+                expect(result.bit_length() <= BITS, pos, f"an integer of more than {BITS} bits")
             if kind in INTS:
                 low, high = RANGES[kind]
                 expect(low <= result <= high, pos, f"{x} {op} {y} overflows {kind}")
@@ -214,6 +226,7 @@ class Expressions:
         )
         if isinstance(a, CV) and isinstance(b, CV):
             expect(b.v >= 0, pos, "shift by a negative amount")
+            expect(b.v <= BITS, pos, f"shift by {b.v} bits")
             v = a.v << b.v if op == "<<" else a.v >> b.v
             return CV(a.type, wrap(a.type, v) if a.type in INTS else v)
         if a.type == CINT:
@@ -457,6 +470,8 @@ class Expressions:
         dims = [self.integer(d, scope, "an array's length") for d in node.kids[0].kids]
         for dim in dims:
             expect(dim >= 0, node.pos, f"an array cannot have {dim} elements")
+        count = math.prod(dims)
+        expect(count <= ELEMENTS, node.pos, f"an array of {count} elements is too large")
         return CV(TYPE, array(dims, self.type_of(node.kids[1], scope)))
 
     def x_fn_type(self, node, scope, want):

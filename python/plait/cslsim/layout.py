@@ -237,16 +237,23 @@ def parse_params(text):
     return params
 
 
+def _number(name, text):
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise CslError(None, f"parameter '{name}' is an integer, got '{text}'") from None
+
+
 def compile_layout(path, options, progress=None):
     """Compile a layout file. Returns (layout, programs)."""
     layout = Layout(options)
     evaluator = Evaluator(options, layout=layout)
-    given = {n: CV(CINT, int(v, 0)) for n, v in options.params.items()}
-    given.update({n: CV(COLOR, int(v, 0)) for n, v in options.colors.items()})
+    given = {n: CV(CINT, _number(n, v)) for n, v in options.params.items()}
+    given.update({n: CV(COLOR, _number(n, v)) for n, v in options.colors.items()})
     module = evaluator.load(Path(path).name, Path(path).parent, given, None)
     expect(module.layouts, (str(path), 1, 1), "there is no layout block")
     for block in module.layouts:
-        evaluator.execute_block(block.kids[0], Scope(None, module))
+        evaluator.seal(block.kids[0], Scope(None, module))
     expect(layout.rectangle is not None, module.layouts[0].pos, "@set_rectangle is missing")
     width, height = layout.rectangle
     for y in range(height):

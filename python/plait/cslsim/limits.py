@@ -21,6 +21,9 @@ MEMCPY_QUEUES = {
 }
 
 MEMORY = 48 * 1024
+# Of this package, so that every compilation ends: rounds of loops and calls at compile time (a
+# whole wafer has 745,500 PEs), bits of a comptime integer, elements of an array, length of a text.
+ROUNDS, BITS, ELEMENTS, TEXT = 20_000_000, 100_000, 1 << 24, 1 << 20
 # The estimate of what is not data. A memcpy kernel that does nothing took 4,176 bytes in a
 # measurement by third parties; an instruction of this model is about one of the machine's, and
 # a call keeps a few registers.

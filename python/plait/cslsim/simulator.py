@@ -3,6 +3,7 @@
 import ctypes
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,11 @@ class Simulator:
         path = Path(folder) / "plait.npz"
         if not path.is_file():
             raise SimulationError(f"no compiled program in '{folder}'")
-        self.arrays = dict(np.load(path, allow_pickle=False))
-        self.meta = json.loads(bytes(self.arrays["meta"]))
+        try:
+            self.arrays = dict(np.load(path, allow_pickle=False))
+            self.meta = json.loads(bytes(self.arrays["meta"]))
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise SimulationError(f"'{path}' is no compiled program: {error}") from None
         self.width, self.height = self.meta["width"], self.meta["height"]
         self.lib = core.library()
         streams = self.meta["streams"]

@@ -7,6 +7,7 @@ from plait.cslsim.entities import (
     Continue,
     Fields,
     Items,
+    Leave,
     Loop,
     Place,
     Return,
@@ -14,7 +15,8 @@ from plait.cslsim.entities import (
     addressed_names,
     is_memory,
 )
-from plait.cslsim.errors import CslError, Unsupported
+from plait.cslsim.errors import CslError, Unsupported, not_understood
+from plait.cslsim.limits import ROUNDS
 from plait.cslsim.program import Fill
 from plait.cslsim.types import (
     ANON,
@@ -30,6 +32,7 @@ from plait.cslsim.types import (
     expect,
     is_scalar,
 )
+from plait.errors import PlaitError
 
 
 class Statements:
@@ -44,9 +47,30 @@ class Statements:
             if stmt is not None:
                 self.execute(stmt, inner)
 
+    def seal(self, node, scope):
+        """A block that nothing leaves before its end."""
+        try:
+            self.execute_block(node, scope)
+        except Leave as left:
+            raise left.misplaced() from None
+
     def execute(self, node, scope):
         """One statement: run it now, or emit code for it."""
-        getattr(self, "s_" + node.kind)(node, scope)
+        try:
+            getattr(self, "s_" + node.kind)(node, scope)
+        except (PlaitError, Leave):
+            raise
+        except Exception as error:
+            raise not_understood(node, error) from error
+
+    def tick(self, pos):
+        """Counts a round of comptime code."""
+        self.rounds += 1
+        expect(
+            self.rounds <= ROUNDS,
+            pos,
+            f"code run at compile time does not end: {ROUNDS} rounds of loops and calls",
+        )
 
     def s_empty_stmt(self, node, scope):
         pass
@@ -59,7 +83,7 @@ class Statements:
 
     def s_comptime_block(self, node, scope):
         with self.at_comptime():
-            self.execute_block(node.kids[1], scope)
+            self.seal(node.kids[1], scope)
 
     def s_expr_stmt(self, node, scope):
         self.value(node.kids[0], scope)
@@ -173,7 +197,7 @@ class Statements:
     def s_return_stmt(self, node, scope):
         expr = node.kids[0] if node.kids else None
         if self.code is None:
-            raise Return(self.value(expr, scope) if expr is not None else None)
+            raise Return(node.pos, None, self.value(expr, scope) if expr is not None else None)
         if expr is not None:
             result = self.code.result
             value = self.value(expr, scope, result[0] if result else None)
@@ -195,7 +219,7 @@ class Statements:
         label, expr = node.kids
         value = self.value(expr, scope) if expr is not None else None
         if self.code is None:
-            raise Break(label, value)
+            raise Break(node.pos, label, value)
         loop = self.find_loop(label, node.pos)
         if value is not None:
             if loop.result is None:
@@ -208,7 +232,7 @@ class Statements:
 
     def s_continue_stmt(self, node, scope):
         if self.code is None:
-            raise Continue(node.kids[0])
+            raise Continue(node.pos, node.kids[0])
         loop = self.find_loop(node.kids[0], node.pos)
         loop.continues.append(self.emit("JMP", 0, 0, 0, node.pos))
 
@@ -268,6 +292,7 @@ class Statements:
 
         if self.code is None:
             while self.condition(test, scope).v:
+                self.tick(node.pos)
                 try:
                     self.run_branch(body, scope)
                 except Break as stop:
@@ -359,6 +384,7 @@ class Statements:
 
     def iteration(self, body, scope, names, label):
         """One round of a comptime loop; False after ``break``."""
+        self.tick(body.pos)
         inner = Scope(scope, scope.module)
         inner.names.update(names)
         try:

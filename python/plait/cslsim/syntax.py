@@ -63,12 +63,19 @@ def parse(text, file):
             raise CslError(pos, f"unexpected character {error.char!r}") from None
         found = repr(str(error.token)) if error.token else "end of file"
         raise CslError(pos, f"syntax error at {found or 'end of file'}") from None
-    return [_node(kid, file) for kid in tree.children]
+    try:
+        return [_node(kid, file) for kid in tree.children]
+    except RecursionError:
+        raise CslError((file, 1, 1), "this nests too deeply") from None
 
 
 @cache
 def _parse_file(path, _stamp, shown):
-    return parse(Path(path).read_text(), shown)
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CslError((shown, 1, 1), f"cannot read this file: {error}") from None
+    return parse(text, shown)
 
 
 def parse_file(path, shown=None):

@@ -9,9 +9,12 @@ import numpy as np
 from plait.cslsim.errors import CslError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Type:
-    """A CSL type. ``name`` is its spelling; scalars carry the code the core knows them by."""
+    """A CSL type. ``name`` is its spelling; scalars carry the code the core knows them by.
+
+    There is one object of each plain type, compared as such; those with parts compare them.
+    """
 
     name: str
     code: int = -1

@@ -97,8 +97,19 @@ def network_of(
         network.nodes[name] = read_node(name, node, dt, convention, reset, graph)
         network.labels[name] = kind(node)
     network.edges = list(graph.edges)
+    _strip_batch(network)
     _add_lateness(network, CONVENTIONS[convention])
     return network.finish()
+
+
+def _strip_batch(network: Network) -> None:
+    """Drops the axes of one for batch and time that Rockpool leaves in front of an input."""
+    for name in network.named(net.Input):
+        node = network.nodes[name]
+        targets = [network.nodes[b] for a, b in network.edges if a == name]
+        vectors = targets and all(isinstance(target, net.Linear) for target in targets)
+        if vectors and math.prod(node.shape) == node.shape[-1]:
+            node.shape = node.shape[-1:]
 
 
 def _check_reading(dt, convention: str, reset: str | None) -> None:

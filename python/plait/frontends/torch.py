@@ -106,6 +106,7 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
     """
     start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, kwargs, dynamic_shapes)
+    _keep_literals(torch, program)
     _refuse_effects(torch, program.graph_module)
     structure, outputs = _results(torch, program)
     inputs = _placeholders(torch, program)
@@ -232,6 +233,29 @@ def _refuse_effects(torch, graph_module):
                 continue
             name = str(op).removesuffix(".default")
             raise FrontendError(f"no lowering for:\n  {name} at {source_line(node)}{hint}")
+
+
+def _keep_literals(torch, program):
+    """Writes numbers that the model's code holds, lifted as tensors, back into the graph."""
+    signature, graph = program.graph_signature, program.graph
+    for spec in list(signature.input_specs):
+        value = program.constants.get(spec.target)
+        if (
+            not (spec.target or "").startswith("lifted_tensor_")
+            or value.dim()
+            or value.is_complex()
+        ):
+            continue
+        (node,) = (n for n in graph.nodes if n.op == "placeholder" and n.name == spec.arg.name)
+        after = next(n for n in graph.nodes if n.op != "placeholder")
+        with graph.inserting_before(after):
+            full = graph.call_function(
+                torch.ops.aten.full.default, ([], value.item()), dict(dtype=value.dtype)
+            )
+        full.meta.update(node.meta)
+        node.replace_all_uses_with(full)
+        graph.erase_node(node)
+        signature.input_specs.remove(spec)
 
 
 def _weight(program, spec):

@@ -13,6 +13,9 @@ from plait.spike import network as net
 from plait.spike.emit import emit
 from plait.spike.network import Network
 
+#: The steps of a run's first piece, and the seconds that the others should take.
+_FIRST, _PIECE = 64, 0.2
+
 
 @dataclass
 class Recording:
@@ -49,8 +52,9 @@ def simulate(
         inputs: ``f32[time, batch, ...]`` for each input port.
         record: names of populations to record, or ``True`` for all.
         progress: a progress bar on standard error; None shows one where that is a terminal
-            and the run is long. The steps then run in chunks, with the same result.
-        chunk: steps between two updates of the bar.
+            and the run is long.
+        chunk: steps that run in one piece, after which the bar moves and Ctrl-C is heard; None
+            takes as many as run in a fraction of a second. The result is the same.
 
     Raises:
         ArgumentError: the inputs do not fit each other, or there are none.
@@ -73,13 +77,17 @@ def simulate(
     module = emit(network, None, batch, tuple(names), "carried")
     executable = plait.compile(module)
     shown = sys.stderr.isatty() if progress is None else progress
-    size = min(steps, chunk or (max(1, steps // 100) if shown else steps))
-    pieces = []
+    pieces, first, size = [], 0, chunk or _FIRST
     with _bar(shown, progress is None, steps) as advance:
-        for first in range(0, steps, size):
+        while first < steps:
+            start = time.perf_counter()
             part = [np.ascontiguousarray(x[first : first + size]) for x in arrays]
             pieces.append(executable.run(part))
+            first += size
             advance(len(part[0]))
+            if chunk is None:
+                took = max(time.perf_counter() - start, 1e-6)
+                size = max(1, min(round(size * _PIECE / took), 16 * size))
     whole = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
     outputs = network.named(net.Output)
     values = dict(zip(outputs, whole, strict=False))

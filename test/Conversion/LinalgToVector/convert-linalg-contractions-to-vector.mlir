@@ -188,3 +188,88 @@ func.func @other(%a: memref<8x64xf32>, %b: memref<12x64xf32>, %c: memref<8x12xf3
   }
   return
 }
+
+#rows = affine_map<(m, n) -> (m, n)>
+#columns = affine_map<(m, n) -> (n)>
+
+// An elementwise op that alone reads the sums is applied to them in registers;
+// the bias is read once for all rows of a tile.
+// CHECK-LABEL: func @epilogue
+// CHECK-COUNT-64: vector.fma {{.*}} : vector<16xf32>
+// CHECK: scf.yield
+// CHECK-NOT: vector.store
+// CHECK: vector.load {{.*}} : memref<64xf32, strided<[1]>>, vector<16xf32>
+// CHECK-COUNT-16: arith.maximumf {{.*}} : vector<16xf32>
+// CHECK-NOT: arith.maximumf
+// CHECK-NOT: linalg.generic
+func.func @epilogue(%a: memref<64x100xf32>, %b: memref<2x100x32xf32>, %bias: memref<64xf32>,
+                    %d: memref<64x64xf32>) attributes {plait.distinct} {
+  %zero = arith.constant 0.0 : f32
+  %c = memref.alloc() : memref<64x64xf32>
+  linalg.fill ins(%zero : f32) outs(%c : memref<64x64xf32>)
+  linalg.generic {indexing_maps = [#mk, #panels, #mn], iterator_types = #contraction}
+      ins(%a, %b : memref<64x100xf32>, memref<2x100x32xf32>) outs(%c : memref<64x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  }
+  linalg.generic {indexing_maps = [#rows, #columns, #rows], iterator_types = ["parallel", "parallel"]}
+      ins(%c, %bias : memref<64x64xf32>, memref<64xf32>) outs(%d : memref<64x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %t = arith.addf %x, %y : f32
+    %u = arith.maximumf %t, %zero : f32
+    linalg.yield %u : f32
+  }
+  memref.dealloc %c : memref<64x64xf32>
+  return
+}
+
+// What is written may be what the contraction still reads.
+// CHECK-LABEL: func @in_place
+// CHECK: linalg.generic
+// CHECK-SAME: outs(%arg0
+func.func @in_place(%a: memref<64x64xf32>, %b: memref<2x64x32xf32>) attributes {plait.distinct} {
+  %zero = arith.constant 0.0 : f32
+  %c = memref.alloc() : memref<64x64xf32>
+  linalg.fill ins(%zero : f32) outs(%c : memref<64x64xf32>)
+  linalg.generic {indexing_maps = [#mk, #panels, #mn], iterator_types = #contraction}
+      ins(%a, %b : memref<64x64xf32>, memref<2x64x32xf32>) outs(%c : memref<64x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  }
+  linalg.generic {indexing_maps = [#rows, #rows], iterator_types = ["parallel", "parallel"]}
+      ins(%c : memref<64x64xf32>) outs(%a : memref<64x64xf32>) {
+  ^bb0(%x: f32, %o: f32):
+    %u = arith.maximumf %x, %zero : f32
+    linalg.yield %u : f32
+  }
+  memref.dealloc %c : memref<64x64xf32>
+  return
+}
+
+// So may two arguments of which nobody says that they are distinct.
+// CHECK-LABEL: func @unknown
+// CHECK: linalg.generic
+func.func @unknown(%a: memref<64x64xf32>, %b: memref<2x64x32xf32>, %d: memref<64x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c = memref.alloc() : memref<64x64xf32>
+  linalg.fill ins(%zero : f32) outs(%c : memref<64x64xf32>)
+  linalg.generic {indexing_maps = [#mk, #panels, #mn], iterator_types = #contraction}
+      ins(%a, %b : memref<64x64xf32>, memref<2x64x32xf32>) outs(%c : memref<64x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  }
+  linalg.generic {indexing_maps = [#rows, #rows], iterator_types = ["parallel", "parallel"]}
+      ins(%c : memref<64x64xf32>) outs(%d : memref<64x64xf32>) {
+  ^bb0(%x: f32, %o: f32):
+    %u = arith.maximumf %x, %zero : f32
+    linalg.yield %u : f32
+  }
+  memref.dealloc %c : memref<64x64xf32>
+  return
+}

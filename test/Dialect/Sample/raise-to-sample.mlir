@@ -97,3 +97,32 @@ func.func @outlined(%x: tensor<4x100xf32>) -> tensor<4xi32> {
   %y = call @jax(%x) : (tensor<4x100xf32>) -> tensor<4xi32>
   return %y : tensor<4xi32>
 }
+
+// The k-th of the sorted row.
+// CHECK-LABEL: func @top_k
+// CHECK-SAME: (%[[X:.*]]: tensor<4x100xf32>)
+func.func @top_k(%x: tensor<4x100xf32>) -> tensor<4x100xf32> {
+  // CHECK-NOT: stablehlo.sort
+  // CHECK: %[[K:.*]] = arith.constant dense<7> : tensor<4xi32>
+  // CHECK: %[[Y:.*]] = sample.top_k %[[X]], %[[K]] {keep_ties}
+  // CHECK: return %[[Y]]
+  %lowest = arith.constant 0xFF800000 : f32
+  %sorted = "stablehlo.sort"(%x) <{dimension = 1 : i64, is_stable = true}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %left = tensor.extract %a[] : tensor<f32>
+    %right = tensor.extract %b[] : tensor<f32>
+    %less = arith.cmpf olt, %left, %right : f32
+    %answer = tensor.from_elements %less : tensor<i1>
+    "stablehlo.return"(%answer) : (tensor<i1>) -> ()
+  }) : (tensor<4x100xf32>) -> tensor<4x100xf32>
+  %least = tensor.extract_slice %sorted[0, 93] [4, 1] [1, 1] : tensor<4x100xf32> to tensor<4x1xf32>
+  %e = tensor.empty() : tensor<4x100xf32>
+  %y = linalg.generic {indexing_maps = [#all, affine_map<(r, v) -> (r, 0)>, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %least : tensor<4x100xf32>, tensor<4x1xf32>) outs(%e : tensor<4x100xf32>) {
+    ^bb0(%v: f32, %l: f32, %o: f32):
+      %stays = arith.cmpf oge, %v, %l : f32
+      %value = arith.select %stays, %v, %lowest : f32
+      linalg.yield %value : f32
+  } -> tensor<4x100xf32>
+  return %y : tensor<4x100xf32>
+}

@@ -69,3 +69,39 @@ func.func @left(%x: tensor<10x2x3x4xf32>, %v: tensor<2x3x4xf32>, %a: tensor<4xf3
       threshold(%a : tensor<4xf32>) compare gt reset value at now : tensor<10x2x3x4xf32>
   return %z : tensor<10x2x3x4xf32>
 }
+
+// A task per row of neurons and block of filters; sums of a row on the stack.
+// CHECK-LABEL: func @images
+// CHECK: tensor.pad {{.*}} high[0, 0, 0, 12]
+// CHECK: linalg.transpose {{.*}} permutation = [3, 0, 2, 1, 4]
+// CHECK: scf.forall (%{{.*}}) in (1, 2, 6)
+// CHECK:   memref.alloca() {{.*}} : memref<9x32xf32>
+// CHECK:   scf.for
+// CHECK:     arith.cmpi ult
+// CHECK:     scf.for
+// CHECK:       arith.divui
+// CHECK-COUNT-3: vector.load {{.*}} : memref<1x3x3x3x32xf32>, vector<32xf32>
+// CHECK:     arith.cmpf ogt
+// CHECK:     memref.store {{.*}} : memref<5x2x6x7x1xi32>
+// The pool reads bits.
+// CHECK: scf.forall (%{{.*}}) in (5, 2, 3)
+// CHECK: vector.bitcast {{.*}} : vector<1xi32> to vector<32xi1>
+func.func @images(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x20xf32>, %v: tensor<2x6x7x20xf32>, %a: tensor<f32>)
+    -> tensor<5x2x3x3x20xf32> {
+  %z, %v1 = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x20xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x20xf32>) integrator impulse
+      decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x1xi32>
+  %p = spike.pool %z window [2, 2] strides [2, 2] divisor 4.0 : tensor<5x2x6x7x1xi32> to tensor<5x2x3x3x20xf32>
+  return %p : tensor<5x2x3x3x20xf32>
+}
+
+// Neurons along several axes that nothing tells apart are one row.
+// CHECK-LABEL: func @several
+// CHECK: tensor.collapse_shape {{.*}} into tensor<10x2x12xf32>
+// CHECK: vector.maskedload
+// CHECK: tensor.expand_shape {{.*}} into tensor<10x2x3x4xf32>
+func.func @several(%x: tensor<10x2x3x4xf32>, %v: tensor<2x3x4xf32>, %a: tensor<f32>) -> tensor<10x2x3x4xf32> {
+  %z, %v1 = spike.scan current(%x : tensor<10x2x3x4xf32>) state(%v : tensor<2x3x4xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<10x2x3x4xf32>
+  return %z : tensor<10x2x3x4xf32>
+}

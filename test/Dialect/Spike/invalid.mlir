@@ -375,3 +375,95 @@ func.func @s(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %i: t
   %z, %o, %c = spike.scan current(%y : tensor<2x10x4x8xf32>) state(%x : tensor<10x4x8xf32>) integrator impulse threshold(%s : tensor<f32>) compare gt reset value at now encoding events : tensor<2x10x4x8xi32> counts tensor<2x10x4xi32>
   return
 }
+
+// -----
+
+func.func @windows_out_of_reach(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x9x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects windows that reach the image: size 6, window 3, padding 1, got 9 of them}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x9x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x9x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @rows_of_other_pixels(%i: tensor<5x2x6x20xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'indices' of [time, batch, height, width * 3] and their 'counts', got 'tensor<5x2x6x20xi32>' and 'tensor<5x2x6xi32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x20xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @strides_of_zero(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects two 'strides' of at least 1, got [0, 1]}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [0, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @too_many_windows(%x: tensor<2x6x6x16xf32>) {
+  // expected-error @+1 {{expects one element per window of 'tensor<2x6x6x16xf32>', got 'tensor<2x4x3x16xf32>'}}
+  %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x6x6x16xf32> to tensor<2x4x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @kernels_of_other_channels(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x8xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'weights' of [height, width, channels, 16] of 'f32', got 'tensor<3x3x3x8xf32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x8xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @images_of_other_channels(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'out' of 'tensor<5x2x6x7x16xf32>', or packed spikes of it that are 0 or 1, got 'tensor<5x2x6x7x8xf32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x8xf32>
+  return
+}
+
+// -----
+
+func.func @images_of_other_times(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'out' with the time and the batch of 'tensor<5x2x6x21xi32>', got 'tensor<4x2x6x7x16xf32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<4x2x6x7x16xf32>
+  return
+}
+
+// -----
+
+func.func @pool_of_no_stride(%x: tensor<2x6x6x16xf32>) {
+  // expected-error @+1 {{expects a 'window' and 'strides' of two positive numbers, got [2, 2] and [0, 2]}}
+  %y = spike.pool %x window [2, 2] strides [0, 2] : tensor<2x6x6x16xf32> to tensor<2x3x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @pool_of_an_unknown_height(%x: tensor<2x?x6x16xf32>) {
+  // expected-error @+1 {{expects images of a static size, got 'tensor<2x?x6x16xf32>'}}
+  %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x?x6x16xf32> to tensor<2x3x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @pool_to_other_channels(%x: tensor<2x6x6x8xf32>) {
+  // expected-error @+1 {{expects an input with the channels of 'tensor<2x3x3x16xf32>', got 'tensor<2x6x6x8xf32>'}}
+  %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x6x6x8xf32> to tensor<2x3x3x16xf32>
+  return
+}

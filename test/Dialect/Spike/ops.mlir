@@ -68,3 +68,15 @@ func.func @scan(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %w
   %r = spike.unpack %q : tensor<10x4x1xi16> to tensor<10x4x8xf32>
   return %z, %r : tensor<10x4x1xi16>, tensor<10x4x8xf32>
 }
+
+// CHECK-LABEL: func @images
+func.func @images(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x20xf32>, %b: tensor<20xf32>, %v: tensor<2x6x7x20xf32>, %a: tensor<f32>) {
+  // CHECK: spike.conv_scan events({{.*}}) strides [1, 1] dilations [1, 1] padding [1, 1] bias({{.*}}) state({{.*}}) integrator impulse decay({{.*}}) threshold({{.*}}) compare gt reset value at now record : tensor<5x2x6x7x1xi32> potentials tensor<5x2x6x7x20xf32>
+  %z, %v1, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x20xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] bias(%b : tensor<20xf32>) state(%v : tensor<2x6x7x20xf32>)
+      integrator impulse decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now
+      record : tensor<5x2x6x7x1xi32> potentials tensor<5x2x6x7x20xf32>
+  // CHECK: spike.pool %{{.*}} window [2, 2] strides [2, 2] divisor 4.000000e+00 : tensor<5x2x6x7x1xi32> to tensor<5x2x3x3x20xf32>
+  %p = spike.pool %z window [2, 2] strides [2, 2] divisor 4.0 : tensor<5x2x6x7x1xi32> to tensor<5x2x3x3x20xf32>
+  return
+}

@@ -1,13 +1,17 @@
 """The checker finds faults in official examples: mutants fail, or warn of something new.
 
 Runs when ``PLAIT_CSL_EXAMPLES`` names a checkout. The mutants are those of test_mutants.py,
-with every color of a program in the place of another.
+with every color of a program in the place of another: all of them for some programs, where each
+survivor is explained; a sample of each other passing program, where the survivors are printed.
 """
 
+import random
 import re
 
 import pytest
 from example_tools import ROOT, copy, run_forked, scripts
+from test_example_seeds import passing
+from test_examples import name_of
 from test_mutants import NEXT
 
 PROGRAMS = ("gemv-06-routes-1", "gemv-07-routes-2", "gemv-08-routes-3", "topic-05-sentinels")
@@ -73,11 +77,7 @@ def mutants(text, arch):
             yield f"{title} ({match[0][:40]})", line, changed
 
 
-@pytest.mark.parametrize(
-    "script",
-    [s for s in scripts() if s.parent.name in PROGRAMS],
-    ids=lambda s: f"{s.parent.name}-{s.stem[-4:]}",
-)
+@pytest.mark.parametrize("script", [s for s in scripts() if s.parent.name in PROGRAMS], ids=name_of)
 def test_mutants_of_examples(script, tmp_path, capsys):
     name, arch = script.parent.name, script.stem[-4:]
     script = copy(script, tmp_path)
@@ -97,3 +97,43 @@ def test_mutants_of_examples(script, tmp_path, capsys):
     with capsys.disabled():
         print(f"\n{name} {arch}: {total - len(survivors)} of {total} mutants found", *survivors)
     assert unknown == []
+
+
+# Of each program; one in three that survive would be too many.
+SAMPLE = 5
+TALLY = {"found": 0, "all": 0}
+
+
+@pytest.mark.parametrize(
+    "script", [s for s in passing() if s.parent.name not in PROGRAMS], ids=name_of
+)
+def test_a_sample_of_mutants(script, tmp_path, capsys):
+    name, arch = script.parent.name, script.stem[-4:]
+    script = copy(script, tmp_path)
+    code, text, usual = run_forked(script)
+    assert code == 0, text[-2000:]
+    choices = []
+    for path in sorted(script.parent.rglob("*.csl")):
+        choices += [(path, *mutant) for mutant in mutants(path.read_text(), arch)]
+    survivors = []
+    drawn = random.Random(f"{name} {arch}").sample(choices, min(SAMPLE, len(choices)))
+    for path, title, line, changed in drawn:
+        original = path.read_text()
+        path.write_text(changed)
+        code, _, warnings = run_forked(script)
+        path.write_text(original)
+        if code == 0 and warnings == usual:
+            survivors.append(f"{path.name}:{line}: {title}")
+    TALLY["found"] += len(drawn) - len(survivors)
+    TALLY["all"] += len(drawn)
+    with capsys.disabled():
+        found = f"{len(drawn) - len(survivors)} of {len(drawn)} of {len(choices)}"
+        print(f"\n{name} {arch}: {found} mutants found", *survivors, sep="\n  ")
+
+
+def test_most_of_the_samples_are_found(capsys):
+    if not TALLY["all"]:
+        pytest.skip("no sample was drawn")
+    with capsys.disabled():
+        print(f"\nsamples: {TALLY['found']} of {TALLY['all']} mutants found")
+    assert TALLY["found"] >= 2 / 3 * TALLY["all"]

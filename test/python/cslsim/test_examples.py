@@ -60,6 +60,7 @@ ODD = {
     "residual": ["LOCAL_OUT_SZ:5,LOCAL_IN_SZ:7", "LOCAL_OUT_SZ:1,LOCAL_IN_SZ:1"],
     "game-of-life": ["x_dim:5,y_dim:5", "x_dim:9,y_dim:9"],
 }
+TABLE = {}  # (program, architecture) -> what held
 pytestmark = pytest.mark.skipif(not ROOT, reason="PLAIT_CSL_EXAMPLES is not set")
 
 
@@ -76,6 +77,8 @@ def name_of(path):
 @pytest.mark.parametrize("script", scripts(), ids=name_of)
 def test_example(script, tmp_path):
     code, text, _ = run(copy(script, tmp_path), tmp_path)
+    row = (script.parent.name, script.stem[-4:])
+    TABLE[row] = ["passes" if code == 0 else "refused" if row in missing() else "FAILS"]
     if reason := missing().get((script.parent.name, script.stem[-4:])):
         assert code != 0, "passes now: take it off missing.txt"
         pytest.xfail(reason)
@@ -90,3 +93,19 @@ def test_other_sizes(script, tmp_path):
         script.write_text(resize(text, sizes))
         code, output, _ = run(script, tmp_path)
         assert code == 0, f"{sizes}: {output[-3000:]}"
+        TABLE.setdefault((script.parent.name, script.stem[-4:]), []).append(sizes)
+
+
+def test_summary(capsys):
+    """The table of what ran: each script, and the other sizes in which it passes."""
+    names = sorted({name for name, _ in TABLE})
+    if not names:
+        pytest.skip("no example ran")
+    with capsys.disabled():
+        for name in names:
+            for arch in ("wse2", "wse3"):
+                if row := TABLE.get((name, arch)):
+                    print(f"\n{name} {arch}: {'; '.join(row)}", end="")
+        passed = {a: [r[0] for (_, b), r in TABLE.items() if a == b] for a in ("wse2", "wse3")}
+        for arch, rows in passed.items():
+            print(f"\n{arch}: {rows.count('passes')} of {len(rows)} scripts pass", end="")

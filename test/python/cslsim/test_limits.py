@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from support import LAYOUT, PE
+from support import LAYOUT, PE, build, get, runner
 
 from plait.cslsim.errors import CslError
-from plait.cslsim.layout import Options, compile_layout
+from plait.cslsim.layout import Options, compile_layout, save
 from plait.cslsim.limits import MEMORY, memory_use
 
 PLAIN = (
@@ -183,6 +184,34 @@ def test_memory_is_data_code_and_stack(tmp_path):
 def test_dialects(tmp_path, arch, pe, message):
     check(tmp_path, pe, arch=arch)  # as SDK 1.4 has it
     refused(tmp_path, message, pe=pe, arch=arch, sdk="2.10", untyped=True)
+
+
+def test_the_newer_dialect_widens(tmp_path):
+    body = """
+      var a: i16 = -5; var b: u8 = 200; var h: f16 = 1.5; var f: f32 = h;
+      out[0] = a; out[1] = b; out[2] = @as(i32, f * 2.0);
+    """
+    files = {
+        "layout.csl": LAYOUT % {"type": "i32"},
+        "pe.csl": (PE % (
+            "var out = @zeros([3]i32); var out_ptr: [*]i32 = &out; fn main() void {"
+            + body + " sys.unblock_cmd_stream(); }"
+        )).replace(": comptime_struct", ""),
+    }  # fmt: skip
+    with pytest.raises(CslError, match="expected f32, got f16"):
+        build(tmp_path, files)
+    options = Options("wse3", tmp_path, sdk="2.10")
+    save(tmp_path / "out", *compile_layout(tmp_path / "layout.csl", options), options)
+    runtime = runner(tmp_path / "out")
+    runtime.launch("main", nonblock=False)
+    assert get(runtime, "out", 0, 0, 1, 1, 3, np.int32)[0, 0].tolist() == [-5, 200, 3]
+    for body, message in (
+        ("var a: i16 = 1; var b: u32 = a;", "expected u32, got i16"),
+        ("var a: i32 = 1; var b: i16 = a;", "expected i16, got i32"),
+        ("var a: f32 = 1.0; var b: f16 = a;", "expected f16, got f32"),
+    ):
+        refused(tmp_path, message, pe=f"task f() void {{ {body} }} comptime {{ @bind_local_task("
+                "f, @get_local_task_id(9)); }", sdk="2.10", untyped=True)  # fmt: skip
 
 
 def test_exports_of_the_newer_dialect(tmp_path):

@@ -104,6 +104,8 @@ class Interpreter:
             self.now = {
                 n: np.asarray(x[t], float) for n, x in zip(self.inputs, inputs, strict=True)
             }
+            if self.convention == "spyx":
+                self.show()
             # Populations first, so that every cycle is entered at one.
             for name, node in self.nodes.items():
                 if type(node).__name__ in ("LIF", "IF", "LI", "I", "CubaLIF", "CubaLI"):
@@ -113,6 +115,8 @@ class Interpreter:
             for result, name in zip(results, self.outputs, strict=True):
                 result.append(self.now[name])
             for name, node in self.nodes.items():
+                if self.convention == "spyx" and hasattr(node, "v_threshold"):
+                    self.spyx(name, node, type(node).__name__, self.total(name))
                 if type(node).__name__ == "Delay" or self.is_late(name):
                     self.queue.setdefault(name, []).append(self.total(name))
             self.last = self.now
@@ -122,9 +126,11 @@ class Interpreter:
         return sum(self.value(source) for source in self.sources[name])
 
     def is_late(self, name):
-        return self.convention == "lava" and type(self.nodes[name]).__name__ in (
-            "Affine", "Linear", "Conv1d", "Conv2d",
-        )  # fmt: skip
+        kinds = {
+            "lava": ("Affine", "Linear", "Conv1d", "Conv2d"),
+            "nengo": ("LI", "CubaLIF"),  # Behind a synapse filter.
+        }
+        return type(self.nodes[name]).__name__ in kinds.get(self.convention, ())
 
     def value(self, name):
         """What a node gives in this step."""
@@ -139,9 +145,11 @@ class Interpreter:
         if self.is_late(name):
             held = self.queue.get(name)
             x = held[-1] if held else None
-            if x is None:
+            if x is None and self.convention == "lava":
                 self.now[name] = self.nothing(node)
                 return self.now[name]
+            if x is None:
+                x = np.zeros(np.shape(node.r))
             self.now[name] = self.apply(name, node, kind, x)
             return self.now[name]
         self.now[name] = None
@@ -216,6 +224,85 @@ class Interpreter:
             return v
         z = self.fire(name, v, node.v_threshold)
         self.v[name] = np.where(z > 0, node.v_reset, v)
+        return z
+
+    def norse(self, name, node, kind, x):
+        """LIFBox, LIBox and IAF, which adds what comes."""
+        if kind not in ("I", "IF"):
+            return self.nir(name, node, kind, x)
+        v = self.start(name, node, x) + x
+        z = self.fire(name, v, node.v_threshold) if kind == "IF" else v
+        self.v[name] = v if kind == "I" else np.where(z > 0, 0.0, v)
+        return z
+
+    def exponential(self, name, node, kind, x):
+        """NIR's equations solved over the step."""
+        v = self.start(name, node, x)
+        if kind in ("I", "IF"):
+            v = v + self.dt * node.r * x
+        else:
+            rest = node.v_leak + node.r * x
+            v = rest + (v - rest) * np.exp(-self.dt / node.tau)
+        if not hasattr(node, "v_threshold"):
+            self.v[name] = v
+            return v
+        z = self.fire(name, v, node.v_threshold)
+        self.v[name] = np.where(z > 0, node.v_reset, v)
+        return z
+
+    def rockpool(self, name, node, kind, x):
+        """LIFNeuronTorch and LIFTorch: all of a current decays before it is used."""
+        if kind == "CubaLIF":
+            x = (self.i.get(name, 0.0) + x) * np.exp(-self.dt / node.tau_syn)
+            self.i[name] = x
+        v = self.v.get(name, np.zeros(np.shape(x)))
+        v = v * np.exp(-self.dt / (node.tau if kind == "LIF" else node.tau_mem)) + x
+        quotient = v / node.v_threshold
+        near = np.where(quotient > 0.5, np.abs(quotient - np.rint(quotient)), 1.0)
+        self.margin = min(self.margin, near.min())
+        z = np.where(v >= node.v_threshold, np.floor(quotient), 0.0)
+        self.v[name] = v - z * node.v_threshold
+        return z
+
+    def show(self):
+        """Spyx shows the spikes of the potentials of the step before."""
+        for name, node in self.nodes.items():
+            if hasattr(node, "v_threshold"):
+                v = self.v.get(name, np.zeros(np.shape(node.r)))
+                self.now[name] = self.fire(name, v, node.v_threshold)
+
+    def spyx(self, name, node, kind, x):
+        """IF, LIF and CuBaLIF, after their spikes were shown."""
+        v, off = self.v.get(name, np.zeros(np.shape(x))), self.now[name] * node.v_threshold
+        if kind == "IF":
+            self.v[name] = v + x - off
+        elif kind == "LIF":
+            beta = 1 - self.dt / node.tau
+            gain = 1 - beta if np.allclose(node.r, 1) else 1.0
+            self.v[name] = beta * v + gain * x - off
+        else:
+            self.i[name] = (1 - self.dt / node.tau_syn) * self.i.get(name, 0.0) + x
+            self.v[name] = (1 - self.dt / node.tau_mem) * (v - off) + self.i[name]
+
+    def nengo(self, name, node, kind, x):
+        """LIF and the paper's others, in thresholds; a filter's input came a step late."""
+        v = self.v.get(name, np.zeros(np.shape(x)))
+        if kind == "LI":
+            self.v[name] = x + (v - x) * np.exp(-self.dt / node.tau)
+            return self.v[name]
+        if kind == "IF":
+            v = v + x / node.v_threshold
+        else:
+            tau = node.tau if kind == "LIF" else node.tau_mem
+            if kind == "CubaLIF":
+                i = self.i.get(name, 0.0)
+                self.i[name] = i + self.dt / node.tau_syn * (x - i)
+                x = self.i[name] * node.w_in * node.r
+            x = x / node.v_threshold
+            v = x + (v - x) * np.exp(-self.dt / tau)
+        z = self.fire(name, v, 1.0)
+        low = v if kind == "IF" else np.maximum(v, 0.0)
+        self.v[name] = np.where(z > 0, 0.0, low)
         return z
 
     def snntorch(self, name, node, kind, x):

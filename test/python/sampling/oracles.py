@@ -17,6 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Triton reads it when it is first imported, which torch may do.
+os.environ["TRITON_INTERPRET"] = "1"
+
 
 def folder(package):
     """Where ``package`` is installed; the test is skipped if it is not."""
@@ -42,7 +45,6 @@ def kernels(path, names, change=lambda text: text):
     """Triton kernels of a file, under the interpreter, as a module with ``names`` alone."""
     if importlib.util.find_spec("triton") is None:
         pytest.skip("triton is not installed")
-    os.environ["TRITON_INTERPRET"] = "1"
     text = path.read_text()
     lines = text.splitlines(keepends=True)
     picked = []

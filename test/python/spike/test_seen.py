@@ -2,13 +2,15 @@
 
 import json
 import logging
+import signal
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import plait
 from plait.logging_config import CompilerLogger, HealthMonitor, compiler_logger
-from plait.spike import Recording, SpikeCompiler, SpikeIRBuilder
+from plait.spike import Recording, SpikeCompiler, SpikeIRBuilder, runs
 
 
 def small():
@@ -82,6 +84,46 @@ def test_health_monitor_sees_a_peak():
     assert after == stats["peak_memory_mb"]
 
 
+def test_a_run_hears_an_interrupt(monkeypatch):
+    """Long runs come in pieces, also without a bar: Ctrl-C ends them between two."""
+    done = []
+
+    def bar(shown, later, steps):
+        def advance(count):
+            done.append(count)
+            if sum(done) > 100:
+                signal.raise_signal(signal.SIGINT)
+
+        return nullcontext(advance)
+
+    monkeypatch.setattr(runs, "_bar", bar)
+    graph, x = small(), np.ones((100_000, 1, 3), np.float32)
+    with pytest.raises(KeyboardInterrupt):
+        runs.simulate(graph, x)
+    assert 100 < sum(done) < 100_000
+    # A run after it starts at rest.
+    done[:] = [-(10**9)]
+    whole = runs.simulate(graph, x[:300]).outputs["out"]
+    assert sum(done) + 10**9 == 300 and len(done) > 2
+    np.testing.assert_array_equal(whole, runs.simulate(graph, x[:300], chunk=300).outputs["out"])
+    assert whole.any()
+
+
+def test_a_bar_goes_away_with_an_interrupt(monkeypatch, capsys):
+    graph, x = small(), np.ones((200, 1, 3), np.float32)
+    update = runs._Later.__call__
+
+    def interrupted(self, count):
+        update(self, count)
+        if self.done >= 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs._Later, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.simulate(graph, x, progress=True, chunk=10)
+    assert "20/200" in capsys.readouterr().err
+
+
 def test_plots():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
@@ -92,12 +134,18 @@ def test_plots():
     recording = Recording({}, {"a": rng.normal(size=(40, 2, 5))}, {"a": a, "b": a[..., :2]}, 1e-3)
     ax = plot.raster(recording, sample=1)
     points = np.concatenate([c.get_offsets() for c in ax.collections])
-    assert len(points) == a[:, 1].sum() + a[:, 1, :2].sum()
+    for first, last, array in ((0, 5, a), (5, 7, a[..., :2])):
+        mine = points[(points[:, 1] >= first) & (points[:, 1] < last)]
+        steps, neurons = np.nonzero(array[:, 1])
+        np.testing.assert_allclose(mine, np.stack([steps * 1e-3, neurons + first], 1))
     assert ax.get_xlabel() == "time" and ax.get_ylim()[1] == 6.5
     np.testing.assert_allclose(ax.get_xlim()[1], 0.04)
     ax = plot.voltage(recording, neurons=[1, 3], threshold=1.0)
     assert len(ax.lines) == 3
-    np.testing.assert_array_equal(ax.lines[0].get_ydata(), recording.potentials["a"][:, 0, 1])
+    for line, neuron in zip(ax.lines, (1, 3), strict=False):
+        np.testing.assert_array_equal(line.get_ydata(), recording.potentials["a"][:, 0, neuron])
+        np.testing.assert_allclose(line.get_xdata(), np.arange(40) * 1e-3)
+    assert set(ax.lines[2].get_ydata()) == {1.0}
     ax = plot.rate(a, window=4)
     y = ax.lines[0].get_ydata()
     np.testing.assert_allclose(y[10], a[7:11].mean(), rtol=1e-6)

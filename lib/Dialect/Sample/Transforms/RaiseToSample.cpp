@@ -5,15 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// An argmax is a reduction whose body compares and selects. Frameworks write
-// it in several ways, so its form is not matched: the body is run on every
-// order that two elements can have, which decides what it computes. The noise
-// of a categorical draw is a function that JAX outlines; it is known by what
-// it is made of.
+// The noise of a categorical draw is a function that JAX outlines; it is known
+// by what it is made of.
 //
 //===----------------------------------------------------------------------===//
 
 #include "plait/Dialect/Sample/Transforms/Passes.h"
+
+#include "Rows.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -35,156 +34,6 @@ namespace {
 //===----------------------------------------------------------------------===//
 // Argmax
 //===----------------------------------------------------------------------===//
-
-/// Runs a body of comparisons and selections on numbers. An i1 is an integer.
-struct Interpreter {
-  llvm::DenseMap<Value, APFloat> floats;
-  llvm::DenseMap<Value, int64_t> integers;
-
-  bool run(Operation &op) {
-    auto integer = [&](unsigned i) {
-      return integers.lookup(op.getOperand(i));
-    };
-    auto number = [&](unsigned i) -> const APFloat & {
-      return floats.find(op.getOperand(i))->second;
-    };
-    for (Value operand : op.getOperands())
-      if (!floats.count(operand) && !integers.count(operand) &&
-          !readConstant(operand))
-        return false;
-    if (auto compare = dyn_cast<arith::CmpFOp>(op)) {
-      integers[compare] = arith::applyCmpPredicate(compare.getPredicate(),
-                                                   number(0), number(1));
-    } else if (auto compare = dyn_cast<arith::CmpIOp>(op)) {
-      integers[compare] = arith::applyCmpPredicate(compare.getPredicate(),
-                                                   APInt(64, integer(0), true),
-                                                   APInt(64, integer(1), true));
-    } else if (isa<arith::OrIOp, arith::AndIOp, arith::XOrIOp>(op) &&
-               op.getResult(0).getType().isInteger(1)) {
-      bool a = integer(0), b = integer(1);
-      integers[op.getResult(0)] = isa<arith::OrIOp>(op)    ? (a || b)
-                                  : isa<arith::AndIOp>(op) ? (a && b)
-                                                           : (a != b);
-    } else if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op)) {
-      floats.insert({op.getResult(0), maximum(number(0), number(1))});
-    } else if (isa<arith::SelectOp>(op)) {
-      Value chosen = op.getOperand(integer(0) ? 1 : 2);
-      if (auto found = floats.find(chosen); found != floats.end())
-        floats.insert({op.getResult(0), APFloat(found->second)});
-      else
-        integers[op.getResult(0)] = integers.lookup(chosen);
-    } else if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op)) {
-      integers[op.getResult(0)] = integer(0);
-    } else {
-      return isa<arith::ConstantOp>(op);
-    }
-    return true;
-  }
-
-  bool readConstant(Value value) {
-    Attribute attribute;
-    if (!matchPattern(value, m_Constant(&attribute)))
-      return false;
-    if (auto number = dyn_cast<FloatAttr>(attribute))
-      floats.insert({value, number.getValue()});
-    else if (auto integer = dyn_cast<IntegerAttr>(attribute))
-      integers[value] = integer.getValue().getSExtValue();
-    else
-      return false;
-    return true;
-  }
-};
-
-/// Whether every element of `value` is its index in the last dimension.
-bool isIota(Value value) {
-  auto op = value.getDefiningOp<linalg::GenericOp>();
-  if (!op || op.getNumDpsInputs() || op->getNumResults() != 1 ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
-    return false;
-  auto yield = cast<linalg::YieldOp>(op.getBody()->getTerminator());
-  auto cast = yield.getOperand(0).getDefiningOp<arith::IndexCastOp>();
-  auto index = cast ? cast.getIn().getDefiningOp<linalg::IndexOp>() : nullptr;
-  return index && index.getDim() + 1 == op.getNumLoops();
-}
-
-bool isLowest(Value init) {
-  auto fill = init.getDefiningOp<linalg::FillOp>();
-  FloatAttr value;
-  if (!fill || !matchPattern(fill.getInputs()[0], m_Constant(&value)))
-    return false;
-  APFloat number = value.getValue();
-  return number.isNegative() && (number.isInfinity() || number.isLargest());
-}
-
-/// Whether `op` gives the first index of the greatest element of every row, as
-/// its result 1, for rows without NaN.
-bool isArgmax(linalg::GenericOp op) {
-  if (op.getNumLoops() != 2 || op.getNumReductionLoops() != 1 ||
-      op.getIteratorTypesArray()[1] != utils::IteratorType::reduction ||
-      op->getNumResults() != 2 || op.getNumDpsInputs() < 1 ||
-      op.getNumDpsInputs() > 2)
-    return false;
-  auto logits = dyn_cast<RankedTensorType>(op.getDpsInputs()[0].getType());
-  if (!logits ||
-      !isa<Float32Type, Float16Type, BFloat16Type>(logits.getElementType()) ||
-      logits.isDynamicDim(1) || logits.getDimSize(1) >= int64_t(1) << indexBits)
-    return false;
-  auto result = cast<RankedTensorType>(op.getResult(1).getType());
-  if (!result.getElementType().isInteger(32) &&
-      !result.getElementType().isInteger(64))
-    return false;
-  for (OpOperand *input : op.getDpsInputOperands())
-    if (!op.getMatchingIndexingMap(input).isIdentity())
-      return false;
-  for (OpOperand &init : op.getDpsInitsMutable())
-    if (op.getMatchingIndexingMap(&init) !=
-        AffineMap::get(2, 0, getAffineDimExpr(0, op.getContext())))
-      return false;
-  if (!isLowest(op.getDpsInits()[0]))
-    return false;
-  if (op.getNumDpsInputs() == 2 && !isIota(op.getDpsInputs()[1]))
-    return false;
-
-  // The row's best so far, at index 3, meets the element at index 7.
-  Block *body = op.getBody();
-  auto yield = cast<linalg::YieldOp>(body->getTerminator());
-  const llvm::fltSemantics &semantics =
-      cast<FloatType>(logits.getElementType()).getFloatSemantics();
-  SmallVector<APFloat> numbers{
-      APFloat::getInf(semantics, true),  APFloat::getLargest(semantics, true),
-      APFloat::getZero(semantics, true), APFloat::getZero(semantics),
-      APFloat::getOne(semantics),        APFloat::getInf(semantics)};
-  unsigned inputs = op.getNumDpsInputs();
-  for (const APFloat &element : numbers) {
-    for (const APFloat &best : numbers) {
-      Interpreter interpreter;
-      interpreter.floats.insert({body->getArgument(0), element});
-      if (inputs == 2)
-        interpreter.integers[body->getArgument(1)] = 7;
-      interpreter.floats.insert({body->getArgument(inputs), best});
-      interpreter.integers[body->getArgument(inputs + 1)] = 3;
-      for (Operation &inner : body->without_terminator()) {
-        if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
-          if (index.getDim() != 1)
-            return false;
-          interpreter.integers[index] = 7;
-        } else if (!interpreter.run(inner)) {
-          return false;
-        }
-      }
-      bool greater = element > best;
-      auto value = interpreter.floats.find(yield.getOperand(0));
-      auto index = interpreter.integers.find(yield.getOperand(1));
-      if (value == interpreter.floats.end() ||
-          index == interpreter.integers.end() ||
-          value->second.compare(greater ? element : best) !=
-              APFloat::cmpEqual ||
-          index->second != (greater ? 7 : 3))
-        return false;
-    }
-  }
-  return true;
-}
 
 /// `tokens` i32 as `like`.
 Value castTokens(OpBuilder &builder, Location loc, Value tokens, Type like) {
@@ -311,6 +160,9 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
     getOperation().walk([&](GreedyOp op) { picks.push_back(op); });
     for (GreedyOp op : picks)
       raiseCategorical(op);
+
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      numFilters += raiseFilters(function);
   }
 
   void inlinePick(func::CallOp call) {

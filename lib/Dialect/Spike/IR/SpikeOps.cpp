@@ -286,6 +286,111 @@ LogicalResult ListEventsOp::verify() {
   return success();
 }
 
+/// How many windows fit an axis of `size`, of which `padding` zeros lie before,
+/// if `count` windows are asked for: whether the last one starts in reach.
+static bool fitsWindows(int64_t size, int64_t window, int64_t stride,
+                        int64_t dilation, int64_t padding, int64_t count) {
+  if (ShapedType::isDynamic(size) || ShapedType::isDynamic(count) || count < 1)
+    return false;
+  int64_t reach = (window - 1) * dilation;
+  return padding >= 0 && padding <= reach &&
+         (count - 1) * stride - padding + reach <= size - 1 + reach;
+}
+
+LogicalResult ConvScanOp::verify() {
+  auto state = cast<RankedTensorType>(getV().getType());
+  if (failed(verifyDynamics(*this, state)))
+    return failure();
+  auto indices = cast<RankedTensorType>(getIndices().getType());
+  auto counts = cast<RankedTensorType>(getCounts().getType());
+  auto weights = cast<RankedTensorType>(getWeights().getType());
+  if (state.getRank() != 4)
+    return emitOpError("expects a state of [batch, height, width, channels], "
+                       "got ")
+           << state;
+  for (auto [name, values, least] :
+       {std::tuple<StringRef, ArrayRef<int64_t>, int64_t>{"strides",
+                                                          getStrides(), 1},
+        {"dilations", getDilations(), 1},
+        {"padding", getPadding(), 0}})
+    if (values.size() != 2 || values[0] < least || values[1] < least)
+      return emitOpError("expects two '")
+             << name << "' of at least " << least << ", got [" << values << "]";
+  if (weights.getRank() != 4 || !weights.hasStaticShape() ||
+      weights.getElementType() != state.getElementType() ||
+      weights.getDimSize(3) != state.getDimSize(3))
+    return emitOpError("expects 'weights' of [height, width, channels, ")
+           << state.getDimSize(3) << "] of " << state.getElementType()
+           << ", got " << weights;
+  if (indices.getRank() != 4 || indices.isDynamicDim(2) ||
+      indices.isDynamicDim(3) ||
+      indices.getDimSize(3) % weights.getDimSize(2) != 0 ||
+      failed(verifyCompatibleShape(indices.getShape().drop_back(),
+                                   counts.getShape())))
+    return emitOpError("expects 'indices' of [time, batch, height, width * ")
+           << weights.getDimSize(2) << "] and their 'counts', got " << indices
+           << " and " << counts;
+  int64_t image[] = {indices.getDimSize(2),
+                     indices.getDimSize(3) / weights.getDimSize(2)};
+  for (int64_t i : {0, 1})
+    if (!fitsWindows(image[i], weights.getDimSize(i), getStrides()[i],
+                     getDilations()[i], getPadding()[i],
+                     state.getDimSize(i + 1)))
+      return emitOpError("expects windows that reach the image: size ")
+             << image[i] << ", window " << weights.getDimSize(i) << ", padding "
+             << getPadding()[i] << ", got " << state.getDimSize(i + 1)
+             << " of them";
+  auto out = cast<RankedTensorType>(getOut().getType());
+  RankedTensorType whole = overTime(state, out);
+  bool packed = isa<IntegerType>(out.getElementType());
+  if (packed ? !getThreshold() || getMultiSpike() ||
+                   !isPacked(out, whole.getShape())
+             : out.getElementType() != whole.getElementType() ||
+                   failed(verifyCompatibleShape(out, whole)))
+    return emitOpError("expects 'out' of ")
+           << whole << ", or packed spikes of it that are 0 or 1, got " << out;
+  if (out.getRank() != 5 ||
+      failed(verifyCompatibleShape(out.getShape().take_front(2),
+                                   indices.getShape().take_front(2))))
+    return emitOpError("expects 'out' with the time and the batch of ")
+           << indices << ", got " << out;
+  if (getRecord() != static_cast<bool>(getPotentials()))
+    return emitOpError("expects a result 'potentials' exactly with 'record'");
+  if (getPotentials() && getPotentials().getType() != whole)
+    return emitOpError("expects 'potentials' of ")
+           << whole << ", got " << getPotentials().getType();
+  return getBias() ? verifyParameter(*this, "bias", getBias(), state)
+                   : success();
+}
+
+LogicalResult PoolOp::verify() {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  auto output = cast<RankedTensorType>(getOutput().getType());
+  for (ArrayRef<int64_t> values : {getWindow(), getStrides()})
+    if (values.size() != 2 || values[0] < 1 || values[1] < 1)
+      return emitOpError("expects a 'window' and 'strides' of two positive "
+                         "numbers, got [")
+             << getWindow() << "] and [" << getStrides() << "]";
+  int64_t rank = output.getRank();
+  SmallVector<int64_t> expected(output.getShape());
+  for (int64_t i : {0, 1}) {
+    if (rank < 3 || input.getRank() != rank || input.isDynamicDim(rank - 3 + i))
+      return emitOpError("expects images of a static size, got ") << input;
+    expected[rank - 3 + i] = input.getDimSize(rank - 3 + i);
+    if (output.getDimSize(rank - 3 + i) !=
+        (expected[rank - 3 + i] - getWindow()[i]) / getStrides()[i] + 1)
+      return emitOpError("expects one element per window of ")
+             << input << ", got " << output;
+  }
+  if (isa<IntegerType>(input.getElementType())
+          ? !isPacked(input, expected)
+          : input.getElementType() != output.getElementType() ||
+                failed(verifyCompatibleShape(input.getShape(), expected)))
+    return emitOpError("expects an input with the channels of ")
+           << output << ", got " << input;
+  return success();
+}
+
 LogicalResult DelayOp::verify() {
   auto input = cast<RankedTensorType>(getInput().getType());
   auto buffer = cast<RankedTensorType>(getBuffer().getType());

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Switch.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -69,22 +70,10 @@ std::optional<Synapse> matchSynapse(ScanOp scan) {
   return synapse;
 }
 
-/// The scan that fires `value`, each element of which is 0 or 1, or null. The
-/// scan in a branch stands for those in both.
-ScanOp findProducer(Value value) {
-  if (auto scan = value.getDefiningOp<ScanOp>())
-    return value == scan.getOut() && scan.getThreshold() &&
-                   !scan.getMultiSpike()
-               ? scan
-               : ScanOp();
-  auto branch = value.getDefiningOp<scf::IfOp>();
-  if (!branch)
-    return {};
-  unsigned number = cast<OpResult>(value).getResultNumber();
-  ScanOp first = findProducer(branch.thenYield().getOperand(number));
-  return first && findProducer(branch.elseYield().getOperand(number))
-             ? first
-             : ScanOp();
+/// Whether `run` is known to be no train of 0 and 1.
+bool isGraded(Value run) {
+  auto collapse = run.getDefiningOp<tensor::CollapseShapeOp>();
+  return collapse && collapse.getSrc().getDefiningOp<PoolOp>();
 }
 
 struct SpikeFuseNeuron
@@ -119,36 +108,6 @@ struct SpikeFuseNeuron
                RankedTensorType::get({2}, b.getI64Type()), run);
   }
 
-  /// Whether the events of `run` are spikes, and few.
-  Value isSparse(OpBuilder &builder, Location loc, Value run,
-                 ListEventsOp events) {
-    ImplicitLocOpBuilder b(loc, builder);
-    auto constant = [&](int64_t value) -> Value {
-      return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-    };
-    auto statistic = [&](int64_t i) -> Value {
-      return tensor::ExtractOp::create(
-          b, events.getStatistics(),
-          ValueRange{arith::ConstantIndexOp::create(b, i)});
-    };
-    Value elements = constant(1);
-    auto type = cast<RankedTensorType>(run.getType());
-    for (int64_t dim = 0; dim < type.getRank(); ++dim)
-      elements = arith::MulIOp::create(
-          b, elements,
-          arith::IndexCastOp::create(b, b.getI64Type(),
-                                     tensor::DimOp::create(b, run, dim)));
-    // In thousandths: integers are exact.
-    Value most = arith::MulIOp::create(
-        b, elements, constant(static_cast<int64_t>(maxRate * 1000)));
-    Value fired = arith::MulIOp::create(b, statistic(0), constant(1000));
-    return arith::AndIOp::create(
-        b,
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, statistic(1),
-                              constant(0)),
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, fired, most));
-  }
-
   /// `value` and what leads from `run` to it, again.
   Value cloneProduct(OpBuilder &b, Value value, Value run, IRMapping &mapping) {
     if (value == run || mapping.contains(value))
@@ -171,11 +130,9 @@ struct SpikeFuseNeuron
       std::optional<Synapse> synapse = matchSynapse(scan);
       if (!synapse)
         continue;
-      ScanOp producer = findProducer(synapse->run);
-      if (producer)
-        if (auto rate = producer->getAttrOfType<FloatAttr>("spike.rate");
-            rate && rate.getValueAsDouble() > maxRate)
-          continue;
+      Operation *producer = findProducer(synapse->run);
+      if ((producer && firesOften(producer, maxRate)) || isGraded(synapse->run))
+        continue;
       OpBuilder b(scan);
       Location loc = scan.getLoc();
       ListEventsOp events = listEvents(b, loc, synapse->run);
@@ -184,7 +141,7 @@ struct SpikeFuseNeuron
         scan.erase();
         continue;
       }
-      Value sparse = isSparse(b, loc, synapse->run, events);
+      Value sparse = isSparse(b, loc, synapse->run, events, maxRate);
       auto branch = scf::IfOp::create(
           b, loc, sparse,
           [&](OpBuilder &inside, Location) {

@@ -8,6 +8,8 @@
 #include "plait/Dialect/Spike/Transforms/Passes.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace plait::spike {
@@ -21,12 +23,18 @@ using namespace plait::spike;
 namespace {
 
 struct SpikePack : plait::spike::impl::SpikePackBase<SpikePack> {
+  template <typename Op> bool isTrain(Op scan, Value value) {
+    return value == scan.getOut() && scan.getThreshold() &&
+           !scan.getMultiSpike() &&
+           isa<FloatType>(getElementTypeOrSelf(value.getType()));
+  }
+
   /// Whether `value` is the spikes of one scan in every branch.
   bool isPackable(Value value) {
     if (auto scan = value.getDefiningOp<ScanOp>())
-      return value == scan.getOut() && scan.getThreshold() &&
-             !scan.getMultiSpike() &&
-             isa<FloatType>(getElementTypeOrSelf(value.getType()));
+      return isTrain(scan, value);
+    if (auto scan = value.getDefiningOp<ConvScanOp>())
+      return isTrain(scan, value);
     auto branch = value.getDefiningOp<scf::IfOp>();
     if (!branch)
       return false;
@@ -43,12 +51,38 @@ struct SpikePack : plait::spike::impl::SpikePackBase<SpikePack> {
     value.setType(type);
     auto branch = value.getDefiningOp<scf::IfOp>();
     if (!branch) {
-      value.getDefiningOp<ScanOp>().setEncoding(Encoding::Packed);
+      if (auto scan = value.getDefiningOp<ScanOp>())
+        scan.setEncoding(Encoding::Packed);
       return;
     }
     unsigned number = cast<OpResult>(value).getResultNumber();
     for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()})
       pack(yield.getOperand(number), type);
+  }
+
+  /// Whether nobody but readers of words of `width` bits reads `train`, of
+  /// [..., neurons].
+  bool wantsWords(Value train, int64_t width) {
+    return llvm::all_of(train.getUsers(), [&](Operation *user) {
+      if (isa<ListEventsOp, PoolOp>(user))
+        return true;
+      // Rows of whole words.
+      auto collapse = dyn_cast<tensor::CollapseShapeOp>(user);
+      return collapse &&
+             cast<RankedTensorType>(train.getType()).getShape().back() %
+                     width ==
+                 0 &&
+             llvm::all_of(collapse->getUsers(), [](Operation *reader) {
+               return isa<ListEventsOp>(reader);
+             });
+    });
+  }
+
+  /// The type of words of `width` bits for `type`.
+  RankedTensorType wordsOf(RankedTensorType type, unsigned width) {
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = llvm::divideCeil(shape.back(), width);
+    return RankedTensorType::get(shape, IntegerType::get(&getContext(), width));
   }
 
   /// A recurrent population lists its own spikes for its next step, so that
@@ -57,7 +91,8 @@ struct SpikePack : plait::spike::impl::SpikePackBase<SpikePack> {
     auto scan = train.getDefiningOp<ScanOp>();
     if (!scan || !scan.getRecurrent() ||
         !llvm::all_of(train.getUsers(), [](Operation *user) {
-          return cast<ListEventsOp>(user).getStatistics().use_empty();
+          auto events = dyn_cast<ListEventsOp>(user);
+          return events && events.getStatistics().use_empty();
         }))
       return false;
     auto first = cast<ListEventsOp>(*train.getUsers().begin());
@@ -91,26 +126,29 @@ struct SpikePack : plait::spike::impl::SpikePackBase<SpikePack> {
   }
 
   void runOnOperation() override {
-    SmallVector<Value> trains;
-    getOperation().walk([&](ListEventsOp list) {
-      Value input = list.getInput();
-      if (!llvm::is_contained(trains, input))
-        trains.push_back(input);
+    llvm::SetVector<Value> trains;
+    auto reads = [&](Value input) {
+      auto collapse = input.getDefiningOp<tensor::CollapseShapeOp>();
+      trains.insert(collapse ? collapse.getSrc() : input);
+    };
+    getOperation().walk([&](Operation *op) {
+      if (auto list = dyn_cast<ListEventsOp>(op))
+        reads(list.getInput());
+      else if (auto pool = dyn_cast<PoolOp>(op))
+        reads(pool.getInput());
     });
     for (Value train : trains) {
       auto type = cast<RankedTensorType>(train.getType());
-      if (!isPackable(train) || ShapedType::isDynamic(type.getShape().back()) ||
-          !llvm::all_of(
-              train.getUsers(),
-              [](Operation *user) { return isa<ListEventsOp>(user); }) ||
-          list(train))
-        continue;
       int64_t size = type.getShape().back();
       unsigned width = size <= 16 ? 16 : size <= 32 ? 32 : 64;
-      SmallVector<int64_t> shape(type.getShape());
-      shape.back() = llvm::divideCeil(size, width);
-      pack(train, RankedTensorType::get(
-                      shape, IntegerType::get(&getContext(), width)));
+      if (!isPackable(train) || ShapedType::isDynamic(size) ||
+          !wantsWords(train, width) || list(train))
+        continue;
+      for (Operation *user : train.getUsers())
+        if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(user))
+          collapse.getResult().setType(
+              wordsOf(collapse.getResultType(), width));
+      pack(train, wordsOf(type, width));
       ++numPacked;
     }
   }

@@ -15,11 +15,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plait/Dialect/Spike/Transforms/Dynamics.h"
+#include "VectorEmit.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -39,198 +37,14 @@ using namespace plait::spike;
 
 namespace {
 
-/// Loops and vectors of one element type, `lanes` wide.
-struct Emitter : ImplicitLocOpBuilder {
-  Emitter(Location loc, OpBuilder &builder)
-      : ImplicitLocOpBuilder(loc, builder) {}
-
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(*this, value);
-  }
-  Value index(OpFoldResult value) {
-    return getValueOrCreateConstantIndexOp(*this, getLoc(), value);
-  }
-  Value add(Value l, Value r) { return arith::AddIOp::create(*this, l, r); }
-  Value mul(Value l, Value r) { return arith::MulIOp::create(*this, l, r); }
-  Value toIndex(Value value) {
-    return arith::IndexCastOp::create(*this, getIndexType(), value);
-  }
-  Value splat(VectorType type, double value) {
-    return arith::ConstantOp::create(
-        *this, DenseElementsAttr::get(
-                   type, getFloatAttr(type.getElementType(), value)));
-  }
-
-  /// The buffer of a tensor that is only read.
-  Value read(Value tensor) {
-    auto type = cast<RankedTensorType>(tensor.getType());
-    return bufferization::ToBufferOp::create(
-        *this, MemRefType::get(type.getShape(), type.getElementType()), tensor,
-        /*read_only=*/true);
-  }
-  /// A new buffer of `sizes`.
-  Value alloc(ArrayRef<OpFoldResult> sizes, Type element) {
-    SmallVector<int64_t> shape;
-    SmallVector<Value> dynamic;
-    dispatchIndexOpFoldResults(sizes, dynamic, shape);
-    return memref::AllocOp::create(*this, MemRefType::get(shape, element),
-                                   dynamic, getI64IntegerAttr(64));
-  }
-  /// `buffer`, which is nobody else's, as a tensor of `type`.
-  Value toTensor(Value buffer, Type type) {
-    auto own = cast<MemRefType>(buffer.getType());
-    Value tensor = bufferization::ToTensorOp::create(
-        *this, RankedTensorType::get(own.getShape(), own.getElementType()),
-        buffer, /*restrict=*/true, /*writable=*/true);
-    if (tensor.getType() != type)
-      tensor = tensor::CastOp::create(*this, type, tensor);
-    return tensor;
-  }
-
-  SmallVector<Value>
-  loop(Value from, Value to, ValueRange inits,
-       function_ref<SmallVector<Value>(Emitter &, Value, ValueRange)> body) {
-    auto loop = scf::ForOp::create(
-        *this, from, to, index(1), inits,
-        [&](OpBuilder &b, Location loc, Value i, ValueRange carried) {
-          Emitter nested(loc, b);
-          scf::YieldOp::create(b, loc, body(nested, i, carried));
-        });
-    return SmallVector<Value>(loop.getResults());
-  }
-  void tasks(ArrayRef<OpFoldResult> counts,
-             function_ref<void(Emitter &, ValueRange)> body) {
-    scf::ForallOp::create(*this, counts, ValueRange(), std::nullopt,
-                          [&](OpBuilder &b, Location loc, ValueRange at) {
-                            Emitter nested(loc, b);
-                            body(nested, at);
-                            scf::InParallelOp::create(b, loc);
-                          });
-  }
-
-  /// Appends the places of the bits of `word`, counted from `base`, to the list
-  /// at `slot` of `list`; the new length.
-  Value appendBits(Value word, Value base, Value length, Value list,
-                   ValueRange slot) {
-    Type type = word.getType();
-    auto loop = scf::WhileOp::create(
-        *this, TypeRange{type, getIndexType()}, ValueRange{word, length},
-        [&](OpBuilder &b, Location loc, ValueRange state) {
-          Value zero =
-              arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, 0));
-          Value more = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
-                                             state[0], zero);
-          scf::ConditionOp::create(b, loc, more, state);
-        },
-        [&](OpBuilder &b, Location loc, ValueRange state) {
-          Emitter e(loc, b);
-          Value place =
-              e.add(base, arith::IndexCastUIOp::create(
-                              e, e.getIndexType(),
-                              math::CountTrailingZerosOp::create(e, state[0])));
-          SmallVector<Value> at(slot);
-          at.push_back(state[1]);
-          memref::StoreOp::create(
-              e, arith::IndexCastOp::create(e, e.getI32Type(), place), list,
-              at);
-          Value one = arith::ConstantOp::create(e, e.getIntegerAttr(type, 1));
-          Value rest = arith::AndIOp::create(
-              e, state[0], arith::SubIOp::create(e, state[0], one));
-          scf::YieldOp::create(e,
-                               ValueRange{rest, e.add(state[1], e.index(1))});
-        });
-    return loop.getResult(1);
-  }
-
-  /// Booleans as the bits of a word.
-  Value toWord(Value bits) {
-    int64_t lanes = cast<VectorType>(bits.getType()).getNumElements();
-    Value word = vector::BitCastOp::create(
-        *this, VectorType::get({1}, getIntegerType(lanes)), bits);
-    return vector::ExtractOp::create(*this, word, 0);
-  }
-};
-
-/// A block of lanes of the last axis: where it starts, and which of its lanes
-/// exist (null where all do).
-struct Block {
-  Value start, mask;
-  int64_t lanes;
-
-  Value load(Emitter &b, Value buffer, ValueRange at) const {
-    auto type = VectorType::get(
-        {lanes}, cast<MemRefType>(buffer.getType()).getElementType());
-    SmallVector<Value> indices(at);
-    indices.push_back(start);
-    if (!mask)
-      return vector::LoadOp::create(b, type, buffer, indices);
-    return vector::MaskedLoadOp::create(b, type, buffer, indices, mask,
-                                        b.splat(type, 0));
-  }
-  void store(Emitter &b, Value vector, Value buffer, ValueRange at) const {
-    SmallVector<Value> indices(at);
-    indices.push_back(start);
-    if (mask)
-      vector::MaskedStoreOp::create(b, buffer, indices, mask, vector);
-    else
-      vector::StoreOp::create(b, vector, buffer, indices);
-  }
-};
-
-/// Block number `i` of an axis of `size`.
-Block getBlock(Emitter &b, Value i, int64_t size, int64_t lanes) {
-  Block block{b.mul(i, b.index(lanes)), Value(), lanes};
-  if (size % lanes)
-    block.mask = vector::CreateMaskOp::create(
-        b, VectorType::get({lanes}, b.getI1Type()),
-        ValueRange{arith::SubIOp::create(b, b.index(size), block.start)});
-  return block;
-}
-
-/// The parameters of a block, of which a buffer holds each.
-Parameters loadParameters(Emitter &b, const Parameters &buffers,
-                          const Block &block, VectorType type, Value sample) {
-  Parameters vectors{};
-  for (auto [vector, buffer] : llvm::zip_equal(vectors, buffers)) {
-    if (!buffer)
-      continue;
-    int64_t rank = cast<MemRefType>(buffer.getType()).getRank();
-    if (rank == 0)
-      vector = vector::BroadcastOp::create(
-          b, type, memref::LoadOp::create(b, buffer, ValueRange()));
-    else if (rank == 1)
-      vector = block.load(b, buffer, {});
-    else
-      vector = block.load(b, buffer, sample);
-  }
-  return vectors;
-}
-
-/// Bits per word, and so neurons per block, for `neurons` in a row.
-int64_t lanesFor(int64_t neurons) {
-  return neurons <= 16 ? 16 : neurons <= 32 ? 32 : 64;
-}
-
-/// `weights`, [K, N], with the columns padded to whole blocks. With `panels`,
-/// block after block: [blocks, K, lanes].
-Value packWeights(Emitter &b, Value weights, int64_t lanes, bool panels) {
-  auto type = cast<RankedTensorType>(weights.getType());
+/// `weights`, [K, N], block after block: [blocks, K, lanes].
+Value packPanels(Emitter &b, Value weights, int64_t lanes) {
+  Value padded = padColumns(b, weights, lanes);
+  auto type = cast<RankedTensorType>(padded.getType());
+  int64_t rows = type.getDimSize(0), blocks = type.getDimSize(1) / lanes;
   Type element = type.getElementType();
-  int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
-  int64_t blocks = llvm::divideCeil(columns, lanes);
-  if (blocks * lanes != columns) {
-    OpFoldResult none = b.getIndexAttr(0);
-    OpFoldResult more = b.getIndexAttr(blocks * lanes - columns);
-    Value zero = arith::ConstantOp::create(b, b.getFloatAttr(element, 0));
-    weights = tensor::PadOp::create(
-        b, RankedTensorType::get({rows, blocks * lanes}, element), weights,
-        ArrayRef<OpFoldResult>{none, none}, ArrayRef<OpFoldResult>{none, more},
-        zero);
-  }
-  if (!panels)
-    return weights;
   Value split = tensor::ExpandShapeOp::create(
-      b, RankedTensorType::get({rows, blocks, lanes}, element), weights,
+      b, RankedTensorType::get({rows, blocks, lanes}, element), padded,
       ArrayRef<ReassociationIndices>{{0}, {1, 2}});
   Value empty = tensor::EmptyOp::create(
       b, ArrayRef<int64_t>{blocks, rows, lanes}, element);
@@ -272,7 +86,7 @@ void convertListEvents(ListEventsOp op) {
             return {b.appendBits(word, b.mul(i, b.index(lanes)), carried[0],
                                  indices, at)};
           }
-          Block block = getBlock(b, i, size, lanes);
+          LaneBlock block = getBlock(b, i, size, lanes);
           Value x = block.load(b, input, at);
           auto vector = cast<VectorType>(x.getType());
           auto differs = [&](double value) -> Value {
@@ -330,6 +144,75 @@ void convertListEvents(ListEventsOp op) {
   op->erase();
 }
 
+/// `scan` of a population of several axes, which nothing mixes, as one of
+/// [batch, neurons]; `scan` itself where it is one or cannot be.
+ScanOp flattenPopulation(ScanOp scan) {
+  auto state = cast<RankedTensorType>(scan.getV().getType());
+  int64_t rank = state.getRank();
+  if (rank <= 2 || ShapedType::isDynamicShape(state.getShape().drop_front()))
+    return scan;
+  // A parameter of some of the axes only would have to be repeated.
+  for (Value parameter : parametersOf(scan))
+    if (parameter) {
+      int64_t own = cast<RankedTensorType>(parameter.getType()).getRank();
+      if (own > 0 && own + 1 < rank)
+        return scan;
+    }
+  auto out = cast<RankedTensorType>(scan.getOut().getType());
+  if (scan.getEncoding() == Encoding::Packed &&
+      state.getShape().back() % out.getElementTypeBitWidth() != 0)
+    return scan;
+  OpBuilder builder(scan);
+  Emitter b(scan.getLoc(), builder);
+  // The population's axes, `rank - 1` at the end, are one.
+  auto groupsOf = [&](int64_t own) {
+    SmallVector<ReassociationIndices> groups;
+    int64_t batch = own - rank + 1;
+    for (int64_t dim = 0; dim < batch; ++dim)
+      groups.push_back({dim});
+    groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(batch, own)));
+    return groups;
+  };
+  auto flat = [&](Type type) {
+    auto own = cast<RankedTensorType>(type);
+    SmallVector<int64_t> shape;
+    for (const ReassociationIndices &group : groupsOf(own.getRank())) {
+      shape.push_back(1);
+      for (int64_t dim : group)
+        shape.back() = group.size() == 1 ? own.getDimSize(dim)
+                                         : shape.back() * own.getDimSize(dim);
+    }
+    return own.clone(shape);
+  };
+  auto made = cast<ScanOp>(b.clone(*scan));
+  b.setInsertionPoint(made);
+  for (OpOperand &operand : made->getOpOperands()) {
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    if (type.getRank() > 0)
+      operand.set(tensor::CollapseShapeOp::create(b, flat(type), operand.get(),
+                                                  groupsOf(type.getRank())));
+  }
+  b.setInsertionPointAfter(made);
+  for (auto [old, result] :
+       llvm::zip_equal(scan->getResults(), made->getResults())) {
+    auto type = cast<RankedTensorType>(old.getType());
+    result.setType(flat(type));
+    SmallVector<ReassociationIndices> groups = groupsOf(type.getRank());
+    SmallVector<OpFoldResult> sizes;
+    for (const ReassociationIndices &group : groups) {
+      // Only what is before the population's axes is dynamic.
+      for (int64_t dim : group)
+        sizes.push_back(type.isDynamicDim(dim)
+                            ? tensor::getMixedSize(b, b.getLoc(), result, dim)
+                            : b.getIndexAttr(type.getDimSize(dim)));
+    }
+    old.replaceAllUsesWith(
+        tensor::ExpandShapeOp::create(b, type, result, groups, sizes));
+  }
+  scan.erase();
+  return made;
+}
+
 /// One scan to loops.
 class ScanLowering {
 public:
@@ -340,8 +223,6 @@ public:
     Type element = state.getElementType();
     if (!element.isF32() && !element.isF64())
       return failure();
-    // A population of several axes is one row of neurons where nothing tells
-    // them apart.
     v = op.getV();
     current = op.getCurrent();
     parameters = parametersOf(op);
@@ -389,9 +270,9 @@ private:
     if (op.getIndices()) {
       indices = b.read(op.getIndices());
       counts = b.read(op.getCounts());
-      weights = b.read(packWeights(b, op.getWeights(), lanes, true));
+      weights = b.read(packPanels(b, op.getWeights(), lanes));
     } else if (op.getRecurrent()) {
-      weights = b.read(packWeights(b, op.getRecurrent(), lanes, false));
+      weights = b.read(padColumns(b, op.getRecurrent(), lanes));
     }
     if (op.getBias())
       bias = b.read(op.getBias());
@@ -452,8 +333,8 @@ private:
   }
 
   /// `sum` of events with the bias and what else comes in at step `t`.
-  Value input(Emitter &b, const Block &block, Value sum, Value biases, Value t,
-              Value sample) {
+  Value input(Emitter &b, const LaneBlock &block, Value sum, Value biases,
+              Value t, Value sample) {
     for (Value term :
          {biases,
           currentBuffer ? block.load(b, currentBuffer, {t, sample}) : Value()})
@@ -462,7 +343,7 @@ private:
     return sum;
   }
 
-  Value loadBias(Emitter &b, const Block &block, Value sample) {
+  Value loadBias(Emitter &b, const LaneBlock &block, Value sample) {
     if (!bias)
       return Value();
     Parameters one{};
@@ -471,7 +352,7 @@ private:
   }
 
   /// One step of a block, recorded; the bits of those that fired.
-  Stepped step(Emitter &b, const Block &block, Value number, Value x,
+  Stepped step(Emitter &b, const LaneBlock &block, Value number, Value x,
                Value potential, Value left, const Parameters &own, Value t,
                Value sample) {
     Stepped stepped = emitStep(b, dynamics, x, potential, left, own);
@@ -489,7 +370,7 @@ private:
 
   void emitTask(Emitter &b, Value number, Value sample, Value potentials,
                 Value remaining, Value nextV, Value nextLeft) {
-    Block block = getBlock(b, number, neurons, lanes);
+    LaneBlock block = getBlock(b, number, neurons, lanes);
     Parameters own = loadParameters(b, parameters, block, vector, sample);
     Value biases = loadBias(b, block, sample);
     SmallVector<Value> inits{block.load(b, potentials, sample)};
@@ -532,7 +413,7 @@ private:
       Value end = b.index(blocks);
       SmallVector<Value> counts = b.loop(
           zero, end, zero, [&](Emitter &b, Value number, ValueRange length) {
-            Block block = getBlock(b, number, neurons, lanes);
+            LaneBlock block = getBlock(b, number, neurons, lanes);
             block.store(b, block.load(b, potentials, sample), nextV, sample);
             if (remaining)
               block.store(b, block.load(b, remaining, sample), nextLeft,
@@ -551,7 +432,7 @@ private:
             Value fired = b.loop(
                 b.index(0), end, b.index(0),
                 [&](Emitter &b, Value number, ValueRange length) {
-                  Block block = getBlock(b, number, neurons, lanes);
+                  LaneBlock block = getBlock(b, number, neurons, lanes);
                   Parameters own =
                       loadParameters(b, parameters, block, vector, sample);
                   Value sum =
@@ -589,7 +470,7 @@ private:
           });
       // The spikes of the last step.
       b.loop(zero, end, {}, [&](Emitter &b, Value number, ValueRange) {
-        Block block = getBlock(b, number, neurons, lanes);
+        LaneBlock block = getBlock(b, number, neurons, lanes);
         block.store(b, b.splat(vector, 0), nextLast, sample);
         return SmallVector<Value>{};
       });
@@ -621,14 +502,25 @@ struct ConvertSpikeToVector
   void runOnOperation() override {
     SmallVector<ListEventsOp> lists;
     SmallVector<ScanOp> scans;
+    SmallVector<ConvScanOp> convolutions;
+    SmallVector<PoolOp> pools;
     getOperation().walk([&](Operation *op) {
       if (auto list = dyn_cast<ListEventsOp>(op))
         lists.push_back(list);
       else if (auto scan = dyn_cast<ScanOp>(op))
         scans.push_back(scan);
+      else if (auto convolution = dyn_cast<ConvScanOp>(op))
+        convolutions.push_back(convolution);
+      else if (auto pool = dyn_cast<PoolOp>(op))
+        pools.push_back(pool);
     });
+    for (ConvScanOp convolution : convolutions)
+      ++(succeeded(convertConvScan(convolution)) ? numScans : numLeft);
+    for (PoolOp pool : pools)
+      (void)convertPool(pool);
     for (ScanOp scan : scans)
-      ++(succeeded(ScanLowering(scan).lower()) ? numScans : numLeft);
+      ++(succeeded(ScanLowering(flattenPopulation(scan)).lower()) ? numScans
+                                                                  : numLeft);
     for (ListEventsOp list : lists)
       if (!ShapedType::isDynamic(
               cast<RankedTensorType>(list.getIndices().getType())

@@ -116,4 +116,8 @@ def _write(name, node, functions):
 
     arguments = [bound(argument) for argument in node.args]
     write = node.meta.get("write") or KERNELS[node.target]
-    return function(name, inputs, body, write(body, *arguments, **node.kwargs))
+    kernel = ()
+    if node.target in KERNELS:
+        constants = (a for a in node.args if isinstance(a, int | str))
+        kernel = (node.target.name().removeprefix("plait::"), *map(str, constants))
+    return function(name, inputs, body, write(body, *arguments, **node.kwargs), kernel)

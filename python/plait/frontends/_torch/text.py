@@ -234,8 +234,11 @@ class Body:
         return tuple(results)
 
 
-def function(name, inputs, body, values) -> str:
-    """``func.func private``: ``body`` with a ``return`` of ``values``."""
+def function(name, inputs, body, values, kernel=()) -> str:
+    """``func.func private``: ``body`` with a ``return`` of ``values``.
+
+    ``kernel`` is what passes are told of it: the name of an op and its constants.
+    """
     values = [
         value if kind[1] is None else body.as_shape(value, kind[1])
         for value, kind in zip(values, body.results, strict=True)
@@ -243,5 +246,7 @@ def function(name, inputs, body, values) -> str:
     head = ", ".join(f"{value.name}: {value.type}" for value in inputs)
     types = ", ".join(type_of(*kind) for kind in body.results)
     body.line(f"return {', '.join(v.name for v in values)} : {types}" if values else "return")
-    lines = [f"func.func private @{name}({head}) -> ({types}) {{", *body.lines, "}"]
+    words = ", ".join(f'"{word}"' for word in kernel)
+    told = f" attributes {{torch.kernel = [{words}]}}" if kernel else ""
+    lines = [f"func.func private @{name}({head}) -> ({types}){told} {{", *body.lines, "}"]
     return "\n".join(lines) + "\n"

@@ -45,11 +45,23 @@ def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
     default), or one keyed `sample.draw` per row with the key as its seed,
     which is the same distribution for a fraction of the work.
 
+    A selection of -inf where a logit is less than the k-th of its sorted row
+    becomes `sample.top_k {keep_ties}`; where the softmax's mass of the greater
+    logits has come to p (or that of the lesser ones is within 1 - p),
+    `sample.top_p`, whether this is computed in the order of the sort and
+    scattered back, or from the least logit that stays. With
+    `keep-bits=false`, a draw from the first of a sorted row, or from its
+    weights, whose token is looked up in the sort's indices, becomes a draw
+    from the row. JAX's noise is that of places in the sorted row there, so its
+    bits cannot be kept: with `keep-bits` such a draw stays as it is. torch's
+    generator has no bits that another program could repeat.
+
     It runs on what a front end has imported, before functions are inlined. It
     is not part of a pipeline, since it changes results: a row with a NaN or
     without candidates has its flag and the error index, where the source gives
     some index, and scores closer than the source's f32 rounding may give the
-    other token.
+    other token. A filter's mass is exact where the source's was a sum of
+    floats, and of equal logits the one with the lower index stays.
 
     Example: test/Dialect/Sample/raise-to-sample.mlir
   }];
@@ -57,6 +69,7 @@ def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
                         "draw with the bits of the source's generator">];
   let statistics = [
     Statistic<"numGreedy", "greedy", "reductions that became sample.greedy">,
+    Statistic<"numFilters", "filters", "sorts and masks that became filters">,
     Statistic<"numDrawn", "drawn", "categorical draws that became sample ops">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::tensor::TensorDialect",

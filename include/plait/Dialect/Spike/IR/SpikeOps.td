@@ -253,4 +253,6 @@ def Spike_DelayOp : Spike_Op<"delay", [Pure,
   let hasFolder = 1;
 }
 
+include "plait/Dialect/Spike/IR/SpikeImageOps.td"
+
 #endif // PLAIT_DIALECT_SPIKE_IR_SPIKEOPS_TD

@@ -95,15 +95,47 @@ def SpikeFuseNeuron : Pass<"spike-fuse-neuron", "::mlir::func::FuncOp"> {
                            "::plait::spike::SpikeDialect"];
 }
 
+def SpikeFuseConv : Pass<"spike-fuse-conv", "::mlir::func::FuncOp"> {
+  let summary = "convolve events in the neurons that read them";
+  let description = [{
+    A `spike.scan` whose current is a convolution of images of spikes, with a
+    bias or without, becomes a `spike.conv_scan`: only weights that a spike
+    chooses are added. Its images have the channels last; so have those of the
+    averages and sums over windows (`spike.pool`) and the flattened ones that a
+    matrix product reads, whose weights change places. Sums are taken in the
+    order of that image: against channels in front, the last bits may differ.
+
+    When events are used, and when the convolution as it was, is decided as
+    `spike-fuse-neuron` decides it; both convolutions sum in the same order.
+
+    Example: test/Dialect/Spike/spike-fuse-conv.mlir
+  }];
+  let options = [
+    Option<"maxRate", "max-rate", "double", /*default=*/"0.25",
+           "the share of spikes above which a dense convolution is faster">,
+    Option<"switchHidden", "switch", "bool", /*default=*/"false",
+           "decide for hidden layers at run time, too">,
+  ];
+  let statistics = [
+    Statistic<"numFused", "fused", "convolutions that became sums of events">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::spike::SpikeDialect"];
+}
+
 def SpikePack : Pass<"spike-pack", "::mlir::func::FuncOp"> {
   let summary = "choose how trains of spikes are held";
   let description = [{
-    The spikes of a `spike.scan` that nobody but `spike.list_events` reads need
-    not be numbers. A recurrent population, which lists its spikes for its own
-    next step, gives those lists (`encoding events`). Any other is packed into
-    words, one bit each (`encoding packed`): of 16 bits for up to 16 neurons in
-    a row, 32 for up to 32, else 64. Spikes may pass through the results of an
-    `scf.if`.
+    The spikes of a `spike.scan` or `spike.conv_scan` that nobody but
+    `spike.list_events` and `spike.pool` reads need not be numbers. A recurrent
+    population, which lists its spikes for its own next step, gives those lists
+    (`encoding events`). Any other is packed into words, one bit each (`encoding
+    packed`): of 16 bits for up to 16 neurons in a row, 32 for up to 32, else
+    64. Spikes may pass through the results of an `scf.if`, and images whose
+    channels fill their words through a `tensor.collapse_shape` to rows.
 
     Example: test/Dialect/Spike/spike-pack.mlir
   }];

@@ -25,6 +25,17 @@ def Stablehlo_Dialect : Dialect {
     on tensors.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let description = [{
+    JAX programs come as StableHLO. The passes inside jaxlib turn most of it
+    into linalg on tensors; control flow, scatter and sort stay. This dialect
+    holds these, written from the public StableHLO specification. It has no
+    custom assembly: the generic form is what jaxlib prints and what every
+    version of it reads.
+
+    Inside the regions, jaxlib has already turned everything else into linalg
+    on tensors.
+  }];
+  let useDefaultAttributePrinterParser = 1;
 }
 
 #endif // PLAIT_DIALECT_STABLEHLO_IR_STABLEHLODIALECT_TD

@@ -11,6 +11,9 @@
 include "mlir/IR/CommonAttrConstraints.td"
 include "mlir/IR/CommonTypeConstraints.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/CommonAttrConstraints.td"
+include "mlir/IR/CommonTypeConstraints.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
 include "plait/Dialect/Stablehlo/IR/StablehloAttrs.td"
 include "plait/Dialect/Stablehlo/IR/StablehloTypes.td"
 

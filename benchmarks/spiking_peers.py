@@ -1,0 +1,308 @@
+"""Other simulators of spiking networks, on the networks of subjects/spiking.py.
+
+A layer is a function of a batch ``[N, ...]`` to its currents. Every peer runs
+``v = beta v + current; a spike where v > 1; v = 0 after it`` and gives the last layer's
+spikes ``[T, B, ...]``. A simulator that is not installed is left out.
+"""
+
+import contextlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from measure import Peer
+
+
+def jax_lif(currents, beta):
+    """Spikes of a run of currents, by one scan."""
+
+    def one(v, current):
+        v = beta * v + current
+        spikes = (v > 1).astype(jnp.float32)
+        return v * (1 - spikes), spikes
+
+    return jax.lax.scan(one, jnp.zeros_like(currents[0]), currents)[1]
+
+
+def over_time(layer, run):
+    """A layer on all steps of all samples at once."""
+    return layer(run.reshape(-1, *run.shape[2:])).reshape(*run.shape[:2], *layer.shape)
+
+
+class Layer:
+    """A function of a batch and the shape of a sample of what it gives."""
+
+    def __init__(self, call, *shape):
+        self.call, self.shape = call, shape
+
+    def __call__(self, batch):
+        return self.call(batch)
+
+
+def layered(x, layers, jax_layers, beta, same) -> list[Peer]:
+    """Peers of a feed-forward network: ``x`` is ``[T, B, ...]``."""
+    torch_x, batch = torch.from_numpy(x), x.shape[1]
+
+    @torch.no_grad()
+    def loop():
+        v, out = [0.0] * len(layers), []
+        for spikes in torch_x:
+            for i, layer in enumerate(layers):
+                v[i] = beta * v[i] + layer(spikes)
+                spikes = (v[i] > 1).float()
+                v[i] = v[i] * (1 - spikes)
+            out.append(spikes)
+        return torch.stack(out)
+
+    @torch.compile(dynamic=False)
+    def step(spikes, *v):
+        after = []
+        for potential, layer in zip(v, layers, strict=True):
+            potential = beta * potential + layer(spikes)
+            spikes = (potential > 1).float()
+            after.append(potential * (1 - spikes))
+        return spikes, after
+
+    @torch.no_grad()
+    def compiled():
+        v, out = [torch.zeros(batch, *layer.shape) for layer in layers], []
+        for spikes in torch_x:
+            spikes, v = step(spikes, *v)
+            out.append(spikes)
+        return torch.stack(out)
+
+    @jax.jit
+    def layerwise(x):
+        for layer in jax_layers:
+            x = jax_lif(over_time(layer, x), beta)
+        return x
+
+    jax_x = jnp.asarray(x)
+    peers = [
+        Peer("torch loop", loop, same),
+        Peer("torch.compile", compiled, same, jit=True),
+        Peer("JAX", lambda: jax.block_until_ready(layerwise(jax_x)), same, jit=True),
+    ]
+    for make in (_snntorch, _spikingjelly, _sinabs, _norse):
+        with contextlib.suppress(ImportError):
+            name, call = make(torch_x, layers, beta)
+            peers.append(Peer(name, torch.no_grad()(call), same))
+    with contextlib.suppress(ImportError):
+        peers.append(Peer("spyx", _spyx(jax_x, jax_layers, beta), own_rule, jit=True))
+    return peers
+
+
+def own_rule(mine, theirs):
+    """For a simulator that has no such neuron."""
+    return f"own rule: {int(np.asarray(theirs).sum())} spikes, not {int(mine.sum())}"
+
+
+def _stepwise(x, layers, cells, state):
+    """A loop over time through cells that take and give their state."""
+    v, out = [state] * len(cells), []
+    for spikes in x:
+        for i, layer in enumerate(layers):
+            spikes, v[i] = cells[i](layer(spikes), v[i])
+        out.append(spikes)
+    return torch.stack(out)
+
+
+def _snntorch(x, layers, beta):
+    import snntorch
+
+    cells = [snntorch.Leaky(beta=beta, reset_mechanism="zero") for _ in layers]
+
+    def call():
+        start = [cell.reset_mem() for cell in cells]
+        return _stepwise(x, layers, cells, start[0])
+
+    return "snntorch", call
+
+
+def _spikingjelly(x, layers, beta):
+    from spikingjelly.activation_based import functional, neuron
+
+    nodes = [
+        neuron.LIFNode(
+            1 / (1 - beta), decay_input=False, v_threshold=1.0, v_reset=0.0, step_mode="m"
+        )
+        for _ in layers
+    ]
+
+    def call():
+        spikes = x
+        for node, layer in zip(nodes, layers, strict=True):
+            functional.reset_net(node)
+            spikes = node(over_time(layer, spikes))
+        return spikes
+
+    return "spikingjelly", call
+
+
+def _sinabs(x, layers, beta):
+    import sinabs.layers
+    from sinabs.activation import MembraneReset, SingleSpike
+
+    cells = [
+        sinabs.layers.LIF(
+            tau_mem=-1 / np.log(beta),
+            norm_input=False,
+            spike_fn=SingleSpike,
+            reset_fn=MembraneReset(),
+        )
+        for _ in layers
+    ]
+    by_sample = x.transpose(0, 1).contiguous()
+
+    def call():
+        spikes = by_sample
+        for cell, layer in zip(cells, layers, strict=True):
+            cell.reset_states()
+            spikes = cell(over_time(layer, spikes))
+        return spikes.transpose(0, 1)
+
+    return "sinabs", call
+
+
+def _norse(x, layers, beta):
+    import norse.torch as norse
+
+    # Its neuron takes dt / tau of the current: the weights make up for that.
+    scale = 1 / (1 - beta)
+    rule = norse.LIFBoxParameters(
+        tau_mem_inv=torch.tensor(1e3 * (1 - beta)), v_th=torch.tensor(1.0)
+    )
+    cells = [norse.LIFBoxCell(rule) for _ in layers]
+    scaled = [lambda batch, layer=layer: layer(batch) * scale for layer in layers]
+    return "norse", lambda: _stepwise(x, scaled, cells, None)
+
+
+def _spyx(x, layers, beta):
+    """Its potential loses the threshold a step after it fired, and a layer is a step late."""
+    import spyx.nn as spyx
+    from flax import nnx
+
+    cells = [spyx.LIF(layer.shape, beta=beta, threshold=1.0, rngs=nnx.Rngs(0)) for layer in layers]
+
+    @jax.jit
+    def call(x):
+        def one(states, spikes):
+            after = []
+            for cell, layer, state in zip(cells, layers, states, strict=True):
+                spikes, state = cell(layer(spikes).reshape(-1, *layer.shape), state)
+                after.append(state)
+            return after, spikes
+
+        return jax.lax.scan(one, [cell.initial_state(x.shape[1]) for cell in cells], x)[1]
+
+    return lambda: jax.block_until_ready(call(x))
+
+
+def recurrent(x, weights, beta, same) -> list[Peer]:
+    """Peers of one population: ``x`` is ``[T, 1, N]``, ``weights`` ``[to, from]``."""
+    size = len(weights)
+    torch_x, torch_w = torch.from_numpy(x), torch.from_numpy(weights)
+
+    @torch.no_grad()
+    def loop():
+        v = spikes = torch.zeros(1, size)
+        out = []
+        for current in torch_x:
+            v = beta * v + current + spikes @ torch_w.T
+            spikes = (v > 1).float()
+            v = v * (1 - spikes)
+            out.append(spikes)
+        return torch.stack(out)
+
+    @torch.compile(dynamic=False)
+    def step(current, v, spikes):
+        v = beta * v + current + spikes @ torch_w.T
+        spikes = (v > 1).float()
+        return v * (1 - spikes), spikes
+
+    @torch.no_grad()
+    def compiled():
+        v = spikes = torch.zeros(1, size)
+        out = []
+        for current in torch_x:
+            v, spikes = step(current, v, spikes)
+            out.append(spikes)
+        return torch.stack(out)
+
+    @jax.jit
+    def scan(x, w):
+        def one(state, current):
+            v, spikes = state
+            v = beta * v + current + w @ spikes
+            spikes = (v > 1).astype(jnp.float32)
+            return (v * (1 - spikes), spikes), spikes
+
+        return jax.lax.scan(one, (jnp.zeros(size), jnp.zeros(size)), x)[1]
+
+    jax_x, jax_w = jnp.asarray(x[:, 0]), jnp.asarray(weights)
+    peers = [
+        Peer("torch loop", loop, same),
+        Peer("torch.compile", compiled, same, jit=True),
+        Peer("JAX", lambda: jax.block_until_ready(scan(jax_x, jax_w)), same, jit=True),
+    ]
+    linear = torch.nn.Linear(size, size, bias=False)
+    linear.weight.data.copy_(torch_w)
+    for make in (_snntorch_recurrent, _spikingjelly_recurrent, _sinabs_recurrent):
+        with contextlib.suppress(ImportError):
+            name, call = make(torch_x, linear, beta)
+            peers.append(Peer(name, torch.no_grad()(call), same))
+    return peers
+
+
+def _snntorch_recurrent(x, linear, beta):
+    import snntorch
+
+    # RLeaky loses the input of the step after a spike, too.
+    cell = snntorch.Leaky(beta=beta, reset_mechanism="zero")
+
+    def call():
+        v, spikes, out = cell.reset_mem(), torch.zeros_like(x[0]), []
+        for current in x:
+            spikes, v = cell(current + linear(spikes), v)
+            out.append(spikes)
+        return torch.stack(out)
+
+    return "snntorch", call
+
+
+def _spikingjelly_recurrent(x, linear, beta):
+    from spikingjelly.activation_based import functional, neuron
+
+    node = neuron.LIFNode(1 / (1 - beta), decay_input=False, v_threshold=1.0, v_reset=0.0)
+
+    def call():
+        functional.reset_net(node)
+        spikes, out = torch.zeros_like(x[0]), []
+        for current in x:
+            spikes = node(current + linear(spikes))
+            out.append(spikes)
+        return torch.stack(out)
+
+    return "spikingjelly", call
+
+
+def _sinabs_recurrent(x, linear, beta):
+    import sinabs.layers
+    from sinabs.activation import MembraneReset, SingleSpike
+
+    cell = sinabs.layers.LIFRecurrent(
+        tau_mem=-1 / np.log(beta),
+        rec_connect=linear,
+        norm_input=False,
+        spike_fn=SingleSpike,
+        reset_fn=MembraneReset(),
+        spike_threshold=torch.tensor(1.0),
+    )
+    by_sample = x.transpose(0, 1).contiguous()
+
+    def call():
+        cell.reset_states()
+        return cell(by_sample).transpose(0, 1)
+
+    return "sinabs", call

@@ -1,0 +1,32 @@
+//===- Switch.h - whether a layer sums events or a dense product ----------===//
+//
+// Part of the Plait project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLAIT_LIB_DIALECT_SPIKE_TRANSFORMS_SWITCH_H
+#define PLAIT_LIB_DIALECT_SPIKE_TRANSFORMS_SWITCH_H
+
+#include "plait/Dialect/Spike/IR/Spike.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace plait::spike {
+
+/// The `scan` or `conv_scan` that fires `value`, each element of which is 0 or
+/// 1, or null. The one in a branch stands for those in both.
+mlir::Operation *findProducer(mlir::Value value);
+
+/// Whether the measured rate of `producer`, its attribute `spike.rate`, is
+/// above `maxRate`.
+bool firesOften(mlir::Operation *producer, double maxRate);
+
+/// Whether the events of `run`, when they come, are spikes, and at most
+/// `maxRate` of its elements.
+mlir::Value isSparse(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value run, ListEventsOp events, double maxRate);
+
+} // namespace plait::spike
+
+#endif // PLAIT_LIB_DIALECT_SPIKE_TRANSFORMS_SWITCH_H

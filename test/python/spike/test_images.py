@@ -1,0 +1,202 @@
+"""Convolutions of events against torch: every road, shape of window, rate and kind of input."""
+
+import numpy as np
+import pytest
+
+import plait
+from plait.compiler import run_stages
+from plait.module import Module
+
+torch = pytest.importorskip("torch")
+
+
+def tensor(*shape):
+    return f"tensor<{'x'.join([*map(str, shape), 'f32'])}>"
+
+
+def text(time, batch, shapes, windows, pool, classes):
+    """Two convolutions of spiking neurons, an average, a product; states go in and come out."""
+    (c0, h0, w0), _, (c2, h2, w2) = shapes
+    types = [tensor(batch, *shape) for shape in shapes]
+    ph, pw = (h2 - pool) // pool + 1, (w2 - pool) // pool + 1
+    pooled, flat = tensor(batch, c2, ph, pw), tensor(batch, c2 * ph * pw)
+    out = tensor(time, batch, classes)
+    rule = (
+        "integrator impulse decay(%beta : tensor<f32>) threshold(%one : tensor<f32>) "
+        "compare gt reset value at now"
+    )
+    lines, weights = [], []
+    for i, (stride, dilation, padding, size) in enumerate(windows):
+        c, h, w = shapes[i]
+        more = tensor(batch, c, h + 2 * padding[0], w + 2 * padding[1])
+        low = f"[0, 0, {padding[0]}, {padding[1]}]"
+        kernel = tensor(shapes[i + 1][0], c, *size)
+        weights.append(f"%k{i}: {kernel}, %b{i}: {tensor(shapes[i + 1][0])}")
+        t = types[i + 1]
+        lines.append(f"""
+    %p{i} = tensor.pad %s{i} low{low} high{low} {{
+    ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
+      tensor.yield %zero : f32
+    }} : {types[i]} to {more}
+    %m{i} = linalg.conv_2d_nchw_fchw {{dilations = dense<{list(dilation)}> : tensor<2xi64>,
+        strides = dense<{list(stride)}> : tensor<2xi64>}}
+        ins(%p{i}, %k{i} : {more}, {kernel}) outs(%z{i} : {t}) -> {t}
+    %d{i} = linalg.broadcast ins(%b{i} : {tensor(shapes[i + 1][0])}) outs(%e{i} : {t})
+        dimensions = [0, 2, 3]
+    %x{i} = linalg.add ins(%m{i}, %d{i} : {t}, {t}) outs(%e{i} : {t}) -> {t}
+    %s{i + 1}, %n{i} = spike.neuron %x{i}, %v{i} {rule} : {t}""")
+    made = "".join(
+        f"\n  %e{n} = tensor.empty() : {t}"
+        f"\n  %z{n} = linalg.fill ins(%zero : f32) outs(%e{n} : {t}) -> {t}"
+        for n, t in [("0", types[1]), ("1", types[2]), ("p", pooled), ("m", tensor(batch, classes))]
+    )
+    states = f"{types[1]}, {types[2]}"
+    return f"""
+func.func @main({", ".join(weights)}, %w: {tensor(c2 * ph * pw, classes)}, %beta: tensor<f32>,
+    %one: tensor<f32>, %x: {tensor(time, batch, *shapes[0])}, %u0: {types[1]}, %u1: {types[2]})
+    -> ({out}, {states}) {{
+  %zero = arith.constant 0.0 : f32
+  %size = arith.constant {float(pool * pool)} : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %end = arith.constant {time} : index{made}
+  %many = linalg.fill ins(%size : f32) outs(%ep : {pooled}) -> {pooled}
+  %window = tensor.empty() : tensor<{pool}x{pool}xf32>
+  %eo = tensor.empty() : {out}
+  %r:3 = scf.for %t = %c0 to %end step %c1 iter_args(%v0 = %u0, %v1 = %u1, %o = %eo)
+      -> ({states}, {out}) {{
+    %s0 = tensor.extract_slice %x[%t, 0, 0, 0, 0] [1, {batch}, {c0}, {h0}, {w0}] [1, 1, 1, 1, 1]
+        : {tensor(time, batch, *shapes[0])} to {types[0]}{"".join(lines)}
+    %sum = linalg.pooling_nchw_sum {{dilations = dense<1> : tensor<2xi64>,
+        strides = dense<{pool}> : tensor<2xi64>}}
+        ins(%s2, %window : {types[2]}, tensor<{pool}x{pool}xf32>) outs(%zp : {pooled}) -> {pooled}
+    %mean = linalg.div ins(%sum, %many : {pooled}, {pooled}) outs(%ep : {pooled}) -> {pooled}
+    %flat = tensor.collapse_shape %mean [[0], [1, 2, 3]] : {pooled} into {flat}
+    %y = linalg.matmul ins(%flat, %w : {flat}, {tensor(c2 * ph * pw, classes)})
+        outs(%zm : {tensor(batch, classes)}) -> {tensor(batch, classes)}
+    %on = tensor.insert_slice %y into %o[%t, 0, 0] [1, {batch}, {classes}] [1, 1, 1]
+        : {tensor(batch, classes)} into {out}
+    scf.yield %n0, %n1, %on : {states}, {out}
+  }}
+  return %r#2, %r#0, %r#1 : {out}, {states}
+}}
+"""
+
+
+def lif(currents, v):
+    """Spikes of [T, ...] currents, and the last potential."""
+    spikes = []
+    for current in currents:
+        v = torch.tensor(0.9) * v + current
+        spikes.append((v > 1).float())
+        v = v * (1 - spikes[-1])
+    return torch.stack(spikes), v
+
+
+CASES = {
+    # (channels, height, width) of images; stride, dilation, padding, window.
+    "same": (2, 16, 32, ((1, 1), (1, 1), (1, 1), (3, 3)), ((1, 1), (1, 1), (1, 1), (3, 3)), 2),
+    "strided": (3, 16, 16, ((2, 1), (1, 1), (0, 2), (3, 5)), ((1, 2), (2, 1), (2, 0), (3, 2)), 1),
+    "odd": (1, 5, 20, ((1, 1), (1, 2), (0, 0), (2, 2)), ((3, 1), (1, 1), (1, 0), (4, 1)), 3),
+    "wide": (2, 48, 70, ((2, 2), (1, 1), (1, 1), (3, 3)), ((1, 1), (1, 1), (0, 0), (1, 1)), 2),
+}
+
+
+def network(name, time=6):
+    """A case's module, its weights as torch tensors, and its geometry."""
+    c0, c1, c2, *windows, pool = CASES[name]
+    rng, batch = np.random.default_rng(0), 2
+    shapes = [(c0, 12, 14)]
+    for channels, (stride, dilation, padding, size) in zip((c1, c2), windows, strict=True):
+        shapes.append((channels, *(
+            (shapes[-1][i + 1] + 2 * padding[i] - dilation[i] * (size[i] - 1) - 1) // stride[i] + 1
+            for i in range(2)
+        )))  # fmt: skip
+    weights = []
+    for i, (*_, size) in enumerate(windows):
+        fan = shapes[i][0] * size[0] * size[1]
+        scale = (2.5 if i == 0 else 3.5) / np.sqrt(fan)
+        weights.append(rng.standard_normal((shapes[i + 1][0], shapes[i][0], *size)) * scale)
+        weights.append(rng.uniform(0, 0.2, shapes[i + 1][0]))
+    rows = shapes[2][0] * (shapes[2][1] // pool) * (shapes[2][2] // pool)
+    weights.append(rng.standard_normal((rows, 5)))
+    weights = [w.astype(np.float32) for w in weights]
+    bound = (*weights, np.float32(0.9), np.float32(1))
+    module = Module(text(time, batch, shapes, windows, pool, 5), weights=bound)
+    states = [rng.uniform(0, 0.9, (batch, *s)).astype(np.float32) for s in shapes[1:]]
+    return module, weights, windows, pool, states, (time, batch, *shapes[0])
+
+
+def expected(x, weights, windows, pool, states):
+    """The same by torch: outputs, last states, and how often the first neurons fire."""
+    spikes, ends, rates = torch.from_numpy(x), [], []
+    for i, (stride, dilation, padding, _) in enumerate(windows):
+        kernel, bias = map(torch.from_numpy, weights[2 * i : 2 * i + 2])
+        current = torch.nn.functional.conv2d(
+            spikes.flatten(0, 1), kernel, bias, stride, padding, dilation
+        )
+        spikes, v = lif(current.unflatten(0, spikes.shape[:2]), torch.from_numpy(states[i]))
+        ends.append(v.numpy())
+        rates.append(float(spikes.mean()))
+    pooled = torch.nn.functional.avg_pool2d(spikes.flatten(0, 1), pool).flatten(1)
+    y = (pooled @ torch.from_numpy(weights[4])).unflatten(0, spikes.shape[:2])
+    return [y.numpy(), *ends], rates
+
+
+def inputs(kind, shape):
+    rng = np.random.default_rng(7)
+    if kind == "graded":
+        return rng.standard_normal(shape).astype(np.float32)
+    rate = {"few": 0.1, "many": 0.7}[kind]
+    return (rng.random(shape) < rate).astype(np.float32)
+
+
+def compare(got, want, rates):
+    assert min(rates) > 0.01, f"too few spikes for a test: {rates}"
+    for mine, theirs in zip(got, want, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_against_torch(name):
+    """Few spikes take the events, many and numbers the dense convolution."""
+    module, weights, windows, pool, states, shape = network(name)
+    run = plait.compile(module)
+    for kind in ("few", "many", "graded"):
+        x = inputs(kind, shape)
+        compare(run(x, *states), *expected(x, weights, windows, pool, states))
+
+
+def test_road():
+    """No population of the nets above is left for the reference."""
+    for name in CASES:
+        module = network(name)[0]
+        stages = [f"plait-import{{weights={len(module.weights)}}}", "plait-strand"]
+        fused = run_stages(module.text.encode(), stages).decode()
+        assert fused.count("spike.conv_scan") == 2 and fused.count("spike.pool") == 1
+        left = run_stages(fused.encode(), ["func.func(convert-spike-to-vector)"]).decode()
+        assert "spike." not in left, name
+
+
+def test_reference():
+    """The reference meaning of events is the same network."""
+    module, weights, windows, pool, states, shape = network("strided")
+    stages = ["plait-import{weights=7}", "plait-strand", "plait-lowered-reference"]
+    lowered = run_stages(module.text.encode(), stages).decode()
+    assert "spike." not in lowered
+    run = plait.compile(Module(lowered, weights=module.weights))
+    x = inputs("few", shape)
+    compare(run(x, *states), *expected(x, weights, windows, pool, states))
+
+
+def test_carried():
+    """Two halves of a run, the second from the first's states, are the whole run."""
+    module, *_, states, shape = network("same")
+    run = plait.compile(module)
+    first, second = inputs("few", shape), inputs("few", shape)[::-1].copy()
+    whole = plait.compile(network("same", 2 * len(first))[0])
+    y1, *middle = run(first, *states)
+    y2, *ends = run(second, *middle)
+    y, *last = whole(np.concatenate([first, second]), *states)
+    for mine, theirs in zip([np.concatenate([y1, y2]), *ends], [y, *last], strict=True):
+        assert np.array_equal(mine, theirs)
