@@ -509,6 +509,22 @@ def _addmv(x, matrix, vector, *, beta=1, alpha=1):
     return product if beta == 0 else beta * x + product
 
 
+def _of_bytes(product):
+    """torch-mlir dies of a product of bytes with a size that is not known. The low byte of a sum
+    is that of the sum of int32s."""
+
+    def decomposition(x, y):
+        if x.dtype.itemsize > 1 or all(isinstance(size, int) for size in (*x.shape, *y.shape)):
+            return NotImplemented
+        return product(x.to(torch.int32), y.to(torch.int32)).to(x.dtype)
+
+    return decomposition
+
+
+for _op in (_aten.mm.default, _aten.bmm.default):
+    _TABLE[_op] = _of_bytes(_op)
+
+
 @_decomposes(_aten.dist.default)
 def _dist(x, y, p=2):
     return torch.linalg.vector_norm(x - y, p)
