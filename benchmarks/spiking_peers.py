@@ -6,12 +6,20 @@ spikes ``[T, B, ...]``. A simulator that is not installed is left out.
 """
 
 import contextlib
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from measure import Peer
+from measure import Peer, real_time, threads
 
 
 def jax_lif(currents, beta):
@@ -94,7 +102,7 @@ def layered(x, layers, jax_layers, beta, same) -> list[Peer]:
 
 
 def own_rule(mine, theirs):
-    """For a simulator that has no such neuron."""
+    """For a simulator that has no such neuron, or no f32."""
     return f"own rule: {int(np.asarray(theirs).sum())} spikes, not {int(mine.sum())}"
 
 
@@ -248,10 +256,14 @@ def recurrent(x, weights, beta, same) -> list[Peer]:
     ]
     linear = torch.nn.Linear(size, size, bias=False)
     linear.weight.data.copy_(torch_w)
-    for make in (_snntorch_recurrent, _spikingjelly_recurrent, _sinabs_recurrent):
+    for make in (_snntorch_recurrent, _spikingjelly_recurrent, _sinabs_recurrent, _norse_recurrent):
         with contextlib.suppress(ImportError):
             name, call = make(torch_x, linear, beta)
             peers.append(Peer(name, torch.no_grad()(call), same))
+    with contextlib.suppress(ImportError):
+        peers.append(_brian2_recurrent(x, weights, beta, same))
+    with contextlib.suppress(ImportError):
+        peers.append(_nest_recurrent(x, weights, beta))
     return peers
 
 
@@ -306,3 +318,170 @@ def _sinabs_recurrent(x, linear, beta):
         return cell(by_sample).transpose(0, 1)
 
     return "sinabs", call
+
+
+def _norse_recurrent(x, linear, beta):
+    import norse.torch as norse
+
+    # Its neuron takes dt / tau of the current: what comes in makes up for that.
+    scale = 1 / (1 - beta)
+    cell = norse.LIFBoxCell(
+        norse.LIFBoxParameters(tau_mem_inv=torch.tensor(1e3 * (1 - beta)), v_th=torch.tensor(1.0))
+    )
+
+    def call():
+        state, spikes, out = None, torch.zeros_like(x[0]), []
+        for current in x:
+            spikes, state = cell((current + linear(spikes)) * scale, state)
+            out.append(spikes)
+        return torch.stack(out)
+
+    return "norse", call
+
+
+def _brian2_recurrent(x, weights, beta, same) -> Peer:
+    """Its C++ program, timed by the program itself: each call starts it anew."""
+    import brian2
+    from brian2 import ms
+
+    folder = tempfile.TemporaryDirectory()
+    brian2.prefs.core.default_float_dtype = np.float32
+    brian2.prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-march=native"]
+    brian2.prefs.devices.cpp_standalone.openmp_threads = 0 if threads() == 1 else threads()
+    brian2.set_device("cpp_standalone", directory=folder.name, build_on_run=False)
+    brian2.defaultclock.dt = 1 * ms
+    steps, _, size = x.shape
+    names = {"tau": float(-1 / np.log(beta)) * ms, "ext": brian2.TimedArray(x[:, 0], dt=1 * ms)}
+    group = brian2.NeuronGroup(
+        size,
+        "dv/dt = -v / tau : 1",
+        threshold="v > 1",
+        reset="v = 0",
+        method="exact",
+        namespace=names,
+    )
+    group.run_regularly("v += ext(t, i)", when="groups", order=1)
+    synapses = brian2.Synapses(group, group, "w : 1", on_pre="v_post += w")
+    to, source = np.nonzero(weights)
+    synapses.connect(i=source, j=to)
+    synapses.w = weights[to, source]
+    monitor = brian2.SpikeMonitor(group)
+    network = brian2.Network(group, synapses, monitor)
+    network.schedule = ["start", "groups", "synapses", "thresholds", "resets", "end"]
+    start = time.perf_counter()
+    network.run(steps * ms)
+    brian2.device.build(directory=folder.name, run=False, compile=True)
+    seconds = time.perf_counter() - start
+
+    def call():
+        brian2.device.run(directory=folder.name, with_output=False)
+        spikes = np.zeros(x.shape, np.float32)
+        spikes[np.rint(monitor.t / ms).astype(int), 0, np.asarray(monitor.i)] = 1
+        return spikes
+
+    # The folder lives as long as the call that reads from it.
+    call.folder = folder
+    return Peer(
+        "brian2", call, same, compile_seconds=seconds, clock=lambda: brian2.device._last_run_time
+    )
+
+
+def _nest_recurrent(x, weights, beta) -> Peer:
+    """Potentials in f64, so that some spikes fall elsewhere; see spiking_nest.py."""
+    if importlib.util.find_spec("nest") is None:
+        raise ImportError("nest")
+    with tempfile.TemporaryDirectory() as folder, real_time():
+        arrays = Path(folder, "arrays.npz")
+        np.savez(arrays, x=x[:, 0], weights=weights, beta=beta)
+        script = Path(__file__).with_name("spiking_nest.py")
+        command = [sys.executable, script, arrays, str(threads())]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    seconds = statistics.median(told["seconds"])
+    spikes = np.ones(told["spikes"], np.float32)
+    return Peer("nest", lambda: spikes, own_rule, clock=lambda: seconds)
+
+
+def attention_populations():
+    """Of each library, its name and a population ``(currents [T, ...], threshold) -> spikes``.
+
+    The rule is ``v += (current - v) / 2``, a spike where ``v >= threshold``, then zero.
+    """
+    for make in (_snntorch_half, _spikingjelly_half, _sinabs_half, _norse_half):
+        with contextlib.suppress(ImportError):
+            yield make()
+
+
+def _snntorch_half():
+    import snntorch
+
+    cells = {
+        threshold: snntorch.Leaky(beta=0.5, threshold=threshold, reset_mechanism="zero")
+        for threshold in (1.0, 0.5)
+    }
+
+    def population(currents, threshold):
+        cell, v, out = cells[threshold], torch.zeros_like(currents[0]), []
+        for current in currents:
+            spikes, v = cell(current * 0.5, v)
+            out.append(spikes)
+        return torch.stack(out)
+
+    return "snntorch", population
+
+
+def _spikingjelly_half():
+    from spikingjelly.activation_based import functional, neuron
+
+    nodes = {
+        threshold: neuron.LIFNode(2.0, v_threshold=threshold, v_reset=0.0, step_mode="m")
+        for threshold in (1.0, 0.5)
+    }
+
+    def population(currents, threshold):
+        functional.reset_net(nodes[threshold])
+        return nodes[threshold](currents)
+
+    return "spikingjelly", population
+
+
+def _sinabs_half():
+    import sinabs.layers
+    from sinabs.activation import MembraneReset, SingleSpike
+
+    cells = {
+        threshold: sinabs.layers.LIF(
+            tau_mem=-1 / np.log(0.5),
+            norm_input=True,
+            spike_fn=SingleSpike,
+            reset_fn=MembraneReset(),
+            spike_threshold=torch.tensor(threshold),
+        )
+        for threshold in (1.0, 0.5)
+    }
+
+    def population(currents, threshold):
+        cells[threshold].reset_states()
+        return cells[threshold](currents[None])[0]
+
+    return "sinabs", population
+
+
+def _norse_half():
+    import norse.torch as norse
+
+    cells = {
+        threshold: norse.LIFBoxCell(
+            norse.LIFBoxParameters(tau_mem_inv=torch.tensor(500.0), v_th=torch.tensor(threshold))
+        )
+        for threshold in (1.0, 0.5)
+    }
+
+    def population(currents, threshold):
+        state, out = None, []
+        for current in currents:
+            spikes, state = cells[threshold](current, state)
+            out.append(spikes)
+        return torch.stack(out)
+
+    return "norse", population

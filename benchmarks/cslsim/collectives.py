@@ -25,10 +25,13 @@ from plait.cslsim.machine import MACHINES
 from plait.cslsim.runtime import MemcpyDataType, MemcpyOrder, SdkRuntime
 
 HERE = Path(__file__).parent / "collectives"
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- collectives.py --write -->", "<!-- end -->"
 KINDS = ("broadcast", "chain", "tree", "two-phase", "relay")
 #: What the paper states of its model.
 ERROR = 0.04
-SIZES = (4, 16, 64)
+SIZES = {kind: (4, 16, 64, 256) for kind in KINDS}
+SIZES["tree"] = (4, 16, 64, 128)  # its rounds have a color and a queue each
 WORDS = (16, 64, 256, 1024, 4096)
 MACHINE = {kind: MACHINES["wse2"] for kind in KINDS}
 MACHINE["relay"] = replace(MACHINES["wse3"], gap=8)
@@ -95,25 +98,37 @@ def measure(kind, p, b):
     return int(ended.max() - began.min() - (began - first).max())
 
 
-def main():
-    """Print one line per size and the mean difference of each collective."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--words", type=int, nargs="+", default=WORDS)
-    args = parser.parse_args()
-    print("| collective | P | B | simulated | closed form | difference |")
-    print("|---|---:|---:|---:|---:|---:|")
-    large = {}
+def tables():
+    """The mean and largest differences of each collective, and all rows, as Markdown."""
+    rows = ["| collective | P | B | simulated | closed form | difference |"]
+    rows += ["|---|---:|---:|---:|---:|---:|"]
+    means = ["| collective | mean, B >= 256 | largest, B >= 256 | mean of all |"]
+    means += ["|---|---:|---:|---:|"]
     for kind in KINDS:
-        for p in args.sizes:
-            for b in args.words:
+        errors = {}
+        for p in SIZES[kind]:
+            for b in WORDS:
                 cycles, form = measure(kind, p, b), closed_form(kind, p, b)
-                error = cycles / form - 1
-                print(f"| {kind} | {p} | {b} | {cycles} | {form:.0f} | {error:+.1%} |", flush=True)
-                if b >= 256:
-                    large.setdefault(kind, []).append(abs(error))
-    for kind, values in large.items():
-        print(f"{kind}: of B >= 256 mean {np.mean(values):.1%}, largest {max(values):.1%}")
+                errors[p, b] = abs(cycles / form - 1)
+                difference = f"{cycles / form - 1:+.1%}"
+                rows.append(f"| {kind} | {p} | {b} | {cycles} | {form:.0f} | {difference} |")
+        large = [error for (_, b), error in errors.items() if b >= 256]
+        numbers = (np.mean(large), max(large), np.mean(list(errors.values())))
+        means.append(f"| {kind} | {' | '.join(f'{n:.1%}' for n in numbers)} |")
+    return "\n".join([*means, "", *rows])
+
+
+def main():
+    """Print the tables, or write them to the README."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write", action="store_true", help="into README.md")
+    args = parser.parse_args()
+    text = tables()
+    if not args.write:
+        print(text)
+        return
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":

@@ -224,6 +224,9 @@ static int cyclesOf(const Ins &in, const Machine &m) {
   const int *c = m.scalar;
   switch (in.op >> 4) {
   case BCHK: // the hardware does not check
+  case UNDEFINE:
+  case DEFINE:
+  case DEFINED:
     return 0;
   case ADD:
   case SUB:
@@ -367,6 +370,8 @@ int plait_csl_settle(void *handle, uint64_t until, uint64_t budget) {
   return static_cast<Handle *>(handle)->sim.runUntilIdle(until, budget);
 }
 
+/// 0 if that is not in the PE's memory; of a read, 2 if the program and the host
+/// have not written all of it; else 1.
 int plait_csl_memory(void *handle, int x, int y, int addr, int bytes, int write,
                      uint8_t *buffer) {
   Sim &s = static_cast<Handle *>(handle)->sim;
@@ -378,6 +383,8 @@ int plait_csl_memory(void *handle, int x, int y, int addr, int bytes, int write,
     std::fill_n(p.init.begin() + addr, bytes, 1);
   } else {
     std::memcpy(buffer, p.mem.data() + addr, bytes);
+    if (bytes && std::memchr(p.init.data() + addr, 0, bytes))
+      return 2;
   }
   return 1;
 }

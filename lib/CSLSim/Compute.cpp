@@ -483,6 +483,16 @@ bool Sim::execute(int id, size_t depth) {
     case SEED:
       p.rng = s[in.a];
       break;
+    case UNDEFINE: // a local in memory is reached that has no initial value
+      std::memset(p.init.data() + in.a, 0, in.b);
+      break;
+    case DEFINE: // a: whether a local in a slot was written
+      s[in.a] = in.b;
+      break;
+    case DEFINED:
+      if (!s[in.a] && !undefined(id, pc - 1))
+        return stop("");
+      break;
     default:
       return stop("unknown instruction");
     }

@@ -28,6 +28,10 @@ bool Sim::resolve(int id, const VecArg &a, Operand &o) {
     return true;
   case KDsd:
     o.dsd = p.dsds[a.index];
+    if (o.dsd.kind == DNone) {
+      fail(id, p.pc - 1, "the DSD was never given a value");
+      return false;
+    }
     break;
   case KDsr:
     o.dsd = p.dsrs[a.index].dsd;

@@ -47,9 +47,12 @@ void plait::buildImportPipeline(OpPassManager &pm,
   pm.addPass(plait::createFuncProtectArguments(protect));
 }
 
-void plait::buildStrandPipeline(OpPassManager &pm) {
+void plait::buildStrandPipeline(OpPassManager &pm,
+                                const StrandOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(plait::sample::createSampleCanonicalizeChain());
+  if (!options.spikes)
+    return;
   pm.addNestedPass<func::FuncOp>(spike::createSpikeBatchTime());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -205,9 +208,9 @@ void plait::registerPipelines() {
   PassPipelineRegistration<>("plait-import-stablehlo",
                              "lower what jaxlib leaves of StableHLO",
                              buildImportStablehloPipeline);
-  PassPipelineRegistration<>("plait-strand",
-                             "recognise what a strand can do better",
-                             buildStrandPipeline);
+  PassPipelineRegistration<StrandOptions>(
+      "plait-strand", "recognise what a strand can do better",
+      buildStrandPipeline);
   PassPipelineRegistration<>("plait-opt", "optimise linalg on tensors",
                              buildOptPipeline);
   PassPipelineRegistration<>("plait-lowered-reference",

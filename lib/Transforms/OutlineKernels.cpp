@@ -107,9 +107,11 @@ struct LinalgOutlineKernels
     }
     func::FuncOp kernel = makeKernel(op, arguments, constants, sources);
 
+    // Where an op comes from is no difference, also where locations are printed.
     std::string text;
     llvm::raw_string_ostream stream(text);
-    kernel.print(stream, OpPrintingFlags().useLocalScope());
+    kernel.print(stream,
+                 OpPrintingFlags().useLocalScope().enableDebugInfo(false));
     func::FuncOp &known = kernels[text];
     if (known) {
       kernel.erase();

@@ -275,7 +275,8 @@ struct LinalgPackWeights
     // Equal layers, one function.
     std::string text;
     llvm::raw_string_ostream stream(text);
-    function.print(stream, OpPrintingFlags().useLocalScope());
+    function.print(stream,
+                   OpPrintingFlags().useLocalScope().enableDebugInfo(false));
     func::FuncOp &known = functions[text];
     if (known) {
       function.erase();

@@ -46,13 +46,17 @@ _ISA = frozenset(
 )
 
 
-def run_stages(text: bytes, pipelines: Sequence[str]) -> bytes:
-    """Runs named pipelines, or passes, over MLIR text in one worker process."""
+def run_stages(text: bytes, pipelines: Sequence[str], *, bytecode: bool = False) -> bytes:
+    """Runs named pipelines, or passes, over MLIR text in one worker process.
+
+    The result is text with locations, or bytecode, which is quicker to write and read.
+    """
+    form = "--emit-bytecode" if bytecode else "--mlir-print-debuginfo"
     pipeline = f"builtin.module({','.join(pipelines)})"
     # The contract of the import stage names unknown ops; parsing must let them in.
     return run_tool(
         "plait-opt",
-        ["--allow-unregistered-dialect", "--mlir-print-debuginfo", f"--pass-pipeline={pipeline}"],
+        ["--allow-unregistered-dialect", form, f"--pass-pipeline={pipeline}"],
         text,
     )
 
@@ -84,22 +88,27 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
 
 
 def stages_of(target: str, module: Module | None = None) -> dict[str, str]:
-    """The stages of a target and their pipelines, first to last.
+    """The stages of a target and their pipelines, first to last, for ``module`` if given.
 
     ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``;
-    ``module`` decides which arguments of ``@main`` are weights and which are updated.
+    ``module`` decides which arguments of ``@main`` are weights and which are updated,
+    and may have pipelines of its own.
     """
     if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
-        return {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
+        stages = {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
+        return stages | (module.stages if module else {})
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
-    if module is None or not (module.weights or module.updates):
-        return STAGES[target]
-    options = f"weights={len(module.weights)}"
-    if module.updates:
-        places = (str(len(module.weights) + index) for index in module.updates)
-        options += f" updates={','.join(places)}"
-    return STAGES[target] | {"import": f"{STAGES[target]['import']}{{{options}}}"}
+    stages = STAGES[target]
+    if module is None:
+        return stages
+    if module.weights or module.updates:
+        options = f"weights={len(module.weights)}"
+        if module.updates:
+            places = (str(len(module.weights) + index) for index in module.updates)
+            options += f" updates={','.join(places)}"
+        stages = stages | {"import": f"{stages['import']}{{{options}}}"}
+    return stages | module.stages
 
 
 def compile(
@@ -156,7 +165,10 @@ def compile(
     )
     data = None if dump_stages_to else cache.store().get(key)
     if data is None:
-        lowered = lower(module, target, dump_stages_to=dump_stages_to).encode()
+        if dump_stages_to:
+            lowered = lower(module, target, dump_stages_to=dump_stages_to).encode()
+        else:
+            lowered = run_stages(module.text.encode(), list(stages.values()), bytecode=True)
         data = build(module, target, lowered)
         cache.store().set(key, data)
     executable = unpack(data, weights=list(map(arrays.to_numpy, module.weights + module.state)))

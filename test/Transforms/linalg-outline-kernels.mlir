@@ -1,10 +1,15 @@
 // RUN: plait-opt --split-input-file --linalg-outline-kernels %s | FileCheck %s
+// RUN: plait-opt --split-input-file --linalg-outline-kernels --mlir-print-debuginfo %s | FileCheck %s --check-prefix=PLACES
 
 #id = affine_map<(i) -> (i)>
 !slice0 = memref<4xf32, strided<[1], offset: 0>>
 !slice4 = memref<4xf32, strided<[1], offset: 4>>
 
-// Two slices at different offsets, one kernel.
+// Two slices at different offsets, one kernel; also where locations are printed.
+// PLACES-LABEL: func.func @main
+// PLACES: call @[[KERNEL:[a-z_0-9]*]](
+// PLACES: call @[[KERNEL]](
+// PLACES-LABEL: func.func @tiles
 // CHECK-LABEL: func.func @main
 // CHECK: memref.cast
 // CHECK: call @[[KERNEL:.*]](%{{.*}}) : (memref<4xf32, strided<[1], offset: ?>>) -> ()

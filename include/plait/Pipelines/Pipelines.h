@@ -35,8 +35,15 @@ struct ImportOptions : mlir::PassPipelineOptions<ImportOptions> {
 /// that Plait does not know.
 void buildImportPipeline(mlir::OpPassManager &pm, const ImportOptions &options);
 
+struct StrandOptions : mlir::PassPipelineOptions<StrandOptions> {
+  Option<bool> spikes{*this, "spikes",
+                      llvm::cl::desc("the passes of spiking networks; without, "
+                                     "whoever made the module has chosen them"),
+                      llvm::cl::init(true)};
+};
+
 /// the waist --> the waist + strand ops where a strand can do better.
-void buildStrandPipeline(mlir::OpPassManager &pm);
+void buildStrandPipeline(mlir::OpPassManager &pm, const StrandOptions &options);
 
 /// linalg on tensors --> fewer, larger linalg ops on tensors.
 void buildOptPipeline(mlir::OpPassManager &pm);

@@ -150,9 +150,13 @@ bool VectorLoops::choose() {
             arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(inner);
   });
   for (std::optional<Access> &access : nest->accesses)
-    if (access)
+    if (access) {
       narrow |= access->buffer.element().isIntOrFloat() &&
                 access->buffer.element().getIntOrFloatBitWidth() < 32;
+      // Each of their elements is moved by an instruction of its own.
+      auto stride = getConstantIntValue(access->strides[vectorLoop]);
+      work += stride && (*stride == 0 || *stride == 1) ? 0 : lanes;
+    }
   // AVX-512 masks every element; AVX2 masks 32 and 64 bits.
   scalarTail = divides || bits < 256 || (bits < 512 && narrow);
   unroll = work > 16 ? 1 : work > 8 ? 2 : 4;

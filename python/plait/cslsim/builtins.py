@@ -314,10 +314,6 @@ def _get_data_task_id(ev, node, args, scope, want):
     return CV(DATA_ID, value.v)
 
 
-def _dsr(name, arg, kind):
-    return kind
-
-
 @builtin("@get_dsr", args=2)
 def _get_dsr(ev, node, args, scope, want):
     kind = ev.type_of(args[0], scope)
@@ -331,7 +327,7 @@ def _get_dsr(ev, node, args, scope, want):
 # collide with these: CSL has no builtin of such a name.
 
 
-def _plait(name, arity):
+def _plait(name):
     def register(fn):
         BUILTINS["@plait_" + name] = fn
         return fn
@@ -339,27 +335,27 @@ def _plait(name, arity):
     return register
 
 
-@_plait("unblock_cmd_stream", 0)
+@_plait("unblock_cmd_stream")
 def _unblock(ev, node, args, scope, want):
     if ev.code is not None:
         ev.emit("CMDDONE", 0, 0, 0, node.pos)
     return NOTHING
 
 
-@_plait("coordinate", 1)
+@_plait("coordinate")
 def _coordinate(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("COORD", slot, ev.integer(args[0], scope), 0, node.pos)
     return RV(U16, slot)
 
 
-@_plait("reset_tsc", 0)
+@_plait("reset_tsc")
 def _reset_tsc(ev, node, args, scope, want):
     ev.emit("TSCRESET", 0, 0, 0, node.pos)
     return NOTHING
 
 
-@_plait("tsc", 1)
+@_plait("tsc")
 def _tsc(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("TSC", slot, 0, 0, node.pos)
@@ -397,7 +393,7 @@ MATH = (
 )
 
 
-@_plait("math", 2)
+@_plait("math")
 def _math(ev, node, args, scope, want):
     name = ev.known(args[0], scope).v
     values = [ev.value(a, scope) for a in args[1:]]
@@ -427,14 +423,14 @@ def _fold_math(name, kind, v):
     return float(getattr(math, name)(*v))
 
 
-@_plait("set_route", 3)
+@_plait("set_route")
 def _set_route(ev, node, args, scope, want):
     values = [ev.coerce(ev.value(a, scope), U16, node.pos) for a in args]
     ev.emit("SETROUTE", *(ev.slot_of(v, node.pos) for v in values), node.pos)
     return NOTHING
 
 
-@_plait("offset", 2)
+@_plait("offset")
 def _offset(ev, node, args, scope, want):
     base, words = (ev.value(a, scope) for a in args)
     scaled, slot = ev.program.slot(), ev.program.slot()
@@ -443,7 +439,7 @@ def _offset(ev, node, args, scope, want):
     return RV(base.type, slot)
 
 
-@_plait("route_config", 3)
+@_plait("route_config")
 def _route_config(ev, node, args, scope, want):
     what = ev.integer(args[0], scope)
     color, mask = (
@@ -455,31 +451,31 @@ def _route_config(ev, node, args, scope, want):
     return NOTHING
 
 
-@_plait("mask", 1)
+@_plait("mask")
 def _mask(ev, node, args, scope, want):
     return CV(U16, directions(ev.known(args[0], scope), node.pos))
 
 
-@_plait("teardowns", 0)
+@_plait("teardowns")
 def _teardowns(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("TEARDOWNS", slot, 0, 0, node.pos)
     return RV(U32, slot)
 
 
-@_plait("queues", 1)
+@_plait("queues")
 def _queues(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("QUEUES", slot, ev.integer(args[0], scope), 0, node.pos)
     return RV(U16, slot)
 
 
-@_plait("error", 1)
+@_plait("error")
 def _error(ev, node, args, scope, want):
     raise Unsupported(node.pos, ev.known(args[0], scope).v)
 
 
-@_plait("log", 2)
+@_plait("log")
 def _log(ev, node, args, scope, want):
     """Writes a value down for the host: on "print", "hex", or a trace's key."""
     channel, value = ev.known(args[0], scope).v, ev.value(args[1], scope)
@@ -496,14 +492,14 @@ def _log(ev, node, args, scope, want):
     return NOTHING
 
 
-@_plait("random", 1)
+@_plait("random")
 def _random(ev, node, args, scope, want):
     slot = ev.program.slot()
     ev.emit("RANDOM", slot, 0, 0, node.pos)
     return RV(U32, slot)
 
 
-@_plait("seed", 1)
+@_plait("seed")
 def _seed(ev, node, args, scope, want):
     seed = ev.coerce(ev.value(args[0], scope), U32, node.pos)
     ev.emit("SEED", ev.slot_of(seed, node.pos), 0, 0, node.pos)

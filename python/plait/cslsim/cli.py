@@ -6,6 +6,7 @@ import runpy
 import shutil
 import stat
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,6 @@ import typer
 from plait.errors import PlaitError
 
 SHIM = Path(__file__).parent / "shim"
-Pair = Annotated[str, typer.Option(help="W,H")]
 
 
 def cslc(
@@ -24,7 +24,9 @@ def cslc(
     fabric_dims: Annotated[str, typer.Option(help="W,H")] = "",
     fabric_offsets: Annotated[str, typer.Option(help="X,Y")] = "0,0",
     params: Annotated[list[str], typer.Option(help="name:value,...")] = [],  # noqa: B006
-    import_path: Annotated[list[Path], typer.Option(help="folder of modules")] = [],  # noqa: B006
+    import_path: Annotated[
+        list[Path], typer.Option(help="folder of modules", exists=True, file_okay=False)
+    ] = [],  # noqa: B006
     colors: Annotated[list[str], typer.Option(help="name:number,...")] = [],  # noqa: B006
     memcpy: Annotated[bool, typer.Option("--memcpy", help="host input and output")] = False,
     channels: Annotated[int, typer.Option(help="host channels")] = 0,
@@ -99,7 +101,25 @@ def cs_python(
         os.environ["PLAIT_CSL_TRACE"] = str(trace.resolve())
     sys.path[:0] = [str(program.parent), str(SHIM)]
     sys.argv = [str(program), *arguments]
-    runpy.run_path(str(program), run_name="__main__")
+    try:
+        runpy.run_path(str(program), run_name="__main__")
+    except PlaitError as error:
+        if frame := _in_program(error, program):
+            at = f"{program.name}:{frame.tb_lineno}"
+            raise PlaitError(f"{str(error).rstrip()}\n  from the host program, {at}") from error
+        raise
+    except Exception as error:  # the host program's own: without what runs it
+        trace = _in_program(error, program) or error.__traceback__
+        traceback.print_exception(type(error), error, trace)
+        raise SystemExit(1) from None
+
+
+def _in_program(error, program):
+    """A traceback from the host program's first frame on, or None."""
+    frame = error.__traceback__
+    while frame and frame.tb_frame.f_code.co_filename != str(program):
+        frame = frame.tb_next
+    return frame
 
 
 def cs_env(

@@ -5,17 +5,13 @@ from functools import cache
 
 import numpy as np
 
-from plait.errors import PlaitError
-from plait.tools import tool_path
+from plait.tools import library_path
 
 
 @cache
 def library():
     """The shared library of the core."""
-    path = tool_path("plait-opt").parent.parent / "lib" / "libplait_cslsim.so"
-    if not path.is_file():
-        raise PlaitError(f"no CSL simulator core at {path}; install Plait with `make build`")
-    lib = ctypes.CDLL(str(path))
+    lib = ctypes.CDLL(str(library_path("libplait_cslsim.so")))
     p, i, u = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64
     for name, result, args in (
         ("ops", ctypes.c_char_p, []),

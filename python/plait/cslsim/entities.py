@@ -30,10 +30,6 @@ class Scope:
             scope = scope.parent
         return self.module.find(name)
 
-    def knows(self, name):
-        """Whether a local of that name hides nothing: it is already taken."""
-        return name in self.names
-
 
 class Cell:
     """A variable of comptime code."""
@@ -47,20 +43,22 @@ class Place:
 
     ``kind``: "slot" (scalar local), "dsd" (entry of the DSD table) or "mem": the
     address is ``base`` + slot ``addr`` (if any) + slot ``index`` (if any) x ``scale``.
+    ``written``: for a local in a slot that starts without a value, the slot that says so.
     """
 
     def __init__(self, type, kind, base=0, addr=None, index=None, scale=0, const=False):
         self.type, self.kind, self.base, self.const = type, kind, base, const
         self.addr, self.index, self.scale = addr, index, scale
+        self.written = None
 
 
 class Fn:
     """A function or task as declared, in its module."""
 
-    def __init__(self, node, module, name, params, result, body, task, native=None):
+    def __init__(self, node, module, name, params, result, body, task):
         self.node, self.module, self.name = node, module, name
         self.params, self.result, self.body = params, result, body
-        self.task, self.native, self.instances = task, native, {}
+        self.task, self.instances = task, {}
         self.inline = False
 
 

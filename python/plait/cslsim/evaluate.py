@@ -9,7 +9,12 @@ at, and why constants and modules are evaluated only when used.
 
 from pathlib import Path
 
-from plait.cslsim import builtins, builtins_dsd, builtins_fabric  # noqa: F401 (they register)
+from plait.cslsim import (  # noqa: F401 (they register)
+    builtins,
+    builtins_dsd,
+    builtins_fabric,
+    builtins_vector,
+)
 from plait.cslsim.conversions import Conversions
 from plait.cslsim.entities import (
     Aggregate,
@@ -63,7 +68,6 @@ class Module:
     def __init__(self, evaluator, path, shown, params, pos):
         self.evaluator, self.path, self.shown, self.given = evaluator, path, shown, dict(params)
         self.decls, self.values, self.busy, self.blocks, self.layouts = {}, {}, set(), [], []
-        self.imports = []
         for node in parse_file(path, shown):
             if node.kind == "comptime_block":
                 self.blocks.append(node)
@@ -102,7 +106,7 @@ class Module:
             if name in self.given or contains_import(node):
                 self.find(name)
         for block in self.blocks:
-            with self.evaluator.at_comptime(self):
+            with self.evaluator.at_comptime():
                 self.evaluator.seal(block.kids[1], Scope(None, self))
 
 
@@ -115,7 +119,6 @@ class Evaluator(Expressions, Places, Conversions, Statements):
         self.modules = []
         self.rounds = 0
         self.tasks = {}  # Fn of a task -> (id type, id)
-        self.where = None
 
     # modules
 
@@ -155,7 +158,7 @@ class Evaluator(Expressions, Places, Conversions, Statements):
         """Whether the host's library shares the PE."""
         return any(m.shown in ("<memcpy/memcpy>", "<memcpy/get_params>") for m in self.modules)
 
-    def at_comptime(self, _module=None):
+    def at_comptime(self):
         """A context in which everything must be known."""
         return Comptime(self)
 
@@ -163,7 +166,7 @@ class Evaluator(Expressions, Places, Conversions, Statements):
 
     def declare_global(self, module, name, node):
         """Evaluate one top-level declaration."""
-        with self.at_comptime(module):
+        with self.at_comptime():
             scope = Scope(None, module)
             if node.kind == "param_decl":
                 return self._param(module, name, node, scope)

@@ -244,12 +244,15 @@ def _number(name, text):
         raise CslError(None, f"parameter '{name}' is an integer, got '{text}'") from None
 
 
-def compile_layout(path, options, progress=None):
+def compile_layout(path, options):
     """Compile a layout file. Returns (layout, programs)."""
     layout = Layout(options)
     evaluator = Evaluator(options, layout=layout)
     given = {n: CV(CINT, _number(n, v)) for n, v in options.params.items()}
-    given.update({n: CV(COLOR, _number(n, v)) for n, v in options.colors.items()})
+    for name, text in options.colors.items():
+        number = _number(name, text)
+        expect(0 <= number <= 23, None, f"color '{name}' is one of 0 to 23, got {number}")
+        given[name] = CV(COLOR, number)
     module = evaluator.load(Path(path).name, Path(path).parent, given, None)
     expect(module.layouts, (str(path), 1, 1), "there is no layout block")
     for block in module.layouts:
@@ -264,7 +267,7 @@ def compile_layout(path, options, progress=None):
                 f"PE ({x}, {y}) has no code",
             )
     programs = []
-    for number, name, folder, params, pos in layout.requests.values():
+    for _, name, folder, params, pos in layout.requests.values():
         program = Program(name, options.arch)
         unit = ProgramEvaluator(options, program)
         unit.load(name, folder, params, pos)
@@ -276,8 +279,6 @@ def compile_layout(path, options, progress=None):
                 if field_name.startswith(key) and value.type.name == "color":
                     layout.streams["in" if key == "MEMCPYH2D" else "out"].add(value.v)
         programs.append(program)
-        if progress:
-            progress(number + 1, len(layout.requests))
     for (x, y), tile in layout.tiles.items():
         program = programs[tile.program]
         for color, config in program.routes.items():

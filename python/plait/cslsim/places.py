@@ -41,6 +41,8 @@ class Places:
         expect(self.code is not None, pos, "a variable's value is not known at compile time")
         kind = place.type
         if place.kind in ("slot", "dsd"):
+            if place.written is not None:
+                self.emit("DEFINED", place.written, 0, 0, pos)
             return RV(kind, place.base)
         if not is_scalar(kind):
             expect(is_memory(kind), pos, f"cannot read a {kind} at run time")
@@ -79,6 +81,8 @@ class Places:
             return
         if place.kind == "slot":
             self.emit("MOV", place.base, self.slot_of(value, pos), 0, pos)
+            if place.written is not None:
+                self.emit("DEFINE", place.written, 1, 0, pos)
             return
         if not is_scalar(kind):
             self.store_aggregate(place, value, pos)

@@ -54,7 +54,6 @@ class Code:
     words: list = field(default_factory=list)  # (op, a, b, c)
     places: list = field(default_factory=list)  # source position of each instruction
     loops: list = field(default_factory=list)
-    returns: list = field(default_factory=list)
     calls: set = field(default_factory=set)
 
 

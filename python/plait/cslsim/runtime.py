@@ -80,6 +80,7 @@ class SdkRuntime:
         )
         self.symbols = [n for n, e in self.sim.meta["exports"].items() if e["kind"] == "data"]
         self.open = False
+        self.warnings = {}  # of each variable, the first
         if path := os.environ.get("PLAIT_CSL_TRACE"):
             self.sim.trace(trace.LIMIT)
             # At the end, however the host program ends.
@@ -110,7 +111,7 @@ class SdkRuntime:
         if self.traces:
             text = json.dumps({"offset": self.sim.meta["offset"], "traces": self.traces})
             (self.folder / TRACES).write_text(text)
-        for note in self.sim.notes():
+        for note in [*self.sim.notes(), *self.warnings.values()]:
             print(f"warning: {note}", file=sys.stderr)
         if left := self.sim.report():
             if self.strict or self.sim.strays():
@@ -161,6 +162,8 @@ class SdkRuntime:
         """Nothing to wait for."""
 
     def _symbol(self, number):
+        if not 0 <= number - 1000 < len(self.symbols):
+            raise SimulationError(f"{number} is no variable: a copy needs what get_id gave")
         return self.symbols[number - 1000]
 
     def memcpy_h2d(
@@ -186,10 +189,11 @@ class SdkRuntime:
         words = _words(src)
         grid = _grid(words, w, h, elem_per_pe, order)
         if streaming:
+            color = self._color(dest, "in")
             self.sim.settle()  # host streams follow each other
             for j in range(h):
                 for i in range(w):
-                    self.sim.send(x + i, y + j, self._color(dest), grid[j, i])
+                    self.sim.send(x + i, y + j, color, grid[j, i])
             return Task()
         self._quiet()
         name = self._symbol(dest)
@@ -223,17 +227,23 @@ class SdkRuntime:
         _expect_size("memcpy_d2h", dest, w * h * elem_per_pe)
         wide = data_type == MemcpyDataType.MEMCPY_32BIT
         if streaming:
-            grid = self.sim.receive(x, y, w, h, self._color(src), elem_per_pe)
+            grid = self.sim.receive(x, y, w, h, self._color(src, "out"), elem_per_pe)
         else:
             self._quiet()
             kind = np.uint32 if wide else np.uint16
             grid = np.zeros((h, w, elem_per_pe), np.uint32)
             name = self._symbol(src)
+            unwritten = []
             for j in range(h):
                 for i in range(w):
                     at = self.sim.address(name, x + i, y + j)
-                    raw = self.sim.read(x + i, y + j, at, elem_per_pe * kind().itemsize)
+                    size = elem_per_pe * kind().itemsize
+                    raw, written = self.sim.read(x + i, y + j, at, size)
                     grid[j, i] = raw.view(kind)
+                    if not written:
+                        unwritten.append((x + i, y + j))
+            if unwritten:
+                self._unwritten(name, unwritten[0])
         if not wide and not streaming:  # which has no effect on streams
             grid &= 0xFFFF
         if order == MemcpyOrder.COL_MAJOR:
@@ -291,14 +301,29 @@ class SdkRuntime:
                 self.memcpy_h2d(dest, grid[j, i], *at, 1, 1, elem_per_pe, **options)
         return Task()
 
+    def _unwritten(self, name, pe):
+        """The host reads what nobody wrote: a warning at the end, for programs often copy a
+        variable of all PEs that only some of them write."""
+        text = f"memcpy_d2h reads memory of '{name}' that was never written (PE {pe})"
+        if self.strict:
+            raise SimulationError(text)
+        self.warnings.setdefault(name, text)
+
     def _quiet(self):
         """Copies follow the open command, and take long: the fabric comes to rest."""
         self._finish()
         self.sim.settle()
 
-    def _color(self, number):
+    def _color(self, number, way):
+        """The number of a colour that the layout gave to memcpy to stream "in" or "out"."""
         if number >= 1000:
             raise SimulationError("streaming needs a color, got a variable")
+        known = self.sim.meta["streams"][way]
+        if number not in known:
+            raise SimulationError(
+                f"color {number} does not stream {way}: the layout gave <memcpy/get_params> "
+                f"{'colors ' + ', '.join(map(str, known)) if known else 'no color'} for that"
+            )
         return int(number)
 
     def _region(self, x, y, w, h):

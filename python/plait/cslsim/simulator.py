@@ -12,10 +12,15 @@ from plait.cslsim import core
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.machine import MACHINES, record
 from plait.cslsim.progress import Progress
-from plait.cslsim.types import from_bits
+from plait.cslsim.types import NAMED, RANGES, from_bits
 
 PIECE = 2_000_000  # events at a time: a fraction of a second
 SETTLE = 100_000  # cycles that the fabric runs on before the host copies memory
+#: What lets a program of the hardware's ways go on, by what stopped it.
+WAYS_OUT = {
+    "read of memory that was never written": "PLAIT_CSL_READS=warn lets it read zero",
+    "of the operation leaves its variable": "PLAIT_CSL_BOUNDS=ignore lets it",
+}
 COUNTERS = (
     *("busy", "stalled", "tasks", "instructions", "elements", "sent", "received", "waited"),
     *("ramp", "north", "south", "east", "west"),
@@ -150,7 +155,8 @@ class Simulator:
         text = self._name_places(text)
         if x >= 0:
             place = self._place(self.program_at(x, y), instruction)
-            text = f"{place + ': ' if place else ''}{text} (PE ({x}, {y}))"
+            ways = "".join(f"; {way}" for start, way in WAYS_OUT.items() if start in text)
+            text = f"{place + ': ' if place else ''}{text} (PE ({x}, {y})){ways}"
         raise SimulationError(text)
 
     def _run(self, call, *args):
@@ -195,18 +201,21 @@ class Simulator:
             raise SimulationError(f"PE ({x}, {y}) does not export '{symbol}'")
         kind, at = found
         if kind == "pointer":
-            raw = self.read(x, y, at, 2)
+            raw, written = self.read(x, y, at, 2)
+            if not written:
+                raise SimulationError(f"the pointer '{symbol}' of PE ({x}, {y}) was never set")
             return int(raw.view(np.uint16)[0])
         return at
 
     def read(self, x, y, addr, size):
-        """Bytes of a PE's memory."""
+        """Bytes of a PE's memory; and whether all of them were ever written."""
         data = np.zeros(max(size, 1), np.uint8)
-        if not self.lib.plait_csl_memory(self.handle, x, y, addr, size, 0, core.pointer(data)):
+        found = self.lib.plait_csl_memory(self.handle, x, y, addr, size, 0, core.pointer(data))
+        if not found:
             raise SimulationError(
                 f"a copy of {size} bytes at {addr} leaves the memory of PE ({x}, {y})"
             )
-        return data[:size]
+        return data[:size], found == 1
 
     def write(self, x, y, addr, data):
         """Set bytes of a PE's memory."""
@@ -323,4 +332,7 @@ def _argument(value, kind):
         return int.from_bytes(types[kind](value).tobytes(), "little")
     if isinstance(value, (float, np.floating)):
         raise SimulationError(f"expected an argument of type {kind}, got a float")
+    low, high = RANGES.get(NAMED.get(kind), (0, 1))
+    if not low <= value <= high:
+        raise SimulationError(f"the argument {value} does not fit in {kind}")
     return int(value)

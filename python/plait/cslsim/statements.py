@@ -90,7 +90,7 @@ class Statements:
 
     def s_var_decl(self, node, scope):
         storage, word, name, type_node, _, init = self._parts(node)
-        expect(not scope.knows(name), node.pos, f"'{name}' is declared twice")
+        expect(name not in scope.names, node.pos, f"'{name}' is declared twice")
         if "comptime" in storage and self.code is not None:
             raise Unsupported(node.pos, "comptime variables in run-time code")
         kind = self.type_of(type_node, scope) if type_node is not None else None
@@ -121,11 +121,14 @@ class Statements:
         scope.names[name] = self.local(name, kind, value, word == "const", node, scope)
 
     def local(self, name, kind, value, const, node, scope):
-        """A local variable of run-time code, initialised each time it is reached."""
+        """A local variable of run-time code, with or without a value each time it is reached."""
         if kind in DSD_TYPES:
             place = Place(kind, "dsd", self.program.dsd())
         elif is_scalar(kind) and name not in addressed_names(self.code.body):
             place = Place(kind, "slot", self.program.slot())
+            if value is None:
+                place.written = self.program.slot()
+                self.emit("DEFINE", place.written, 0, 0, node.pos)
         else:
             expect(
                 is_scalar(kind) or is_memory(kind),
@@ -133,6 +136,8 @@ class Statements:
                 f"variable '{name}' cannot have type {kind}",
             )
             place = Place(kind, "mem", self.program.allocate(name, kind, node.pos))
+            if value is None:
+                self.emit("UNDEFINE", place.base, kind.size, 0, node.pos)
         if value is not None:
             self.store_place(place, value, node.pos)
         place.const = const

@@ -109,7 +109,7 @@ MEM1D, MEM4D, FABIN, FABOUT, FIFO = (
     Type("fabout_dsd"),
     Type("fifo"),
 )
-TASK, LAZY = Type("task"), Type("lazy")
+TASK = Type("task")
 
 DSR_TYPES = (DSR_DEST, DSR_SRC0, DSR_SRC1)
 DSD_TYPES = (MEM1D, MEM4D, FABIN, FABOUT, FIFO)

@@ -17,24 +17,33 @@ from plait.module import Module
 from plait.spike import network as net
 from plait.spike.emit import emit
 from plait.spike.network import Network
+from plait.spike.weights import run_on_constants
+
+#: Layers that see all of time at once: what most passes look at.
+_BATCHED = ("spike-batch-time", "canonicalize", "cse")
 
 
 class OptimizationPass(Enum):
     """What can be done to a spiking network; the value is its passes.
 
-    All but ``WEIGHT_QUANTIZATION`` leave every spike as it is.
+    ``WEIGHT_QUANTIZATION``, ``BATCHNORM_FOLDING`` and ``NEURON_PRUNING`` with ``max_rate``
+    may change spikes; the rest leave every one as it is.
     """
 
-    TEMPORAL_FUSION = ("spike-batch-time", "spike-fuse-neuron")
-    SPIKE_COMPRESSION = ("spike-pack",)
-    NEURON_PRUNING = ("spike-prune-neurons",)
+    TEMPORAL_FUSION = (
+        *_BATCHED, "spike-reassociate-attention", "spike-fuse-conv", "spike-fuse-neuron",
+    )  # fmt: skip
+    SPIKE_COMPRESSION = ("canonicalize", "spike-pack")
+    NEURON_PRUNING = (*_BATCHED, "spike-prune-neurons")
     WEIGHT_QUANTIZATION = ("spike-quantize",)
+    BATCHNORM_FOLDING = (*_BATCHED, "spike-fold-batchnorm")
 
 
-#: Named by the guides, but nothing does them yet.
-_ABSENT = (OptimizationPass.NEURON_PRUNING, OptimizationPass.WEIGHT_QUANTIZATION)
+#: The inputs of a comparison where nobody gives any.
+_SEED = 0
 
-#: What each ``optimization_level`` does; weights are quantised only when asked.
+#: What each ``optimization_level`` does; 0 takes one step after another, as the loop over time
+#: says, and 2 is what :func:`plait.compile` does. Passes that may change spikes are in none.
 LEVELS = {
     0: (),
     1: (OptimizationPass.TEMPORAL_FUSION,),
@@ -79,21 +88,42 @@ class Optimizer:
             names += [*first, f"{last}{{{text}}}" if text else last]
         return names
 
+    @property
+    def lossy(self) -> bool:
+        """Whether a pass may change spikes."""
+        return any(
+            which in (OptimizationPass.WEIGHT_QUANTIZATION, OptimizationPass.BATCHNORM_FOLDING)
+            or options.get("max_rate", -1) >= 0
+            for which, options in self.passes
+        )
+
+    @property
+    def max_rate(self) -> float | None:
+        """The measured rate up to which neurons are taken out, if any are."""
+        rates = [options["max_rate"] for _, options in self.passes if "max_rate" in options]
+        return rates[-1] if rates else None
+
     def run(self, module: Module) -> Module:
         """The module after all passes.
 
         Raises:
             CompileError: a pass failed.
-            PlaitError: a pass does not exist yet.
         """
+        # What the strand stage would do besides is nobody's choice.
+        module = replace(module, stages={"strand": "plait-strand{spikes=false}"})
         if not self.passes:
             return module
-        for which, _ in self.passes:
-            if which in _ABSENT:
-                raise PlaitError(f"{which.name}: there is no pass '{which.value[0]}' yet")
-        nested = f"func.func({','.join(self.pipeline)})"
-        text = run_stages(module.text.encode(), [nested]).decode()
-        return replace(module, text=text)
+        if any(name.startswith("spike-prune-neurons") for name in self.pipeline):
+            return run_on_constants(module, ",".join(self.pipeline))
+        weights = f"weights={len(module.weights)}"
+        names = []
+        for name in self.pipeline:
+            if name.startswith("spike-quantize"):
+                options = name.partition("{")[2].rstrip("}")
+                name = f"spike-quantize{{{options} {weights}}}"
+            names.append(name)
+        passes = ["inline", "symbol-dce", f"func.func({','.join(names)})"]
+        return replace(module, text=run_stages(module.text.encode(), passes).decode())
 
 
 def _option(value) -> str:
@@ -111,7 +141,10 @@ class CompiledSpikeModel:
         target: what it was compiled for.
         mapping: where its neurons are, for chips.
         statistics: ``compilation_time`` (seconds), ``peak_memory_mb``, ``neurons``,
-            ``synapses``.
+            ``synapses``; and ``spike_difference`` where a pass may change spikes: of all
+            ``elements`` of the outputs of one run how many are ``different``, their sums
+            ``before`` and ``after``, and whether the run's ``calibration`` was ``"given"`` or
+            ``"seeded"``.
     """
 
     graph: Network
@@ -172,40 +205,65 @@ class SpikeCompiler:
         """The passes of the optimization level, to change before :meth:`compile_graph`."""
         return Optimizer(LEVELS[self.optimization_level])
 
-    def compile(self, model, *args, optimizer: Optimizer | None = None, **options):
+    def compile(
+        self, model, *args, optimizer: Optimizer | None = None, calibration=None, **options
+    ):
         """Compiles a network, a NIR file or a torch model.
 
         Args:
             model: a network of :class:`plait.spike.SpikeIRBuilder`; the path of a ``.nir``
                 file (``options`` go to :func:`plait.from_nir`); or a ``torch.nn.Module`` of
-                spiking layers (``args`` are example arguments of :func:`plait.from_torch`,
-                which returns a module whose IR is compiled as it is).
+                spiking layers (``args`` are example arguments of :func:`plait.from_torch`);
+                or what these functions return.
+            optimizer: what to do instead of the level's passes.
+            calibration: the inputs of a run, on which passes that may change spikes are
+                measured; seeded uniform numbers if None.
         """
         import plait
 
         if isinstance(model, Network):
-            return self.compile_graph(model, optimizer=optimizer)
+            return self.compile_graph(model, optimizer=optimizer, calibration=calibration)
         if isinstance(model, Module):
             module = model
         elif isinstance(model, str | Path):
             module = plait.from_nir(model, time_steps=self.time_steps, **options)
         else:
             module = plait.from_torch(model, args, **options)
-        return self._compile(module, optimizer)
+        optimizer = self.create_optimizer() if optimizer is None else optimizer
+        if optimizer.max_rate is not None:
+            raise PlaitError(
+                "a pass with 'max_rate' measures a network: give compile_graph the module's graph"
+            )
+        return self._compile(module, optimizer, calibration)
 
     def compile_graph(
-        self, graph: Network, *, batch: int | None = None, optimizer: Optimizer | None = None
+        self,
+        graph: Network,
+        *,
+        batch: int | None = None,
+        optimizer: Optimizer | None = None,
+        calibration=None,
     ) -> CompiledSpikeModel:
-        """Compiles a network for ``time_steps`` steps.
+        """Compiles a network for ``time_steps`` steps; arguments as for :meth:`compile`.
 
         Raises:
             FrontendError: the network is malformed.
             CompileError: a pass failed.
         """
-        return self._compile(emit(graph, self.time_steps, batch), optimizer)
-
-    def _compile(self, module: Module, optimizer: Optimizer | None) -> CompiledSpikeModel:
         optimizer = self.create_optimizer() if optimizer is None else optimizer
+        module = emit(graph, self.time_steps, batch)
+        if optimizer.max_rate is not None:
+            from plait.spike.runs import simulate
+
+            inputs = _inputs(module, calibration)
+            recording = simulate(graph, *inputs, record=True, progress=False)
+            axes = {name: (0, 1, *range(3, z.ndim)) for name, z in recording.spikes.items()}
+            rates = {name: z.mean(axes[name]) for name, z in recording.spikes.items()}
+            module = emit(graph, self.time_steps, batch, rates=rates)
+        return self._compile(module, optimizer, calibration)
+
+    def _compile(self, module: Module, optimizer: Optimizer, calibration) -> CompiledSpikeModel:
+        given = module
         graph = module.graph
         name = getattr(graph, "name", module.source)
         fields = {"model": name, "target": self.target, "passes": optimizer.pipeline}
@@ -222,9 +280,22 @@ class SpikeCompiler:
                 mapping = map_network(graph, "loihi3")
         record = compiler_logger.get_metrics_summary()["recent"][-1]
         statistics = {**found, "compilation_time": record["seconds"]}
+        if optimizer.lossy:
+            inputs = _inputs(given, calibration)
+            statistics["spike_difference"] = {
+                **_compare(compile_module(given).run(inputs), executable.run(inputs)),
+                "calibration": "seeded" if calibration is None else "given",
+            }
         if self.verbose:
             passes = ", ".join(optimizer.pipeline) or "no passes"
             print(f"plait: {name}: {passes}; {record['seconds']:.3f} s", file=sys.stderr)
+            if optimizer.lossy:
+                changed = statistics["spike_difference"]
+                print(
+                    f"plait: {name}: {changed['different']} of {changed['elements']} outputs "
+                    f"differ ({changed['calibration']} inputs)",
+                    file=sys.stderr,
+                )
         return CompiledSpikeModel(graph, module, executable, self.target, statistics, mapping)
 
     def _folder(self, name: str):
@@ -235,6 +306,29 @@ class SpikeCompiler:
         folder = tempfile.mkdtemp(prefix="plait-debug-")
         print(f"plait: {name}: the IR after every stage is in {folder}", file=sys.stderr)
         return folder
+
+
+def _inputs(module: Module, calibration) -> list[np.ndarray]:
+    """The caller's arrays of one run: given, or seeded numbers of [0, 1)."""
+    if calibration is not None:
+        given = calibration if isinstance(calibration, tuple | list) else [calibration]
+        return [np.ascontiguousarray(x, np.float32) for x in given]
+    if module.inputs is None:
+        raise PlaitError("a pass that may change spikes needs 'calibration' inputs")
+    rng = np.random.default_rng(_SEED)
+    shapes = [[n if isinstance(n, int) else 2 for n in spec.shape] for spec in module.inputs]
+    return [rng.random(shape, dtype=np.float32) for shape in shapes]
+
+
+def _compare(before, after) -> dict:
+    """How the outputs of two runs differ."""
+    pairs = [(np.asarray(x), np.asarray(y)) for x, y in zip(before, after, strict=True)]
+    return {
+        "elements": sum(x.size for x, _ in pairs),
+        "different": sum(int((x != y).sum()) for x, y in pairs),
+        "before": float(sum(x.sum() for x, _ in pairs)),
+        "after": float(sum(y.sum() for _, y in pairs)),
+    }
 
 
 def _count(graph: Network | None) -> dict:

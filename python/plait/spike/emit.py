@@ -18,8 +18,12 @@ def emit(
     batch: int | None = None,
     observe: tuple[str, ...] = (),
     state: str = "fresh",
+    rates: dict[str, np.ndarray] | None = None,
 ) -> Module:
     """The module of a finished network; arguments as in :func:`plait.from_nir`.
+
+    ``rates`` has the measured share of steps with a spike for each neuron, or channel, of
+    populations, which passes may look at.
 
     Raises:
         FrontendError: ``state`` is unknown, or needs a ``batch``.
@@ -31,7 +35,7 @@ def emit(
     for what, value in (("time_steps", time_steps), ("batch", batch)):
         if value is not None and not (isinstance(value, int) and value > 0):
             raise FrontendError(f"expects a positive '{what}' or None, got {value!r}")
-    return _Writer(network, time_steps, batch, state).write(observe)
+    return _Writer(network, time_steps, batch, state, rates or {}).write(observe)
 
 
 def _tensor(sizes, element="f32") -> str:
@@ -51,8 +55,9 @@ class _State:
 class _Writer:
     """Writes one network as a function with a loop over time."""
 
-    def __init__(self, network: Network, time, batch, state: str):
+    def __init__(self, network: Network, time, batch, state: str, rates: dict):
         self.network, self.time, self.batch = network, time, batch
+        self.rates = rates
         self.kept = state == "carried"
         self.weights: list[np.ndarray] = []
         self.arguments: list[str] = []
@@ -372,6 +377,10 @@ class _Writer:
             operands += f" refractory({value} : {type_}, {left.name} : {left.type})"
             results.append(left.next)
             tail = f" left {left.type}"
+        if name in self.rates and node.threshold is not None:
+            rates = ", ".join(f"{rate:.9e}" for rate in self.rates[name])
+            type_ = _tensor(self.rates[name].shape)
+            operands += f" {{spike.rates = dense<[{rates}]> : {type_}}}"
         self.lines.append(
             f"{', '.join(results)} = spike.neuron {x}, {state.name} {operands} : {state.type}{tail}"
         )

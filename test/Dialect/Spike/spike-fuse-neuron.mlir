@@ -55,6 +55,30 @@ func.func @often(%x: tensor<10x2x40xf32>, %w: tensor<40x40xf32>, %v: tensor<2x40
   return %y : tensor<10x2x40xf32>
 }
 
+// Rates near the one that decides move: what fired is counted when it is there.
+// CHECK-LABEL: func @near
+// CHECK: spike.scan current(
+// CHECK: %[[I:.*]], %[[N:.*]], %[[S:.*]] = spike.list_events
+// CHECK: tensor.extract %[[S]]
+// CHECK: scf.if
+// CHECK: spike.scan events(%[[I]], %[[N]],
+// CHECK: else
+// CHECK: linalg.matmul
+// CHECK: spike.scan current(
+func.func @near(%x: tensor<10x2x40xf32>, %w: tensor<40x40xf32>, %v: tensor<2x40xf32>, %a: tensor<f32>) -> tensor<10x2x40xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<20x40xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<20x40xf32>) -> tensor<20x40xf32>
+  %z, %v1 = spike.scan current(%x : tensor<10x2x40xf32>) state(%v : tensor<2x40xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now {spike.rates = dense<0.5> : tensor<40xf32>} : tensor<10x2x40xf32>
+  %s0 = tensor.collapse_shape %z [[0, 1], [2]] : tensor<10x2x40xf32> into tensor<20x40xf32>
+  %m0 = linalg.matmul ins(%s0, %w : tensor<20x40xf32>, tensor<40x40xf32>) outs(%zeros : tensor<20x40xf32>) -> tensor<20x40xf32>
+  %i = tensor.expand_shape %m0 [[0, 1], [2]] output_shape [10, 2, 40] : tensor<20x40xf32> into tensor<10x2x40xf32>
+  %y, %v2 = spike.scan current(%i : tensor<10x2x40xf32>) state(%v : tensor<2x40xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<10x2x40xf32>
+  return %y : tensor<10x2x40xf32>
+}
+
 // Several spikes in a step are no train of 0 and 1.
 // CHECK-LABEL: func @multi
 // CHECK: scf.if

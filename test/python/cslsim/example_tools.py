@@ -54,10 +54,29 @@ def run(script, folder, **env):
     return done.returncode, done.stdout + done.stderr, warnings
 
 
+def _commands(script):
+    lines = script.read_text().replace("\\\n", " ").splitlines()
+    for line in lines:
+        command = shlex.split(line, comments=True)
+        if command and command[0] in ("cslc", "cs_python"):
+            yield [command[0].replace("_", "-"), *command[1:]]
+
+
+def warm(script):
+    """Compile a script's programs in this process: forks need not parse their text again."""
+    here = os.getcwd()
+    os.chdir(script.parent)
+    try:
+        for command in _commands(script):
+            if command[0] == "cslc":
+                app(command, standalone_mode=False)
+    finally:
+        os.chdir(here)
+
+
 def run_forked(script, **env):
     """``run`` without starting Python anew for each command: in a forked child."""
-    lines = script.read_text().replace("\\\n", " ").splitlines()
-    commands = [shlex.split(line, comments=True) for line in lines]
+    commands = list(_commands(script))
     sys.path[:0] = [p for p in (str(SHIM),) if p not in sys.path]
     output = script.with_suffix(".out")
     child = os.fork()
@@ -71,8 +90,7 @@ def run_forked(script, **env):
             os.dup2(out, 2)
             sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             for command in commands:
-                if command and command[0] in ("cslc", "cs_python"):
-                    app([command[0].replace("_", "-"), *command[1:]], standalone_mode=False)
+                app(command, standalone_mode=False)
             code = 0
         except BaseException:
             traceback.print_exc()

@@ -470,3 +470,42 @@ def test_reads_of_memory_never_written(tmp_path, monkeypatch, capsys, reads):
         else:
             with pytest.raises(SimulationError, match=r"pe.csl:\d+:\d+: read of memory that was"):
                 run_one(tmp_path, declarations, body, 4, np.float32, "f32")
+
+
+@pytest.mark.parametrize(
+    "body, fails",
+    [
+        ("var x: i32; out[0] = x;", True),
+        ("var x: i32 = undefined; x += 1;", True),
+        ("var x: i32; if (out[0] == 0) { x = 5; } out[0] = x;", False),
+        ("var x: i32; if (out[0] == 1) { x = 5; } out[0] = x;", True),
+        # In the second round there is again no value.
+        ("for (@range(i16, 2)) |i| { var x: i32; if (i == 0) { x = 1; } out[i] = x; }", True),
+        ("for (@range(i16, 2)) |i| { var a: [2]i32; if (i == 0) { a[1] = 1; } out[i] = a[1]; }",
+         True),
+        ("var a: [2]i32; a[0] = 5; out[0] = a[0];", False),
+    ],
+)  # fmt: skip
+def test_reads_of_locals_never_written(tmp_path, body, fails):
+    if fails:
+        with pytest.raises(SimulationError, match=r"pe.csl:8:\d+: read of memory that was never"):
+            run_one(tmp_path, "", body, 4)
+    else:
+        assert run_one(tmp_path, "", body, 4)[0] == 5
+
+
+def test_a_dsd_without_a_value(tmp_path):
+    declarations = "const O = @get_dsd(mem1d_dsd, .{ .tensor_access = |i|{4} -> out[i] });"
+    with pytest.raises(SimulationError, match="the DSD was never given a value"):
+        run_one(tmp_path, declarations, "var d: mem1d_dsd; @mov32(O, d);", 4)
+
+
+def test_the_host_reads_what_nobody_wrote(tmp_path, monkeypatch, capsys):
+    declarations = "var never: [4]i32; var part: [*]i32 = &never;"
+    body = "never[1] = 7; never[2] = 8; out_ptr = part;"
+    assert run_one(tmp_path, declarations, body, 4).tolist() == [0, 7, 8, 0]
+    text = "memcpy_d2h reads memory of 'out' that was never written (PE (0, 0))"
+    assert f"warning: {text}" in capsys.readouterr().err
+    monkeypatch.setenv("PLAIT_CSL_STRICT", "1")
+    with pytest.raises(SimulationError, match="memcpy_d2h reads memory of 'out'"):
+        run_one(tmp_path, declarations, body, 4)

@@ -19,6 +19,7 @@ from plait.cslsim.errors import CslError, SimulationError, Unsupported
         ("out[9] = 1;", "index 9 is out of range"),
         ("@fmacs(D, D, D, D);", "@fmacs takes operands DDDS .*, got DDDD"),
         ("@fadds(D, 1.0, D, .{ .async = true });", "an async @fadds takes only DSD operands"),
+        ("@fadds(D, D, .{ .async = true });", "an operand is missing: here are the settings"),
         ("@frobnicate(D);", "not supported by Plait's model of CSL: builtin @frobnicate"),
         ("const q = @get_input_queue(8);", "input_queue 8 does not exist on wse3: 0 to 7"),
         ("const t = @get_local_task_id(3);", "local_task_id 3 does not exist on wse3: 8 to 30"),
@@ -120,6 +121,26 @@ from cerebras.sdk.runtime.sdkruntimepybind import SdkRuntime, MemcpyDataType, Me
 runner = SdkRuntime("out")
 runner.load(); runner.run(); runner.launch("main", nonblock=False); runner.stop()
 """
+
+
+@pytest.mark.parametrize(
+    "program, status, text",
+    [
+        ("assert 1 == 2", 1, 'Traceback (most recent call last):\n  File "run.py", line 2, in'),
+        ("SdkRuntime('none')", 1, "'none'\n  from the host program, run.py:2"),
+        ("import sys; sys.exit(3)", 3, ""),
+        ("from cerebras.sdk.runtime.sdkruntimepybind import SdkLayout", 1,
+         "not supported by Plait's model of CSL: SdkLayout"),
+    ],
+)  # fmt: skip
+def test_host_programs_that_fail(tmp_path, program, status, text):
+    first = "from cerebras.sdk.runtime.sdkruntimepybind import SdkRuntime\n"
+    (tmp_path / "run.py").write_text(first + program)
+    command = [sys.executable, "-m", "plait.cslsim", "cs-python", "run.py"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == status
+    assert text in done.stderr
+    assert "runpy" not in done.stderr
 
 
 def test_the_simulator_loads_no_compiler(tmp_path):

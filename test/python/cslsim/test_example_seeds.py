@@ -6,7 +6,7 @@ promise; ``RACES`` names the latter.
 """
 
 import pytest
-from example_tools import ROOT, copy, run_forked, scripts
+from example_tools import ROOT, copy, run_forked, scripts, warm
 from test_examples import missing, name_of
 
 CONFIGURATIONS = {
@@ -30,6 +30,7 @@ def passing():
 def test_example_under_adversity(script, tmp_path, capsys):
     name = script.parent.name
     script = copy(script, tmp_path)
+    warm(script)
     results = {title: run_forked(script, **env) for title, env in CONFIGURATIONS.items()}
     with capsys.disabled():
         holds = ", ".join(f"{title}: {'yes' if not r[0] else 'no'}" for title, r in results.items())

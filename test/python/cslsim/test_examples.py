@@ -8,8 +8,10 @@ that do not pass; one that starts to pass has to leave the list.
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from example_tools import ROOT, copy, resize, run, scripts
+from example_tools import ROOT, copy, resize, run, run_forked, scripts, warm
+from support import run_one
 
 # What the model does not know yet; every other script must pass.
 MISSING = Path(__file__).with_name("missing.txt")
@@ -88,12 +90,27 @@ def test_example(script, tmp_path):
 @pytest.mark.parametrize("script", [s for s in scripts() if s.parent.name in ODD], ids=name_of)
 def test_other_sizes(script, tmp_path):
     script = copy(script, tmp_path)
+    warm(script)
     text = script.read_text()
     for sizes in ODD[script.parent.name]:
         script.write_text(resize(text, sizes))
-        code, output, _ = run(script, tmp_path)
+        code, output, _ = run_forked(script)
         assert code == 0, f"{sizes}: {output[-3000:]}"
         TABLE.setdefault((script.parent.name, script.stem[-4:]), []).append(sizes)
+
+
+@pytest.mark.parametrize("arch", ["wse2", "wse3"])
+def test_the_program_without_a_script(arch, tmp_path):
+    """gemv-00-basic-syntax has neither layout nor host: its module runs in a program of ours."""
+    source = Path(ROOT, "tutorials", "gemv-00-basic-syntax", "code.csl")
+    (tmp_path / "code.csl").write_text(source.read_text())
+    declarations = 'const code = @import_module("code.csl");'
+    body = """
+      code.init_and_compute();
+      for (@range(i16, 4)) |i| { out[i] = code.y[i]; }
+    """
+    got = run_one(tmp_path, declarations, body, 4, np.float32, "f32", arch)
+    assert got.tolist() == [36 * i + 15 + 2 for i in range(4)]
 
 
 def test_summary(capsys):

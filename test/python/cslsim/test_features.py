@@ -11,7 +11,7 @@ from test_contracts import LOOP
 from test_fabric import CHAIN_LAYOUT, CHAIN_PE, COLLECTIVE_LAYOUT, COLLECTIVE_PE, chain
 from test_router import row
 
-from plait.cslsim.builtins_dsd import VECTOR
+from plait.cslsim.builtins_vector import VECTOR
 from plait.cslsim.errors import CslError, SimulationError
 
 F32 = "var a = [3]f32{ 1.5, -2.0, 3.0 }; var b = [3]f32{ 0.25, 8.0, -3.0 };"

@@ -154,6 +154,8 @@ def test_launch_arguments(host):
     assert values(host)[:, :, 0].tolist() == [[7] * 3] * 2
     with pytest.raises(SimulationError, match="'scale' takes 2 arguments, got 1"):
         host.launch("scale", np.int16(1))
+    with pytest.raises(SimulationError, match="the argument 70000 does not fit in i16"):
+        host.launch("scale", 70000, 1.0)
     with pytest.raises(SimulationError, match="no exported function 'none'"):
         host.launch("none")
 
@@ -177,6 +179,11 @@ def test_the_host_is_checked(host):
         (lambda: host.memcpy_h2d(v, two, 0, 0, 1, 1, 2, color=1, **WORD), "does not know color"),
         (lambda: host.memcpy_h2d(v, two, 0, 0, 1, 1, 2, **dict(WORD, streaming=True)),
          "streaming needs a color"),
+        (lambda: host.memcpy_h2d(9, two, 0, 0, 1, 1, 2, **dict(WORD, streaming=True)),
+         "color 9 does not stream in: the layout gave <memcpy/get_params> colors 8 for that"),
+        (lambda: host.memcpy_d2h(two, 8, 0, 0, 1, 1, 2, **dict(WORD, streaming=True)),
+         "color 8 does not stream out"),
+        (lambda: host.memcpy_d2h(two, 9, 0, 0, 1, 1, 2, **WORD), "9 is no variable"),
         (lambda: host.memcpy_d2h(two[:0], v, 0, 0, 1, 1, 9999, **WORD), "moves 9999 elements"),
         (lambda: host.memcpy_h2d_stride(v, two, 0, 0, 1, 1, 2, 0, 1, **WORD),
          "'row_stride' must be positive, got 0"),

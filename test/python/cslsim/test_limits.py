@@ -250,6 +250,8 @@ def test_cslc_takes_the_flags_it_knows(tmp_path):
         (["--channels=1"], "'--channels' needs '--memcpy'"),
         (["--params=x"], "parameters are written name:value, got 'x'"),
         (["--params=x:1"], "has no parameter 'x'"),
+        (["--colors=x:24"], "color 'x' is one of 0 to 23, got 24"),
+        (["--import-path=nowhere"], "nowhere"),
         (["--fabric-dims=7,3", "--fabric-offsets=4,1", "--memcpy"], "does not fit in a fabric"),
         (["--fabric-dims=9,4", "--fabric-offsets=3,1", "--memcpy"], "needs an offset of at least"),
         (["--fabric-dims=8,3", "--fabric-offsets=4,1", "--memcpy", "--width-west-buf=1"],

@@ -281,3 +281,64 @@ def test_attention_in_either_order():
     got = plait.compile(text)(*currents, np.zeros((tokens, size), F32), F32(1))
     assert want.max() > 20
     np.testing.assert_array_equal(got, want)
+
+
+def hidden_layer(rate):
+    """A population whose spikes a second one reads through a matrix; ``rate`` as measured."""
+    steps, batch, neurons = 10, 3, 48
+    x, w = tensor(steps, batch, neurons), tensor(neurons, neurons)
+    v, flat = tensor(batch, neurons), tensor(steps * batch, neurons)
+    rule = "threshold(%th : tensor<f32>) compare gt reset value at now"
+    return f"""func.func @main(%x: {x}, %w: {w}, %v: {v}, %th: tensor<f32>) -> {x} {{
+      %zero = arith.constant 0.0 : f32
+      %e = tensor.empty() : {flat}
+      %zeros = linalg.fill ins(%zero : f32) outs(%e : {flat}) -> {flat}
+      %z, %v1 = spike.scan current(%x : {x}) state(%v : {v}) integrator impulse {rule} {rate} : {x}
+      %s = tensor.collapse_shape %z [[0, 1], [2]] : {x} into {flat}
+      %m = linalg.matmul ins(%s, %w : {flat}, {w}) outs(%zeros : {flat}) -> {flat}
+      %i = tensor.expand_shape %m [[0, 1], [2]] output_shape [{steps}, {batch}, {neurons}]
+          : {flat} into {x}
+      %y, %v2 = spike.scan current(%i : {x}) state(%v : {v}) integrator impulse {rule} : {x}
+      return %y : {x}
+    }}"""
+
+
+#: What was measured, and how the second layer sums: spikes near the rate at which both
+#: roads are equally fast are counted at run time.
+ROADS = {
+    "unknown": ("", {"events"}),
+    "seldom": ("{spike.rate = 0.05 : f64}", {"events"}),
+    "near": ("{spike.rate = 0.35 : f64}", {"events", "matmul", "switch"}),
+    "each near": ("{spike.rates = dense<0.5> : tensor<48xf32>}", {"events", "matmul", "switch"}),
+    "often": ("{spike.rate = 0.8 : f64}", {"matmul"}),
+}
+
+
+@pytest.mark.parametrize("name", ROADS)
+def test_roads_of_a_hidden_layer(name):
+    """A rate chooses the road, or a count at run time does; spikes are the same on each."""
+    rate, roads = ROADS[name]
+    text = hidden_layer(rate)
+    strand = run_stages(text.encode(), ["plait-strand"]).decode()
+    found = {"events": "scan events(", "matmul": "linalg.matmul", "switch": "scf.if"}
+    assert {road for road, sign in found.items() if sign in strand} == roads
+    run = plait.compile(text)
+    rng = np.random.default_rng(5)
+    weights = lattice(rng, (48, 48), -6, 8)
+    shares = []
+    for high in (4, 16):  # The first layer fires seldom, then often.
+        x = (rng.integers(0, high, (10, 3, 48)) / 8).astype(F32)
+        fired, v = [], np.zeros((3, 48), F32)
+        for current in x:
+            v = v + current
+            fired.append((v > 1).astype(F32))
+            v = np.where(v > 1, F32(0), v)
+        shares.append(np.mean(fired))
+        want, v = [], np.zeros((3, 48), F32)
+        for spikes in fired:
+            v = v + spikes @ weights
+            want.append((v > 1).astype(F32))
+            v = np.where(v > 1, F32(0), v)
+        assert 0.05 < np.mean(want) < 0.95
+        np.testing.assert_array_equal(run(x, weights, np.zeros((3, 48), F32), F32(1)), want)
+    assert shares[0] < 0.3 and shares[1] > 0.45, shares

@@ -37,8 +37,9 @@ MOMENTS = [("value", "now"), ("subtract", "now"), ("value", "next"), ("subtract"
            ("subtract", "now multi_spike")]  # fmt: skip
 
 
-def neuron(integrator, divides, compare, reset, at, x, v, k, gain, leak, th, to, minimum):
+def neuron(integrator, divides, compare, reset, at, x, v, parameters, left=None, dead=None):
     """The tables of `spike.neuron`'s documentation, term by term; absent terms are None."""
+    k, gain, leak, th, to, minimum = parameters
     over = np.greater if compare == "gt" else np.greater_equal
 
     def part(y):
@@ -63,9 +64,10 @@ def neuron(integrator, divides, compare, reset, at, x, v, k, gain, leak, th, to,
         return w + k * (v - w)
 
     before = over(v, th)
+    held = np.zeros(x.shape, bool) if left is None else left > 0
     if at.startswith("now"):
-        u = integrated(v)
-        fired = over(u, th)
+        u = np.where(held, v, integrated(v))
+        fired = over(u, th) & ~held
         if at.endswith("multi_spike"):
             fired = np.where(fired, np.floor(u / th), 0).astype(x.dtype)
         v = cleared(u, fired)
@@ -75,7 +77,10 @@ def neuron(integrator, divides, compare, reset, at, x, v, k, gain, leak, th, to,
         v = integrated(cleared(v, before))
     if minimum is not None:
         v = np.maximum(v, minimum)
-    return (fired if at.startswith("now") else over(v, th)).astype(x.dtype), v
+    out = (fired if at.startswith("now") else over(v, th)).astype(x.dtype), v
+    if left is None:
+        return out
+    return *out, np.where(fired, dead, np.maximum(left - 1, 0)).astype(x.dtype)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +94,7 @@ def test_neuron_equals_its_specification(integrator, operand, element):
     state, own, one = f"tensor<?x64x{element}>", f"tensor<64x{element}>", f"tensor<{element}>"
     rng = np.random.default_rng(0)
     x, v = (rng.integers(-8, 24, (2, 50, 64)) / 8).astype(dtype)
+    left, dead = rng.choice([0, 0, 1, 3], (50, 64)).astype(dtype), dtype(2)
     k = rng.choice([0.25, 0.5], 64).astype(dtype)
     if operand == "tau":
         k = 1 / k
@@ -96,12 +102,15 @@ def test_neuron_equals_its_specification(integrator, operand, element):
               "to": dtype(-0.5), "minimum": dtype(-1)}  # fmt: skip
     th = rng.choice([0.25, 1], 64).astype(dtype)
     types = {"gain": own, "leak": one, "to": one, "minimum": one}
-    body, results, wanted = [], [], []
-    for terms in ((), ("gain", "leak", "to", "minimum")):
+    body, results, wanted, lines = [], [], [], []
+    more = ("gain", "leak", "to", "minimum")
+    for terms, rests in (((), False), (more, False), (more, True)):
         terms = [t for t in terms if operand or t != "leak"]
         for reset, at in MOMENTS:
             for compare in ("gt", "ge"):
                 if at.endswith("multi_spike") and compare == "gt":
+                    continue
+                if rests and not at.startswith("now"):
                     continue
                 use = {t: f"{t}(%{t} : {types[t]})" for t in terms}
                 to = use.get("to", "") if reset == "value" else ""
@@ -111,23 +120,28 @@ def test_neuron_equals_its_specification(integrator, operand, element):
                     + (f"{operand}(%k : {own}) " if operand else "")
                     + f"{use.get('gain', '')} {use.get('leak', '')} threshold(%th : {own}) "
                     f"compare {compare} reset {reset} at {at} {to} {use.get('minimum', '')} "
-                    f": {state}"
-                )
-                results += [f"%z{index}", f"%n{index}"]
-                given = [
-                    values[t] if t in terms else None for t in ("gain", "leak", "to", "minimum")
-                ]
-                wanted += neuron(
-                    integrator, operand == "tau", compare, reset, at, x, v,
-                    k if operand else None, *given[:2], th, *given[2:],
+                    + (f"refractory(%d : {one}, %left : {state}) " if rests else "")
+                    + f": {state}" + f" left {state}" * rests
                 )  # fmt: skip
+                results += [f"%z{index}", f"%n{index}", f"%l{index}"][: 2 + rests]
+                if rests:
+                    body[-1] = body[-1].replace(" =", f", %l{index} =", 1)
+                given = [values[t] if t in terms else None for t in more]
+                step = neuron(
+                    integrator, operand == "tau", compare, reset, at, x, v,
+                    (k if operand else None, *given[:2], th, *given[2:]),
+                    *((left, dead) if rests else ()),
+                )  # fmt: skip
+                wanted += step
+                lines += [body[-1]] * len(step)
     outs = ", ".join([state] * len(results))
     arguments = ", ".join(f"%{t} : {types[t]}".replace(" :", ":") for t in types)
     text = (
-        f"func.func @main(%x: {state}, %v: {state}, %k: {own}, %th: {own}, {arguments}) "
+        f"func.func @main(%x: {state}, %v: {state}, %k: {own}, %th: {own}, "
+        f"%left: {state}, %d: {one}, {arguments}) "
         f"-> ({outs}) {{\n" + "\n".join(body) + f"\nreturn {', '.join(results)} : {outs}\n}}"
     )
-    got = plait.compile(text)(x, v, k, th, *values.values())
+    got = plait.compile(text)(x, v, k, th, left, dead, *values.values())
     # The lattice is exact: not one bit may differ.
-    for index, (mine, theirs) in enumerate(zip(got, wanted, strict=True)):
-        np.testing.assert_array_equal(mine, theirs, err_msg=body[index // 2])
+    for line, mine, theirs in zip(lines, got, wanted, strict=True):
+        np.testing.assert_array_equal(mine, theirs, err_msg=line)

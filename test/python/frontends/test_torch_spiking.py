@@ -84,6 +84,11 @@ def test_stand_in(mode):
         ("Leaky", {"beta": 0.5, "reset_mechanism": "none"}),
         ("Synaptic", {"alpha": 0.8, "beta": 0.7}),
         ("Synaptic", {"alpha": 0.8, "beta": 0.7, "reset_mechanism": "zero"}),
+        ("Lapicque", {"beta": 0.8}),
+        (
+            "Lapicque",
+            {"R": 2.0, "C": 3.0, "time_step": 0.5, "threshold": 0.3, "reset_mechanism": "zero"},
+        ),
     ],
 )
 def test_snntorch_step_models(kind, options):
@@ -140,6 +145,11 @@ def test_snntorch_rules_that_are_refused():
         (snn.Leaky(0.9, init_hidden=True, reset_delay=False), "reset_delay=False"),
         (snn.Leaky(0.9, init_hidden=True, graded_spikes_factor=2.0), "graded_spikes_factor"),
         (snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True), "snnTorch's Alpha is not supported"),
+        (snn.RLeaky(beta=0.9, linear_features=3, init_hidden=True), "snnTorch's RLeaky is not"),
+        (
+            snn.RSynaptic(alpha=0.9, beta=0.9, linear_features=3, init_hidden=True),
+            "snnTorch's RSynaptic is not",
+        ),
     ):
         with pytest.raises(plait.FrontendError, match=message):
             plait.from_torch(nn.Sequential(nn.Linear(3, 3), layer), (x,))
@@ -164,6 +174,10 @@ def jelly():
         ("IFNode", {}),
         ("IFNode", {"v_reset": None}),
         ("ParametricLIFNode", {"init_tau": 2.3}),
+        ("SimpleIFNode", {"v_threshold": 1.0, "v_reset": None}),
+        ("SimpleLIFNode", {"tau": 2.5, "decay_input": False}),
+        ("SimpleLIFNode", {"tau": 3.0, "decay_input": True, "v_reset": 0.1}),
+        ("CUBALIFNode", {"c_decay": 0.25, "v_decay": 0.5}),
     ],
 )
 def test_spikingjelly(kind, options, mode):
@@ -185,11 +199,40 @@ def test_spikingjelly(kind, options, mode):
     functional.reset_net(net)
     if mode == "m":
         module = plait.from_torch(net, (x,))
-        assert module.text.count("spike.scan") == 2
+        assert module.text.count("spike.scan") == (4 if kind == "CUBALIFNode" else 2)
     else:
         module = plait.from_torch(net, (x[0],), time_steps=7)
     run = plait.compile(module)
     check(run(x), expected)
+
+
+@pytest.mark.parametrize("decode", [None, "max-mem", "max-abs-mem", "mean-mem", "last_mem"])
+@pytest.mark.parametrize("kind", ["NonSpikingIFNode", "NonSpikingLIFNode"])
+def test_spikingjelly_potentials(kind, decode):
+    neuron = jelly()
+    torch.manual_seed(4)
+    net = nn.Sequential(nn.Linear(5, 6), getattr(neuron, kind)(decode=decode)).eval()
+    x = rough((9, 3, 5)) * 2
+    with torch.no_grad():
+        expected = net(x)
+    got = plait.compile(plait.from_torch(net, (x,)))(x)
+    if decode is None:
+        got, expected = np.stack([np.asarray(v) for v in got]), torch.stack(expected)
+    check(got, expected, exact=False)
+
+
+def test_spikingjelly_rules_that_are_refused():
+    neuron = jelly()
+    from spikingjelly.activation_based.neuron import nonlinear_if
+
+    x = torch.zeros(2, 3)
+    for layer in (
+        nonlinear_if.QIFNode(), nonlinear_if.EIFNode(), neuron.IzhikevichNode(), neuron.KLIFNode(),
+        neuron.LIAFNode(torch.tanh, False),
+    ):  # fmt: skip
+        message = f"SpikingJelly's {type(layer).__name__} is not supported"
+        with pytest.raises(plait.FrontendError, match=message):
+            plait.from_torch(nn.Sequential(nn.Linear(3, 3), layer), (x,))
 
 
 def lively(model, x):

@@ -15,7 +15,10 @@ def tensor(*shape):
 
 
 def text(time, batch, shapes, windows, pool, classes):
-    """Two convolutions of spiking neurons, an average, a product; states go in and come out."""
+    """Two convolutions of spiking neurons, an average, a product.
+
+    States go in and come out, and the first neurons' potentials at every step.
+    """
     (c0, h0, w0), _, (c2, h2, w2) = shapes
     types = [tensor(batch, *shape) for shape in shapes]
     ph, pw = (h2 - pool) // pool + 1, (w2 - pool) // pool + 1
@@ -50,11 +53,12 @@ def text(time, batch, shapes, windows, pool, classes):
         f"\n  %z{n} = linalg.fill ins(%zero : f32) outs(%e{n} : {t}) -> {t}"
         for n, t in [("0", types[1]), ("1", types[2]), ("p", pooled), ("m", tensor(batch, classes))]
     )
-    states = f"{types[1]}, {types[2]}"
+    states, seen = f"{types[1]}, {types[2]}", tensor(time, batch, *shapes[1])
+    whole = "[%t, 0, 0, 0, 0] [1, {}, {}, {}, {}] [1, 1, 1, 1, 1]"
     return f"""
 func.func @main({", ".join(weights)}, %w: {tensor(c2 * ph * pw, classes)}, %beta: tensor<f32>,
     %one: tensor<f32>, %x: {tensor(time, batch, *shapes[0])}, %u0: {types[1]}, %u1: {types[2]})
-    -> ({out}, {states}) {{
+    -> ({out}, {states}, {seen}) {{
   %zero = arith.constant 0.0 : f32
   %size = arith.constant {float(pool * pool)} : f32
   %c0 = arith.constant 0 : index
@@ -63,9 +67,10 @@ func.func @main({", ".join(weights)}, %w: {tensor(c2 * ph * pw, classes)}, %beta
   %many = linalg.fill ins(%size : f32) outs(%ep : {pooled}) -> {pooled}
   %window = tensor.empty() : tensor<{pool}x{pool}xf32>
   %eo = tensor.empty() : {out}
-  %r:3 = scf.for %t = %c0 to %end step %c1 iter_args(%v0 = %u0, %v1 = %u1, %o = %eo)
-      -> ({states}, {out}) {{
-    %s0 = tensor.extract_slice %x[%t, 0, 0, 0, 0] [1, {batch}, {c0}, {h0}, {w0}] [1, 1, 1, 1, 1]
+  %es = tensor.empty() : {seen}
+  %r:4 = scf.for %t = %c0 to %end step %c1 iter_args(%v0 = %u0, %v1 = %u1, %o = %eo, %q = %es)
+      -> ({states}, {out}, {seen}) {{
+    %s0 = tensor.extract_slice %x{whole.format(batch, c0, h0, w0)}
         : {tensor(time, batch, *shapes[0])} to {types[0]}{"".join(lines)}
     %sum = linalg.pooling_nchw_sum {{dilations = dense<1> : tensor<2xi64>,
         strides = dense<{pool}> : tensor<2xi64>}}
@@ -76,21 +81,24 @@ func.func @main({", ".join(weights)}, %w: {tensor(c2 * ph * pw, classes)}, %beta
         outs(%zm : {tensor(batch, classes)}) -> {tensor(batch, classes)}
     %on = tensor.insert_slice %y into %o[%t, 0, 0] [1, {batch}, {classes}] [1, 1, 1]
         : {tensor(batch, classes)} into {out}
-    scf.yield %n0, %n1, %on : {states}, {out}
+    %qn = tensor.insert_slice %n0 into %q{whole.format(batch, *shapes[1])}
+        : {types[1]} into {seen}
+    scf.yield %n0, %n1, %on, %qn : {states}, {out}, {seen}
   }}
-  return %r#2, %r#0, %r#1 : {out}, {states}
+  return %r#2, %r#0, %r#1, %r#3 : {out}, {states}, {seen}
 }}
 """
 
 
 def lif(currents, v):
-    """Spikes of [T, ...] currents, and the last potential."""
-    spikes = []
+    """Spikes and potentials of [T, ...] currents."""
+    spikes, potentials = [], []
     for current in currents:
         v = torch.tensor(0.9) * v + current
         spikes.append((v > 1).float())
         v = v * (1 - spikes[-1])
-    return torch.stack(spikes), v
+        potentials.append(v)
+    return torch.stack(spikes), torch.stack(potentials)
 
 
 CASES = {
@@ -128,19 +136,19 @@ def network(name, time=6):
 
 
 def expected(x, weights, windows, pool, states):
-    """The same by torch: outputs, last states, and how often the first neurons fire."""
-    spikes, ends, rates = torch.from_numpy(x), [], []
+    """The same by torch, and how often the neurons of each layer fire."""
+    spikes, runs, rates = torch.from_numpy(x), [], []
     for i, (stride, dilation, padding, _) in enumerate(windows):
         kernel, bias = map(torch.from_numpy, weights[2 * i : 2 * i + 2])
         current = torch.nn.functional.conv2d(
             spikes.flatten(0, 1), kernel, bias, stride, padding, dilation
         )
         spikes, v = lif(current.unflatten(0, spikes.shape[:2]), torch.from_numpy(states[i]))
-        ends.append(v.numpy())
+        runs.append(v.numpy())
         rates.append(float(spikes.mean()))
     pooled = torch.nn.functional.avg_pool2d(spikes.flatten(0, 1), pool).flatten(1)
     y = (pooled @ torch.from_numpy(weights[4])).unflatten(0, spikes.shape[:2])
-    return [y.numpy(), *ends], rates
+    return [y.numpy(), runs[0][-1], runs[1][-1], runs[0]], rates
 
 
 def inputs(kind, shape):
@@ -195,8 +203,8 @@ def test_carried():
     run = plait.compile(module)
     first, second = inputs("few", shape), inputs("few", shape)[::-1].copy()
     whole = plait.compile(network("same", 2 * len(first))[0])
-    y1, *middle = run(first, *states)
-    y2, *ends = run(second, *middle)
-    y, *last = whole(np.concatenate([first, second]), *states)
-    for mine, theirs in zip([np.concatenate([y1, y2]), *ends], [y, *last], strict=True):
+    y1, *middle, seen1 = run(first, *states)
+    y2, *ends, seen2 = run(second, *middle)
+    got = [np.concatenate([y1, y2]), *ends, np.concatenate([seen1, seen2])]
+    for mine, theirs in zip(got, whole(np.concatenate([first, second]), *states), strict=True):
         assert np.array_equal(mine, theirs)

@@ -17,6 +17,7 @@ import pytest
 import plait
 from plait.spike import ResourceAllocator, SpikeCompiler, SpikeIRBuilder, loihi, network, simulate
 from plait.spike.loihi import Device, IntegerNetwork, Mapping, Population, Synapses
+from plait.spike.unroll import connections
 
 DATA = Path(__file__).parents[1] / "data" / "nir-paper"
 DEMO = Path(plait.__file__).parent / "demo"
@@ -183,15 +184,57 @@ def test_golden_vectors_of_lava(golden):
     check_lava(golden)
 
 
+def check_lava_net(path):
+    """Conv, LIF, Dense, LIF with a loop: the convolution as its unrolled matrix."""
+    given = {name: array.astype(np.int64) for name, array in np.load(path).items()}
+    padding, options = lava_golden.CONV["padding"], dict(lava_golden.CONV)
+    options["padding"] = tuple((p, p) for p in padding)
+    nodes = {
+        "x": network.Input((4, 7, 8)), "conv": network.Conv(given["conv"], None, **options),
+        "a": network.Neuron((6, 4, 4), "impulse"), "out": network.Output(),
+    }  # fmt: skip
+    edges = [("x", "conv"), ("conv", "a"), ("a", "out")]
+    matrices, _ = connections(network.Network(nodes, edges).finish())["a"]
+    ((delay, conv),) = matrices["x"].items()
+    assert delay == 0
+    zero = np.zeros(96, int)
+    integer = IntegerNetwork(
+        {"x": 4 * 7 * 8},
+        {"a": Population(96, 4095, 300, zero + 400, zero - 900,
+                         [Synapses("x", conv.astype(np.int64))]),
+         "b": Population(9, 1000, 200, zero[:9] + 20000, zero[:9],
+                         [Synapses("a", given["dense"]), Synapses("b", given["back"])])},
+        {"out": "b"},
+    )  # fmt: skip
+    x = {"x": given["x"].reshape(60, -1)}
+    device = Device("small", 2, 16, 16, 512, 512, None, 1200)
+    mapping = loihi.place(loihi.map_network(integer, device))
+    assert len(mapping.cores) > 6
+    for got in (loihi.simulate(integer, x), mapping.run(x)):
+        for name in ("a", "b"):
+            assert 0.05 < given[name].mean() < 0.95
+            np.testing.assert_array_equal(got[name], given[name].reshape(60, -1))
+
+
+def test_golden_network_of_lava():
+    pytest.importorskip("pymetis")
+    check_lava_net(DATA.parent / "lava-net.npz")
+
+
 @pytest.mark.skipif(
     "PLAIT_LAVA_PYTHON" not in os.environ, reason="PLAIT_LAVA_PYTHON names no Python with lava-nc"
 )
-def test_lava_itself(tmp_path):
+@pytest.mark.parametrize("kind", ["processes", "net"])
+def test_lava_itself(kind, tmp_path):
     """Against lava-nc, which wants Python 3.10 and so runs in its own."""
     seed = np.random.default_rng().integers(1 << 30)
-    command = [os.environ["PLAIT_LAVA_PYTHON"], lava_golden.__file__, str(tmp_path / "now.npz")]
-    subprocess.run([*command, str(seed)], check=True)
-    check_lava(lava_golden.load(tmp_path / "now.npz"))
+    command = [os.environ["PLAIT_LAVA_PYTHON"], lava_golden.__file__]
+    command += ["--net"] * (kind == "net") + [str(tmp_path / "now.npz"), str(seed)]
+    subprocess.run(command, check=True)
+    if kind == "net":
+        check_lava_net(tmp_path / "now.npz")
+    else:
+        check_lava(lava_golden.load(tmp_path / "now.npz"))
 
 
 # From networks.

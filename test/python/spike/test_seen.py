@@ -124,6 +124,19 @@ def test_a_bar_goes_away_with_an_interrupt(monkeypatch, capsys):
     assert "20/200" in capsys.readouterr().err
 
 
+def test_a_bar_comes_by_itself_once_a_run_is_long(monkeypatch, capsys):
+    now = [100.0]
+    monkeypatch.setattr(runs.time, "monotonic", lambda: now[0])
+    with runs._bar(True, True, 100) as advance:
+        advance(30)
+    assert not capsys.readouterr().err
+    with runs._bar(True, True, 100) as advance:
+        advance(30)
+        now[0] += 2
+        advance(20)
+    assert "50/100" in capsys.readouterr().err
+
+
 def test_plots():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

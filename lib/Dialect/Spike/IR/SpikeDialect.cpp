@@ -1,5 +1,4 @@
-//===- SpikeDialect.cpp - registration of the spike dialect
-//-------------------===//
+//===- SpikeDialect.cpp - registration of the spike dialect ---------------===//
 //
 // Part of the Plait project, under the Apache License v2.0 with LLVM
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,6 +9,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -24,7 +24,18 @@ using namespace plait::spike;
 #define GET_TYPEDEF_CLASSES
 #include "plait/Dialect/Spike/IR/SpikeTypes.cpp.inc"
 
+namespace {
+/// Spike ops have no regions and no effects: they go wherever a function goes.
+struct SpikeInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void SpikeDialect::initialize() {
+  addInterfaces<SpikeInliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "plait/Dialect/Spike/IR/SpikeAttrs.cpp.inc"

@@ -500,6 +500,7 @@ private:
         op.getCompareAttr(), op.getResetAttr(), op.getResetAtAttr(),
         op.getMultiSpikeAttr(), record ? b.getUnitAttr() : UnitAttr(),
         EncodingAttr::get(b.getContext(), Encoding::Dense));
+    scan->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     runs[op.getOut()] = scan.getOut();
     runs[op.getNextV()] = record ? scan.getPotentials() : scan.getOut();
     ends[op.getV()] = scan.getNextV();

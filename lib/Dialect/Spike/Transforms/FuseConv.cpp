@@ -163,14 +163,15 @@ public:
       return false;
     Value known = images.lookup(conv->run);
     Operation *producer = findProducer(known ? known : conv->run);
-    if (producer && firesOften(producer, maxRate))
+    Road road = chooseRoad(producer, maxRate, switchHidden);
+    if (road == Road::Product)
       return false;
     ImplicitLocOpBuilder b(scan.getLoc(), scan);
     Value image = channelsLast(b, conv->run);
     ListEventsOp events = listRows(b, image);
     ScanOp turned = turn(b, scan);
     SmallVector<Value> results;
-    if (producer && !switchHidden) {
+    if (road == Road::Events) {
       results = emitEvents(b, turned, *conv, events);
     } else {
       Value sparse = isSparse(b, b.getLoc(), image, events, maxRate);

@@ -131,12 +131,13 @@ struct SpikeFuseNeuron
       if (!synapse)
         continue;
       Operation *producer = findProducer(synapse->run);
-      if ((producer && firesOften(producer, maxRate)) || isGraded(synapse->run))
+      Road road = chooseRoad(producer, maxRate, switchHidden);
+      if (road == Road::Product || isGraded(synapse->run))
         continue;
       OpBuilder b(scan);
       Location loc = scan.getLoc();
       ListEventsOp events = listEvents(b, loc, synapse->run);
-      if (producer && !switchHidden) {
+      if (road == Road::Events) {
         scan.replaceAllUsesWith(fuse(b, scan, *synapse, events).getOperation());
         scan.erase();
         continue;

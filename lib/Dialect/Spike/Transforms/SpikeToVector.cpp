@@ -112,27 +112,29 @@ void convertListEvents(ListEventsOp op) {
 
   Value statistics;
   if (counted) {
-    // Row after row, by one thread: a sum of few numbers.
-    Value zero = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
-    SmallVector<Value> at;
-    std::function<SmallVector<Value>(Emitter &, ValueRange)> sum =
-        [&](Emitter &b, ValueRange carried) -> SmallVector<Value> {
-      auto plus = [&](Value total, Value buffer) -> Value {
-        Value count = memref::LoadOp::create(b, buffer, at);
-        return b.add(total, arith::ExtUIOp::create(b, b.getI64Type(), count));
-      };
-      if (at.size() == rows.size())
-        return {plus(carried[0], counts),
-                graded ? plus(carried[1], graded) : carried[1]};
-      return b.loop(b.index(0), b.index(rows[at.size()]), carried,
-                    [&](Emitter &b, Value i, ValueRange carried) {
-                      at.push_back(i);
-                      SmallVector<Value> totals = sum(b, carried);
-                      at.pop_back();
-                      return totals;
-                    });
+    // All rows in one loop, by one thread: a sum of few numbers.
+    ReassociationIndices axes =
+        llvm::to_vector<2>(llvm::seq<int64_t>(0, rows.size()));
+    auto flat = [&](Value buffer) -> Value {
+      return buffer ? memref::CollapseShapeOp::create(
+                          b, buffer, ArrayRef<ReassociationIndices>{axes})
+                          .getResult()
+                    : Value();
     };
-    SmallVector<Value> totals = sum(b, {zero, zero});
+    Value all = flat(counts), some = flat(graded);
+    Value size = memref::DimOp::create(b, all, 0);
+    Value zero = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+    SmallVector<Value> totals = b.loop(
+        b.index(0), size, {zero, zero},
+        [&](Emitter &b, Value i, ValueRange carried) -> SmallVector<Value> {
+          auto plus = [&](Value total, Value buffer) -> Value {
+            Value count = memref::LoadOp::create(b, buffer, i);
+            return b.add(total,
+                         arith::ExtUIOp::create(b, b.getI64Type(), count));
+          };
+          return {plus(carried[0], all),
+                  some ? plus(carried[1], some) : carried[1]};
+        });
     statistics = tensor::FromElementsOp::create(b, totals);
   } else {
     statistics =
@@ -522,10 +524,8 @@ struct ConvertSpikeToVector
       ++(succeeded(ScanLowering(flattenPopulation(scan)).lower()) ? numScans
                                                                   : numLeft);
     for (ListEventsOp list : lists)
-      if (!ShapedType::isDynamic(
-              cast<RankedTensorType>(list.getIndices().getType())
-                  .getShape()
-                  .back()))
+      if (auto type = cast<RankedTensorType>(list.getIndices().getType());
+          type.getRank() > 1 && !ShapedType::isDynamic(type.getShape().back()))
         convertListEvents(list);
   }
 };

@@ -38,9 +38,28 @@ Operation *plait::spike::findProducer(Value value) {
                                                                       : nullptr;
 }
 
-bool plait::spike::firesOften(Operation *producer, double maxRate) {
-  auto rate = producer->getAttrOfType<FloatAttr>("spike.rate");
-  return rate && rate.getValueAsDouble() > maxRate;
+static std::optional<double> findRate(Operation *producer) {
+  if (auto rate = producer->getAttrOfType<FloatAttr>("spike.rate"))
+    return rate.getValueAsDouble();
+  auto rates = producer->getAttrOfType<DenseFPElementsAttr>("spike.rates");
+  if (!rates || rates.empty())
+    return std::nullopt;
+  double sum = 0;
+  for (APFloat rate : rates)
+    sum += rate.convertToDouble();
+  return sum / rates.size();
+}
+
+Road plait::spike::chooseRoad(Operation *producer, double maxRate, bool look) {
+  if (!producer)
+    return Road::Look;
+  if (std::optional<double> rate = findRate(producer)) {
+    if (*rate > 1.5 * maxRate)
+      return Road::Product;
+    if (*rate > maxRate / 1.5)
+      return Road::Look;
+  }
+  return look ? Road::Look : Road::Events;
 }
 
 Value plait::spike::isSparse(OpBuilder &builder, Location loc, Value run,

@@ -18,9 +18,16 @@ namespace plait::spike {
 /// 1, or null. The one in a branch stands for those in both.
 mlir::Operation *findProducer(mlir::Value value);
 
-/// Whether the measured rate of `producer`, its attribute `spike.rate`, is
-/// above `maxRate`.
-bool firesOften(mlir::Operation *producer, double maxRate);
+/// How a layer sums what `producer` fires: as events, as a product, or as what
+/// fits the spikes of a run when they are there.
+enum class Road { Events, Product, Look };
+
+/// The road for a layer whose roads are equally fast at a share of `maxRate`
+/// spikes. Without a producer, which is null for what a caller gives, and with
+/// `look` it is looked at. A producer with a measured rate (the attribute
+/// `spike.rate`, or the mean of `spike.rates`) far from `maxRate` needs no look;
+/// one within half of it does, because rates move.
+Road chooseRoad(mlir::Operation *producer, double maxRate, bool look);
 
 /// Whether the events of `run`, when they come, are spikes, and at most
 /// `maxRate` of its elements.

@@ -16,6 +16,11 @@ from plait.frontends._torch.kernels import kernel
 from plait.frontends._torch.text import Body
 
 _LIBRARIES = ("snntorch", "norse", "spikingjelly", "sinabs")
+_JELLY_BASES = (
+    "BaseNode", "SimpleBaseNode", "NonSpikingBaseNode", "NoisyBaseNode", "NoisyNonSpikingBaseNode",
+    "ILCBaseNode", "DSRIFNode", "DSRLIFNode", "GatedLIFNode", "MaskedPSN", "SlidingPSN",
+    "FewSpikeNode", "STBIFNode", "ActivationAwareIFNode",
+)  # fmt: skip
 
 
 @kernel(
@@ -94,8 +99,8 @@ def _hidden(state, name: str, x):
 
 def _snntorch(module, where, state):
     kind = type(module).__name__
-    if kind not in ("Leaky", "Synaptic"):
-        _refuse(where, f"snnTorch's {kind} is not supported (Leaky and Synaptic are)")
+    if kind not in ("Leaky", "Synaptic", "Lapicque"):
+        _refuse(where, f"snnTorch's {kind} is not supported (Leaky, Synaptic and Lapicque are)")
     if module.inhibition:
         _refuse(where, "inhibition")
     if module.state_quant:
@@ -103,15 +108,20 @@ def _snntorch(module, where, state):
     if not torch.all(torch.as_tensor(module.graded_spikes_factor) == 1):
         _refuse(where, "a graded_spikes_factor other than 1")
     reset = module.reset_mechanism
-    if not module.reset_delay and reset == "subtract":
+    delayed = getattr(module, "reset_delay", True)
+    if not delayed and reset == "subtract":
         _refuse(where, "reset_delay=False with reset_mechanism='subtract', which tests the "
                 "potential less the last step's reset")  # fmt: skip
-    if not module.reset_delay and (module.threshold < 0).any():
+    if not delayed and (module.threshold < 0).any():
         _refuse(where, "reset_delay=False with a negative threshold")
-    at = "next" if module.reset_delay else "now"
-    if kind == "Leaky" and reset == "zero" and module.reset_delay:
+    at = "next" if delayed else "now"
+    if kind == "Leaky" and reset == "zero" and delayed:
         at = "next_before"
-    rule = _Rule(where, "impulse").add("decay", module.beta.clamp(0, 1))
+    if kind == "Lapicque":
+        decay = 1 - module.time_step / (module.R * module.C)
+    else:
+        decay = module.beta.clamp(0, 1)
+    rule = _Rule(where, "impulse").add("decay", decay)
     if reset != "none":
         rule.fires(module.threshold, "gt", "value" if reset == "zero" else "subtract", at)
     current = None
@@ -126,9 +136,11 @@ def _snntorch(module, where, state):
             spikes = (mem > module.threshold).to(x.dtype)
         return spikes, syn, mem
 
-    if kind == "Leaky":
+    if kind in ("Leaky", "Lapicque"):
 
         def forward(input_, mem=None):
+            if kind == "Lapicque":
+                input_ = input_ * module.R * (1 / (module.R * module.C)) * module.time_step
             held = None
             if mem is None or mem.shape != input_.shape:
                 held = mem = _hidden(state, "mem", input_)
@@ -156,17 +168,28 @@ def _snntorch(module, where, state):
 
 def _spikingjelly(module, where, state):
     kind = type(module).__name__
-    if kind not in ("LIFNode", "IFNode", "ParametricLIFNode"):
-        _refuse(where, f"SpikingJelly's {kind} is not supported (LIFNode, IFNode and "
-                "ParametricLIFNode are)")  # fmt: skip
+    if kind in ("NonSpikingIFNode", "NonSpikingLIFNode"):
+        return _spikingjelly_potential(module)
+    known = ("LIFNode", "IFNode", "ParametricLIFNode", "SimpleIFNode", "SimpleLIFNode",
+             "CUBALIFNode")  # fmt: skip
+    if kind not in known:
+        _refuse(where, f"SpikingJelly's {kind} is not supported ({', '.join(known)} and the "
+                "NonSpiking nodes are)")  # fmt: skip
     if getattr(module, "store_v_seq", False):
         _refuse(where, "store_v_seq")
     rest = module.v_reset
     soft = rest is None
     rest = 0.0 if soft else rest
-    if kind == "IFNode":
+    first = 0.0 if kind.startswith("Simple") else rest
+    if soft and kind == "SimpleLIFNode":
+        _refuse(where, "SimpleLIFNode with v_reset=None")
+    current = None
+    if kind == "CUBALIFNode":
+        current = _Rule(where, "impulse").add("decay", module.c_decay)
+        rule = _Rule(where, "impulse").add("decay", module.v_decay)
+    elif kind in ("IFNode", "SimpleIFNode"):
         rule = _Rule(where, "impulse")
-    elif kind == "LIFNode":
+    elif kind in ("LIFNode", "SimpleLIFNode"):
         rule = _Rule(where, "euler" if module.decay_input else "euler_impulse")
         rule.add("tau", module.tau).add("leak", rest or None)
     else:
@@ -176,11 +199,34 @@ def _spikingjelly(module, where, state):
 
     def forward(x):
         if module.step_mode == "m":
-            start = x.new_full(x.shape[1:], rest)
+            start = x.new_full(x.shape[1:], first)
+            if current is not None:
+                x = current(x, torch.zeros_like(start))[0]
             return rule(x, start)[0]
-        spikes, v = rule(x, state("v", x, rest))
+        if current is not None:
+            x, c = current(x, state("c", x))
+            state.keep("c", c)
+        spikes, v = rule(x, state("v", x, first))
         state.keep("v", v)
         return spikes
+
+    return forward
+
+
+def _spikingjelly_potential(module):
+    """A layer of all steps that gives potentials, or one number of each of them."""
+    leaks = type(module).__name__ == "NonSpikingLIFNode"
+    rule = _Rule("", "euler" if leaks else "impulse").add("tau", module.tau if leaks else None)
+
+    def forward(x_seq):
+        v_seq = rule(x_seq, torch.zeros_like(x_seq[0]))[0]
+        largest, least = v_seq.amax(0), v_seq.amin(0)
+        over = largest.abs() > least.abs()
+        decoded = {
+            "max-mem": largest, "max-abs-mem": largest * over + least * ~over,
+            "mean-mem": v_seq.mean(0), "last_mem": v_seq[-1],
+        }  # fmt: skip
+        return decoded.get(module.decode, list(v_seq))
 
     return forward
 
@@ -285,7 +331,7 @@ def _is_neuron(module) -> str | None:
         if library == "norse" and base.__name__ in ("SNN", "SNNCell", "SNNRecurrent",
                                                     "SNNRecurrentCell"):  # fmt: skip
             return library
-        if library == "spikingjelly" and base.__name__ in ("BaseNode", "SimpleBaseNode"):
+        if library == "spikingjelly" and base.__name__ in _JELLY_BASES:
             return library
         if library == "sinabs" and base.__name__ == "StatefulLayer":
             return library

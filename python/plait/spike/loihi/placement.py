@@ -27,7 +27,9 @@ def map_network(
             are; the message names core and limit.
     """
     device = find_device(device)
-    integer = quantize(network) if isinstance(network, Network) else network
+    integer = network
+    if isinstance(network, Network):
+        integer = quantize(network, device.weight_bits)
     slices = []
     for name, p in integer.populations.items():
         slices += [(name, *ends) for ends in _slices(device, name, p, len(slices))]
@@ -123,21 +125,24 @@ def _build(integer: IntegerNetwork, device: Device, slices: list) -> Mapping:
         cores.append(core)
         read.append(axons)
 
-    def routes(name: str, first: int, last: int) -> Routes:
+    def routes(name: str, size: int) -> Routes:
         found = [
             (neuron, core, axon)
             for core, axons in enumerate(read)
             for neuron, axon in axons.get(name, ())
-            if first <= neuron < last
         ]
         found = np.array(sorted(found), np.int64).reshape(-1, 3)
-        start = np.searchsorted(found[:, 0], np.arange(first, last + 1))
+        start = np.searchsorted(found[:, 0], np.arange(size + 1))
         return Routes(start, found[:, 1], found[:, 2])
 
+    whole = {name: routes(name, p.size) for name, p in integer.populations.items()}
     for core in cores:
-        core.routes = routes(core.population, core.first, core.last)
+        way = whole[core.population]
+        start = way.start[core.first : core.last + 1]
+        mine = slice(start[0], start[-1])
+        core.routes = Routes(start - start[0], way.core[mine], way.axon[mine])
     return Mapping(
-        device, {name: routes(name, 0, size) for name, size in integer.inputs.items()},
+        device, {name: routes(name, size) for name, size in integer.inputs.items()},
         {name: p.size for name, p in integer.populations.items()}, dict(integer.outputs),
         {name: p.latency for name, p in integer.populations.items()}, cores,
     )  # fmt: skip

@@ -74,9 +74,10 @@ def SpikeFuseNeuron : Pass<"spike-fuse-neuron", "::mlir::func::FuncOp"> {
     What another population fires are spikes. What a caller gives may be
     anything and is looked at when it comes: if all of it is 0 or 1 and at most
     `max-rate` of it is 1, the events are used, and otherwise the product. A
-    producer whose attribute `spike.rate`, a measured rate, is above `max-rate`
-    keeps the product; with `switch` hidden layers are looked at when they run,
-    too.
+    producer may say its measured rate, by the attribute `spike.rate` or for
+    each neuron by `spike.rates`: far above `max-rate` the product stays, and
+    near it, because rates move, the spikes are looked at when they are there.
+    With `switch` all hidden layers are looked at.
 
     Example: test/Dialect/Spike/spike-fuse-neuron.mlir
   }];
@@ -144,6 +145,107 @@ def SpikePack : Pass<"spike-pack", "::mlir::func::FuncOp"> {
     Statistic<"numListed", "listed", "trains of spikes that are lists">,
   ];
   let dependentDialects = ["::plait::spike::SpikeDialect"];
+}
+
+def SpikeFoldBatchnorm : Pass<"spike-fold-batchnorm", "::mlir::func::FuncOp"> {
+  let summary = "batch norms into the weights before them";
+  let description = [{
+    A batch norm that does not learn any more is, per channel, a scale and a
+    shift: `(x - mean) * (1 / sqrt(var + eps)) * gamma + beta`, in one op or in
+    several. Where it follows a synapse (a matrix product or a convolution with
+    its bias, and nothing between them), the scale goes into the weights and
+    the shift becomes the bias. What is computed from weights alone is computed
+    once, when a model is loaded.
+
+    Currents change by rounding, about as much as by another order of their
+    sums: a potential that comes to lie on the other side of its threshold
+    changes a spike. Exact where scales are powers of two and sums are exact.
+
+    Inside a loop over time the weights would be scaled in every step: run
+    `spike-batch-time` before.
+
+    Example: test/Dialect/Spike/spike-fold-batchnorm.mlir
+  }];
+  let statistics = [
+    Statistic<"numFolded", "folded", "synapses that took a norm in">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SpikePruneNeurons : Pass<"spike-prune-neurons", "::mlir::func::FuncOp"> {
+  let summary = "take out neurons that change nothing";
+  let description = [{
+    From the populations that are scans, and whose spikes nothing but synapses
+    read, takes
+
+    * silent neurons: the most that spikes of other populations can bring in by
+      the positive weights, held for the whole run, leaves the potential under
+      the threshold by more than rounding;
+    * unread neurons: every weight behind them is zero;
+    * with `max-rate`, neurons whose measured rate, the population's attribute
+      `spike.rates`, is at most that. This alone changes spikes.
+
+    For images a neuron is a channel. The weights before and behind the
+    population, its biases and parameters lose the neuron, too, and the search
+    goes on until nothing changes: fewer neurons silence others. A term that is
+    taken out of a sum was a zero: no bit of any result changes.
+
+    Weights must be constants, or computed from such; a population of none
+    keeps one neuron. Run `spike-batch-time` before.
+
+    Example: test/Dialect/Spike/spike-prune-neurons.mlir
+  }];
+  let options = [
+    Option<"maxRate", "max-rate", "double", /*default=*/"-1",
+           "the share of steps with a spike up to which a neuron goes">,
+  ];
+  let statistics = [
+    Statistic<"numSilent", "silent", "neurons that cannot fire">,
+    Statistic<"numUnread", "unread", "neurons that no weight reads">,
+    Statistic<"numQuiet", "quiet", "neurons of a low measured rate">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::spike::SpikeDialect"];
+}
+
+def SpikeQuantize : Pass<"spike-quantize", "::mlir::func::FuncOp"> {
+  let summary = "weights of few bits";
+  let description = [{
+    The weights of every synapse (the right operands of matrix products and
+    convolutions, and the weights of a `spike.scan`) become the nearest of the
+    `2^bits - 1` values `q * step`, with `q` an integer of `bits` bits without
+    the most negative one, and `step = max |w| / (2^(bits-1) - 1)`, over all
+    weights of the synapse or, with `per-channel`, over those of each neuron
+    (each filter). Ties go to the even `q`. Biases and the neurons' own
+    parameters stay.
+
+    Weights are constants, the first `weights` arguments of the function, and
+    what is computed from them. The rounding is computed from weights alone:
+    once, when a model is loaded.
+
+    Spikes change; the driver measures how many.
+
+    Example: test/Dialect/Spike/spike-quantize.mlir
+  }];
+  let options = [
+    Option<"bits", "bits", "int64_t", /*default=*/"8",
+           "of an integer weight, with its sign: 2 to 16">,
+    Option<"perChannel", "per-channel", "bool", /*default=*/"false",
+           "one step per neuron or filter, instead of one per synapse">,
+    Option<"weights", "weights", "int64_t", /*default=*/"0",
+           "how many of the first arguments are weights">,
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "quantized", "synapses whose weights changed">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def SpikeReassociateAttention
