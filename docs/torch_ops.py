@@ -18,21 +18,38 @@ SECONDS = 120
 
 #: By the names that torch's tests give them.
 NAMES = """
-abs acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax any
-arange argmax argmin argsort asin asinh atan atan2 atanh baddbmm bernoulli bitwise_and
-bitwise_left_shift bitwise_not bitwise_or bitwise_xor bmm broadcast_to bucketize cat cdist ceil
-cholesky chunk clamp clamp_max clamp_min clone complex constant_pad_nd copysign cos cosh
-count_nonzero cross cummax cummin cumprod cumsum deg2rad diag diag_embed diagonal diff digamma
-dist div dot einsum eq erf erfc erfinv exp exp2 expand expm1 eye fft.fft fft.rfft fill flatten
-flip fliplr floor floor_divide fmax fmin fmod frac full gather ge gt heaviside histc hypot i0
-igamma index_add index_copy index_fill index_put index_reduce index_select inner isclose isfinite
-isin isinf isnan kron kthvalue ldexp le lerp lgamma linalg.det linalg.eigh linalg.inv linalg.lu
-linalg.matrix_power linalg.norm linalg.qr linalg.solve linalg.svd linalg.vector_norm linspace log
-log10 log1p log2 log_softmax logaddexp logcumsumexp logical_and logical_not logical_or logical_xor
-logit logsumexp lt masked_fill masked_scatter masked_select matmul max maximum mean median min
-minimum mm mode movedim msort mul multinomial mv nan_to_num nanmean nanmedian nansum narrow ne neg
-new_full nextafter nn.functional.adaptive_avg_pool2d nn.functional.avg_pool2d nn.functional.conv1d
-nn.functional.conv2d nn.functional.conv3d
+abs acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax any arange
+argmax argmin argsort asin asinh atan atan2 atanh baddbmm bernoulli bitwise_and bitwise_left_shift
+bitwise_not bitwise_or bitwise_xor bmm broadcast_to bucketize cat cdist ceil cholesky chunk clamp
+clamp_max clamp_min clone complex constant_pad_nd copysign cos cosh count_nonzero cross cummax
+cummin cumprod cumsum deg2rad diag diag_embed diagonal diff digamma dist div dot einsum eq erf erfc
+erfinv exp exp2 expand expm1 eye fft.fft fft.rfft fill flatten flip fliplr floor floor_divide fmax
+fmin fmod frac full gather ge gt heaviside histc hypot i0 igamma index_add index_copy index_fill
+index_put index_reduce index_select inner isclose isfinite isin isinf isnan kron kthvalue ldexp le
+lerp lgamma linalg.det linalg.eigh linalg.inv linalg.lu linalg.matrix_power linalg.norm linalg.qr
+linalg.solve linalg.svd linalg.vector_norm linspace log log10 log1p log2 log_softmax logaddexp
+logcumsumexp logical_and logical_not logical_or logical_xor logit logsumexp lt masked_fill
+masked_scatter masked_select matmul max maximum mean median min minimum mm mode movedim msort mul
+multinomial mv nan_to_num nanmean nanmedian nansum narrow ne neg new_full nextafter
+nn.functional.adaptive_avg_pool2d nn.functional.adaptive_max_pool2d nn.functional.avg_pool2d
+nn.functional.batch_norm nn.functional.conv1d nn.functional.conv2d nn.functional.conv3d
+nn.functional.conv_transpose2d nn.functional.cosine_similarity nn.functional.cross_entropy
+nn.functional.dropout nn.functional.elu nn.functional.embedding nn.functional.embedding_bag
+nn.functional.gelu nn.functional.glu nn.functional.grid_sample nn.functional.group_norm
+nn.functional.hardsigmoid nn.functional.hardswish nn.functional.hardtanh nn.functional.instance_norm
+nn.functional.interpolate nn.functional.layer_norm nn.functional.leaky_relu nn.functional.linear
+nn.functional.logsigmoid nn.functional.max_pool2d nn.functional.mish nn.functional.mse_loss
+nn.functional.nll_loss nn.functional.normalize nn.functional.one_hot nn.functional.pad
+nn.functional.pixel_shuffle nn.functional.prelu nn.functional.relu nn.functional.relu6
+nn.functional.rms_norm nn.functional.scaled_dot_product_attention nn.functional.selu
+nn.functional.silu nn.functional.softplus nn.functional.softsign nn.functional.tanhshrink
+nn.functional.unfold nonzero norm ones_like permute polar pow prod put rand_like randn reciprocal
+remainder renorm repeat repeat_interleave reshape roll rot90 round rsqrt scatter scatter_add
+scatter_reduce searchsorted select select_scatter sgn sigmoid sign signbit sin sinc sinh slice
+slice_scatter softmax sort special.log_ndtr split sqrt square squeeze stack std sub sum take
+take_along_dim tan tanh tensor_split tile topk trace transpose trapezoid tril triu true_divide trunc
+unbind unflatten unfold unique unique_consecutive unsqueeze var view view_as_complex view_as_real
+vstack where xlogy zeros_like
 """.split()
 
 HEAD = """# What torch's ops do here

@@ -282,7 +282,10 @@ def total(a: Value, axes, mean=False, keep=False) -> Value:
     reach = a.reach.sum(axes, keepdims=keep)
     result = _float(a.dtype, v, e, reach, n, _accumulator(a.dtype))
     if np.isnan(v).any() or np.isinf(v).any():
+        # Infinities are added in any order, unless finite numbers may overflow to one before.
+        finite = np.where(np.isfinite(a.v), np.abs(a.v), 0.0).sum(axes, keepdims=keep)
         known = (a.e == 0).all(axes, keepdims=keep)
+        known = known & (finite < float(ml_dtypes.finfo(FLOATS[a.dtype]).max) / 2)
         result.e = np.where(~np.isfinite(v) & known & ~np.isfinite(reach), 0.0, result.e)
     if mean:
         return div(result, _constant(a, n))
@@ -418,9 +421,15 @@ class Program:
 
     def meaning(self) -> tuple[Value, ...]:
         """The results and how far they may be off."""
+        values = self.values()
+        return tuple(values[i] for i in self.results)
+
+    def values(self) -> tuple[Value, ...]:
+        """The meaning of every argument and op."""
         values = [exact(a, d) for a, d in zip(self.arguments, self.dtypes, strict=True)]
+        everything = range(len(self.arguments) + len(self.ops))
         with np.errstate(all="ignore"):
-            return self.run(MEANING, values)
+            return Program([], [], self.ops, list(everything)).run(MEANING, values)
 
     def slices(self):
         """Smaller programs, each with one result, that end in the ops of this one."""
@@ -433,9 +442,7 @@ class Program:
 
     def _without(self, cut, result):
         """The ops that `result` needs, where the values of `cut` are arguments."""
-        everything = Program(self.arguments, self.dtypes, self.ops)
-        everything.results = list(range(len(self.arguments) + len(self.ops)))
-        values = everything.meaning()
+        values = self.values()
         needed, todo = set(), [result]
         while todo:
             at = todo.pop()

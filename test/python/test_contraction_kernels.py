@@ -3,10 +3,10 @@ layout changes a bit."""
 
 import ctypes
 import itertools
-import mmap
 
 import numpy as np
 import pytest
+from guard import guarded
 
 from plait import loader
 from plait.compiler import run_stages
@@ -89,23 +89,6 @@ def build(functions, bits=0):
         return call
 
     return {name: entry(name) for name in functions}
-
-
-def guarded(x, at_end):
-    """A copy of ``x`` that ends, or starts, where an unreadable page starts, or ends."""
-    page = mmap.PAGESIZE
-    pages = max(-(-x.nbytes // page), 1)
-    memory = mmap.mmap(-1, (pages + 2) * page)
-    memory.madvise(mmap.MADV_DONTFORK)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    protect = ctypes.CDLL(None, use_errno=True).mprotect
-    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    for guard in (start, start + (pages + 1) * page):
-        assert protect(guard, page, 0) == 0
-    offset = page + (pages * page - x.nbytes if at_end else 0)
-    copy = np.frombuffer(memory, x.dtype, x.size, offset).reshape(x.shape)
-    copy[...] = x
-    return copy
 
 
 def matrices(layout, m, n, k):

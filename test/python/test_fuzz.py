@@ -1,10 +1,17 @@
 """Random programs, imported through both fronts, against their exact meaning.
 
+They take the fast road, the reference road, or the fast road of another processor: with
+registers of half the width, and x86-64 as it was at first, without fused multiply-adds. One, two
+and three threads give the same bits, and read nothing beside the arguments.
+
 `PLAIT_FUZZ_EXAMPLES=N` draws N programs with new random numbers; without it, a
 few that are always the same. A failure prints the smallest program that shows it.
 """
 
+import functools
 import os
+import platform
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -23,10 +30,12 @@ from fuzzing import (
     torch_table,
     worst,
 )
+from guard import guarded
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 
 import plait
+from plait import compiler, executable, verification
 
 EXAMPLES = int(os.environ.get("PLAIT_FUZZ_EXAMPLES", 0))
 SIZES = [1, 2, 3, 5, 7, 15, 16, 17, 31, 32, 33, 48, 61, 63, 64, 65, 127, 128, 129, 257]
@@ -57,6 +66,14 @@ class Builder:
         self.values = []  # dtype and shape, arguments first: filled by finish.
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         self.specials = draw(st.integers(0, 9)) == 0
+
+    #: What is drawn, and how an axis may be moved about.
+    steps = (
+        ["unary", "binary", "row", "reduce", "linear", "contract"] * 2
+        + ["select", "cast", "transpose", "reshape", "broadcast", "move", "attention"]
+        + ["scan", "take", "conv"]
+    )
+    moves = ("slice", "reverse", "pad", "concat")
 
     def pick(self, options):
         return self.draw(st.sampled_from(list(options)))
@@ -133,7 +150,7 @@ class Builder:
         return tuple(chosen or [rank - 1])
 
     def step(self):
-        getattr(self, "draw_" + self.pick(STEPS))()
+        getattr(self, "draw_" + self.pick(self.steps))()
 
     def draw_unary(self):
         a = self.of((*FLOATS, *INTEGERS))
@@ -178,7 +195,7 @@ class Builder:
 
     def draw_move(self):
         a = self.of(tuple(DTYPES), 1)
-        kind = self.pick(["slice", "reverse", "pad", "concat"])
+        kind = self.pick(self.moves)
         if kind == "slice":
             where = []
             for size in a[2]:
@@ -290,11 +307,33 @@ class Builder:
         return Program(self.arguments, self.dtypes, ops, results)
 
 
-STEPS = (
-    ["unary", "binary", "row", "reduce", "linear", "contract"] * 2
-    + ["select", "cast", "transpose", "reshape", "broadcast", "move", "attention"]
-    + ["scan", "take", "conv"]
-)
+#: The sizes in a drawn program that stand for any size.
+NAMED = {7: "p", 11: "q"}
+
+
+class DynamicBuilder(Builder):
+    """Draws ops that name no sizes. What is 7 or 11 may have any other size."""
+
+    steps = (
+        ["unary", "binary", "row", "reduce", "linear", "contract"] * 2
+        + ["select", "cast", "transpose", "move", "attention", "scan"]
+    )  # fmt: skip
+    moves = ("reverse", "concat")
+
+    def sizes(self, rank, limit=ELEMENTS):
+        return tuple(self.pick([7, 11, 7, 11, 1, 2, 16, 33]) for _ in range(rank))
+
+    def draw_attention(self):
+        dtype = self.pick([d for d in self.allowed if d in FLOATS] or FLOATS)
+        causal, keys = self.draw(st.booleans()), self.pick([7, 11])
+        shapes = [(7, 2, 11 if causal else size, 16) for size in (11, keys, keys)]
+        self.op("attention", *(self.argument(dtype, shape) for shape in shapes), causal=causal)
+
+    def resize(self, program, sizes):
+        """The same ops on new arguments, where 7 and 11 are other numbers."""
+        shapes = [tuple(sizes.get(size, size) for size in a.shape) for a in program.arguments]
+        arguments = [self.array(*pair) for pair in zip(program.dtypes, shapes, strict=True)]
+        return Program(arguments, program.dtypes, program.ops, program.results)
 
 
 @st.composite
@@ -304,6 +343,19 @@ def programs(draw, allowed):
     for _ in range(draw(st.integers(1, 8))):
         builder.step()
     return builder.finish()
+
+
+@st.composite
+def dynamic_programs(draw, allowed):
+    """A program for one set of sizes, and the same for others."""
+    builder = DynamicBuilder(draw)
+    builder.allowed = allowed
+    for _ in range(draw(st.integers(1, 6))):
+        builder.step()
+    program = builder.finish()
+    return program, [
+        builder.resize(program, {7: builder.pick(SIZES), 11: builder.pick(SIZES)}) for _ in range(3)
+    ]
 
 
 #: What one program mixes: the machine types of a model in it.
@@ -338,17 +390,21 @@ def wrong(program: Program, compile) -> str | None:
         if "no lowering for" in str(error):
             reject()
         return f"{type(error).__name__}: {error}"
+    return differs(executable, program)
+
+
+def differs(executable, program) -> str | None:
     got = executable.run(program.arguments)
     for index, (result, value) in enumerate(zip(got, program.meaning(), strict=True)):
         error, where = worst(result, value)
         if error > 1:
             return f"result {index} is off by {error:.3g} bounds {where}"
-    if threads := getattr(plait, "set_num_threads", None):
-        for number in (1, 2, 3):
-            threads(number)
-            for result, again in zip(got, executable.run(program.arguments), strict=True):
-                if result.tobytes() != again.tobytes():
-                    return f"{number} threads change a result"
+    for number in (1, 2, 3):
+        plait.set_num_threads(number)
+        arguments = [guarded(x, at_end=number < 3) for x in program.arguments]
+        for result, again in zip(got, executable.run(arguments), strict=True):
+            if result.tobytes() != again.tobytes():
+                return f"{number} threads change a result"
     return None
 
 
@@ -356,16 +412,46 @@ def drawn(mixes):
     return st.sampled_from(mixes).flatmap(programs)
 
 
+#: Roads to code: register width and processor of the fast road, where it is not this machine's.
+PROCESSORS = {"avx2": (256, "x86-64-v3"), "generic": (128, "x86-64")}
+ROADS = ["fast", "fast", "reference"] + list(PROCESSORS) * (platform.machine() == "x86_64")
+
+
+def compile_on(road, module):
+    if road == "fast":
+        return plait.compile(module)
+    if road == "reference":
+        return verification.compile_reference(module)
+    bits, processor = PROCESSORS[road]
+    passes = [name.replace("vector-bits=0", f"vector-bits={bits}") for name in passes_of(module)]
+    lowered = compiler.run_stages(module.text.encode(), passes)
+    run_tool = compiler.run_tool
+
+    def translate(tool, options, *rest):
+        more = [f"--mcpu={processor}"] if "--mlir-to-object" in options else []
+        return run_tool(tool, [*options, *more], *rest)
+
+    with mock.patch.object(compiler, "run_tool", translate):
+        package = compiler.build(module, "cpu", lowered)
+    return executable.unpack(package, [plait.arrays.to_numpy(weight) for weight in module.weights])
+
+
+def passes_of(module):
+    return _passes(tuple(compiler.stages_of("cpu", module).values()))
+
+
+_passes = functools.cache(verification.pass_list)
+
+
 def from_jax(program: Program):
     import jax
 
     table = jax_table()
     with jax.enable_x64(True):
-        module = plait.from_jax(lambda *xs: program.run(table, xs), *program.arguments)
-    return plait.compile(module)
+        return plait.from_jax(lambda *xs: program.run(table, xs), *program.arguments)
 
 
-def from_torch(program: Program):
+def from_torch(program: Program, named=None):
     import torch
 
     table = torch_table()
@@ -377,18 +463,47 @@ def from_torch(program: Program):
         else torch.from_numpy(x)
         for x, d in zip(program.arguments, program.dtypes, strict=True)
     )
-    return plait.compile(plait.from_torch(lambda *xs: program.run(table, xs), values))
+    dynamic = None
+    if named:
+        dims = {size: torch.export.Dim(name, max=4096) for size, name in named.items()}
+        shapes = [{i: dims[s] for i, s in enumerate(x.shape) if s in dims} for x in values]
+        dynamic = (tuple(shapes),)
+    return plait.from_torch(lambda *xs: program.run(table, xs), values, dynamic_shapes=dynamic)
+
+
+def road_for(road, program):
+    """The reference road adds f16 and bf16 in their own precision: beyond the bounds."""
+    half = {"float16", "bfloat16"} & {value.dtype for value in program.values()}
+    return "fast" if half and road == "reference" else road
 
 
 @budget(12)
-@given(drawn(MIXES))
-def test_jax(program):
+@given(drawn(MIXES), st.sampled_from(ROADS))
+def test_jax(program, road):
     pytest.importorskip("jax")
-    check(program, from_jax)
+    check(program, lambda program: compile_on(road_for(road, program), from_jax(program)))
 
 
 @budget(6)
-@given(drawn(MIXES))
-def test_torch(program):
+@given(drawn(MIXES), st.sampled_from(ROADS))
+def test_torch(program, road):
     pytest.importorskip("torch_mlir")
-    check(program, from_torch)
+    check(program, lambda program: compile_on(road_for(road, program), from_torch(program)))
+
+
+@budget(4)
+@given(st.sampled_from(MIXES).flatmap(dynamic_programs), st.sampled_from(ROADS))
+def test_torch_dynamic(drawn, road):
+    """One compilation, other sizes."""
+    pytest.importorskip("torch_mlir")
+    program, others = drawn
+    try:
+        module = from_torch(program, NAMED)
+    except plait.PlaitError as error:
+        if "no lowering for" in str(error):
+            reject()
+        raise
+    compiled = compile_on(road_for(road, program), module)
+    for other in [program, *others]:
+        if message := differs(compiled, other):
+            pytest.fail(f"{message}\n{other}", pytrace=False)

@@ -10,6 +10,9 @@ from plait.module import Module, Structure, TensorSpec
 from plait.worker import run_python, start_python
 
 _WORKER = "plait.frontends._torch_worker"
+#: Whose ops torch-mlir and this front know.
+_LIBRARIES = ("aten", "prim", "prims", "plait")
+_QUANTIZED = ("torch.qint", "torch.quint")
 
 
 def from_torch(
@@ -107,7 +110,7 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
     start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, kwargs, dynamic_shapes)
     _keep_literals(torch, program)
-    _refuse_effects(torch, program.graph_module)
+    _refuse(torch, program.graph_module)
     structure, outputs = _results(torch, program)
     inputs = _placeholders(torch, program)
     changed = [spec.target for spec in program.graph_signature.output_specs if _is_update(spec)]
@@ -218,10 +221,13 @@ def _order(torch, program, bound, changed) -> list[int]:
     return [names.index(targets.get(name, name)) for name in changed]
 
 
-def _refuse_effects(torch, graph_module):
-    """Refuses ops that report errors or draw from torch's global random state."""
+def _refuse(torch, graph_module):
+    """Refuses what torch-mlir cannot name: ops that report errors or draw from torch's global
+    random state, ops of other libraries, of quantized tensors, and of higher order."""
+    from plait.frontends._torch import control
     from plait.frontends._torch.views import source_line
 
+    higher = torch._ops.HigherOrderOperator
     for module in graph_module.modules():
         for node in getattr(module, "graph", graph_module.graph).nodes:
             op, hint = node.target, ""
@@ -229,10 +235,21 @@ def _refuse_effects(torch, graph_module):
                 op = node.args[1]
             elif torch.Tag.nondeterministic_seeded in getattr(op, "tags", ()):
                 hint = "\npass random tensors as arguments, or draw with plait.sampling"
-            else:
+            elif isinstance(op, higher):
+                if op in control.WRITERS:
+                    continue
+            elif not isinstance(op, torch._ops.OpOverload) or (
+                op.namespace in _LIBRARIES and not _is_quantized(torch, node)
+            ):
                 continue
             name = str(op).removesuffix(".default")
             raise FrontendError(f"no lowering for:\n  {name} at {source_line(node)}{hint}")
+
+
+def _is_quantized(torch, node):
+    """Whether an op makes a quantized tensor. Fake ones do not say that they are."""
+    kinds = (arg for arg in (*node.args, *node.kwargs.values()) if isinstance(arg, torch.dtype))
+    return any(str(kind).startswith(_QUANTIZED) for kind in kinds)
 
 
 def _keep_literals(torch, program):

@@ -36,6 +36,7 @@ DYNAMIC = {
     "einsum pair": lambda x: e("bik,bjk->bij", x, x),
     "einsum heads": lambda x: e("bshd,bthd->bhst", *[x.view(*x.shape[:2], 2, 4)] * 2),
     "einsum sum": lambda x: e("bsk->k", x),
+    "bytes": lambda x: torch.bmm(x.to(torch.int8), x.to(torch.int8).mT),
     "concat": lambda x: torch.cat([x, x.flip(1)], 1).reshape(-1, 8),
     "mean": lambda x: x.mean((0, 1)) + x.reshape(-1, 8).amax(0),
     "norm": lambda x: nn.functional.layer_norm(x, (8,)).view(-1, 8),

@@ -7,6 +7,8 @@ import plait
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_mlir")
 
+flex_attention = pytest.importorskip("torch.nn.attention.flex_attention").flex_attention
+
 NAN, INF = float("nan"), float("inf")
 
 
@@ -173,3 +175,59 @@ def test_recurrent(kind):
     x = numbers(2, 12, 5)
     check(model, x)
     assert plait.from_torch(model, (x,)).text.count("scf.for") < 30
+
+
+def test_embedding_bag():
+    bag = torch.nn.functional.embedding_bag
+
+    def model(i, table, weights):
+        ends = torch.tensor([0, 0, 3, 7])
+        return [
+            bag(i, table, ends, mode="sum", per_sample_weights=weights),
+            *(bag(i, table, ends, mode=m, padding_idx=2) for m in ("sum", "mean", "max")),
+            *(bag(i, table, ends, mode=m, include_last_offset=True) for m in ("mean", "max")),
+            bag(i[:6].view(2, 3), table, mode="mean"),
+        ]  # fmt: skip
+
+    check(model, torch.tensor([0, 2, 1, 2, 2, 5, 0]), numbers(6, 3), numbers(7))
+
+
+def test_quantized_as_torch_ao_does():
+    """What torch.ao's quantizers insert: scales of the tensor, of channels."""
+    import torch.ao.quantization.fx._decomposed  # It defines them.
+
+    ops = torch.ops.quantized_decomposed
+    limits = (-128, 127, torch.int8)
+
+    def model(x, w):
+        scales, zeros = torch.tensor([0.01, 0.02, 0.05]), torch.tensor([0, 3, -2])
+        i = ops.quantize_per_tensor(x, 0.05, 3, *limits)
+        k = ops.quantize_per_channel(w, scales, zeros, 0, *limits)
+        a = ops.dequantize_per_tensor(i, 0.05, 3, *limits)
+        b = ops.dequantize_per_channel(k, scales, zeros, 0, *limits)
+        return i, k, torch.nn.functional.linear(a, b)
+
+    check(model, numbers(4, 5), numbers(3, 5))
+
+
+@torch.library.custom_op("somebody::double", mutates_args=())
+def double(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+double.register_fake(torch.empty_like)
+
+REFUSED = {
+    "aten.quantize_per_tensor": lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
+    "somebody.double": lambda x: double(x) + 1,
+    "aten.multinomial": lambda x: torch.multinomial(x.abs(), 2),
+    "aten._linalg_check_errors": lambda x: torch.linalg.inv(x),
+    "aten.geqrf": lambda x: torch.geqrf(x)[0],
+    "flex_attention": lambda x: flex_attention(*[x.expand(1, 1, 4, 4)] * 3),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_by_name(name):
+    with pytest.raises(plait.FrontendError, match=rf"{name} at File .*line \d+, in forward"):
+        plait.from_torch(REFUSED[name], (numbers(4, 4),))

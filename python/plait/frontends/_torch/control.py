@@ -27,9 +27,9 @@ def split(graph_module, name, where) -> dict:
     graphs = {}
     graph = graph_module.graph
     for index, node in enumerate(list(graph.nodes)):
-        if node.op != "call_function" or node.target not in _WRITERS:
+        if node.op != "call_function" or node.target not in WRITERS:
             continue
-        write, parts, groups = _WRITERS[node.target](node)
+        write, parts, groups = WRITERS[node.target](node)
         names = []
         for part, inner in enumerate(parts):
             inner_name = f"{name}_{index}_{part}"
@@ -204,7 +204,7 @@ def _map(node):
     return write, (step,), (sequences, fixed)
 
 
-_WRITERS = {
+WRITERS = {
     _higher.cond: _cond,
     _higher.while_loop: _while_loop,
     _higher.scan: _scan,

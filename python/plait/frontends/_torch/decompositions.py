@@ -5,6 +5,7 @@ float64 where float32 loses digits; none of these is a hot op.
 """
 
 import math
+import sys
 from functools import cache
 
 import torch
@@ -23,9 +24,27 @@ def _decomposes(*ops):
     return register
 
 
-@cache
 def table() -> dict:
     """torch-mlir's own decompositions with these over them."""
+    return {**_common(), **_quantized()}
+
+
+def _quantized() -> dict:
+    """The ops that torch.ao's quantizers insert, as torch.ao defines them, if it is loaded."""
+    defined = sys.modules.get("torch.ao.quantization.fx._decomposed")
+    if defined is None:
+        return {}
+    ops = torch.ops.quantized_decomposed
+    return {
+        ops.quantize_per_tensor.default: defined.quantize_per_tensor,
+        ops.dequantize_per_tensor.default: defined.dequantize_per_tensor,
+        ops.quantize_per_channel.default: defined.quantize_per_channel,
+        ops.dequantize_per_channel.default: defined.dequantize_per_channel,
+    }
+
+
+@cache
+def _common() -> dict:
     from torch._decomp import get_decompositions
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
@@ -249,7 +268,12 @@ def _positions(indices):
     return list(torch.broadcast_tensors(*(whole[dim] for dim in dims))), dims
 
 
-@_decomposes(_aten.index.Tensor, _aten._unsafe_index.Tensor)
+@_decomposes(_aten._unsafe_index.Tensor)
+def _unsafe_index(x, indices):
+    return _aten.index(x, indices)
+
+
+@_decomposes(_aten.index.Tensor)
 def _index(x, indices):
     if all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in indices):
         return NotImplemented
@@ -503,10 +527,53 @@ _TABLE[_aten.fmax.default] = _without_nan(torch.maximum)
 _TABLE[_aten.fmin.default] = _without_nan(torch.minimum)
 
 
+@_decomposes(_aten._embedding_bag.default, _aten._embedding_bag_forward_only.default)
+def _embedding_bag(
+    table, indices, offsets, scale_grad_by_freq=False, mode=0, sparse=False,
+    per_sample_weights=None, include_last_offset=False, padding_idx=-1,
+):  # fmt: skip
+    """torch-mlir's own forgets the weights. What only gradients need is not returned."""
+    bags = offsets.shape[0] - include_last_offset
+    places = torch.arange(indices.shape[0], dtype=offsets.dtype)
+    bag = torch.searchsorted(offsets[:bags], places, right=True) - 1
+    kept = indices != padding_idx
+    count = torch.zeros(bags, dtype=torch.int64).index_add(0, bag, kept.to(torch.int64))
+    rows, kept = table[indices], kept.unsqueeze(1)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    out = torch.zeros(bags, table.shape[1], dtype=rows.dtype)
+    if mode == 2:
+        rows = torch.where(kept, rows, -math.inf)
+        places = bag.unsqueeze(1).expand_as(rows)
+        out = out.scatter_reduce(0, places, rows, "amax", include_self=False)
+        out = torch.where(count.unsqueeze(1) > 0, out, 0)
+    else:
+        out = out.index_add(0, bag, torch.where(kept, rows, 0))
+        if mode == 1:
+            out = out / count.clamp(min=1).unsqueeze(1)
+    return out, bag, count, count
+
+
 @_decomposes(_aten.addmv.default)
 def _addmv(x, matrix, vector, *, beta=1, alpha=1):
     product = alpha * (matrix @ vector)
     return product if beta == 0 else beta * x + product
+
+
+def _of_bytes(product):
+    """torch-mlir dies of a product of bytes with a size that is not known. The low byte of a sum
+    is that of the sum of int32s."""
+
+    def decomposition(x, y):
+        if x.dtype.itemsize > 1 or all(isinstance(size, int) for size in (*x.shape, *y.shape)):
+            return NotImplemented
+        return product(x.to(torch.int32), y.to(torch.int32)).to(x.dtype)
+
+    return decomposition
+
+
+for _op in (_aten.mm.default, _aten.bmm.default):
+    _TABLE[_op] = _of_bytes(_op)
 
 
 @_decomposes(_aten.dist.default)
