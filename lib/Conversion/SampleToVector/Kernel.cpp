@@ -59,13 +59,16 @@ void Kernel::weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
   Num no = e.constant(i1, 0);
   Num some = the.valid & (m > e.f32(-INFINITY));
   e.when(e.select(the.limited | the.shared, no, some), [&] {
+    // Top-p walks over the row once more, which is to stay in the cache.
+    Num after = row + 1, rows = dim(logits, 0);
+    Num next = e.select(the.cut, row, e.select(after < rows, after, row));
     // The total that a log-probability needs is exact.
     Num rough = hasNumbers() ? the.cut : e.constant(i1, 1);
     e.choose(
         rough & line.fits, {},
         [&]() -> Nums {
           return call(estimateSums, {logits, row, sums, base, line.scale,
-                                     line.offset, from, to});
+                                     line.offset, from, to, next});
         },
         [&]() -> Nums {
           return call(weigh,

@@ -17,6 +17,17 @@ static Num sizeOf(Emitter &e, Num logits) {
   return e.num(memref::DimOp::create(e, logits, 1));
 }
 
+/// Memory is to send a group of a row, for which nobody waits yet.
+static void askFor(Emitter &e, Num logits, Num row, Num group) {
+  Type element = cast<MemRefType>(logits.type()).getElementType();
+  int64_t line = 64 * 8 / element.getIntOrFloatBitWidth();
+  for (int64_t at = 0; at < groupSize; at += line)
+    memref::PrefetchOp::create(e, logits,
+                               ValueRange{row, group * groupSize + at},
+                               /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
+}
+
 /// What a row has beyond its last whole group, filled up with -inf to be one;
 /// written where it is `needed`.
 Value Kernel::tailOf(Num logits, Num row, Num needed) {
@@ -135,33 +146,27 @@ void Kernel::emitWeigh() {
                    {}, body);
 }
 
-/// estimate_sums(logits, row, sums, base, scale, offset, from, to): what
-/// `weigh` does, in floats: up to `slackOf` off in all, at any prefix.
+/// estimate_sums(logits, row, sums, base, scale, offset, from, to, next): what
+/// `weigh` does, in floats: up to `slackOf` off in all, at any prefix. Memory
+/// can send the row `next` meanwhile.
 void Kernel::emitEstimateSums() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], sums = in[2], base = in[3];
     Line line = {in[4], in[5], Num()};
     Num from = in[6], to = in[7], size = sizeOf(e, logits);
     Value tail = tailOf(logits, row, to * groupSize > size);
-    // This is bound by arithmetic: meanwhile, memory can send the next row.
-    Num rows = e.num(memref::DimOp::create(e, logits, 0));
-    Num next = e.select(row + 1 < rows, row + 1, row);
-    int64_t line64 = 64 * 8 / element.getIntOrFloatBitWidth();
     Num none = e.constant(VectorType::get({lanes}, f32), 0);
     e.loop(from, to, 1, [&](Num group) {
+      askFor(e, logits, in[8], group);
       Value view = groupOf(logits, row, tail, group);
-      Nums sum = e.loop(
-          e.index(0), e.index(groupSize), 4 * lanes, {none, none, none, none},
-          [&](Num at, Nums sum) -> Nums {
-            for (int64_t ahead = 0; ahead < 4 * lanes; ahead += line64)
-              memref::PrefetchOp::create(
-                  e, logits, ValueRange{next, group * groupSize + (at + ahead)},
-                  /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
-            for (int64_t i = 0; i < 4; ++i)
-              sum[i] =
-                  sum[i] + estimate(loadLogits(view, at + i * lanes), line);
-            return sum;
-          });
+      Nums sum =
+          e.loop(e.index(0), e.index(groupSize), 4 * lanes,
+                 {none, none, none, none}, [&](Num at, Nums sum) -> Nums {
+                   for (int64_t i = 0; i < 4; ++i)
+                     sum[i] = sum[i] +
+                              estimate(loadLogits(view, at + i * lanes), line);
+                   return sum;
+                 });
       Num all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
       for (int64_t half = lanes / 2; half >= 1; half /= 2)
         all = slice(all, 0, half) + slice(all, half, half);
@@ -171,9 +176,10 @@ void Kernel::emitEstimateSums() {
     });
     return {};
   };
-  estimateSums = function(
-      "estimate_sums",
-      {logitsType, index, longs, index, f32, f32, index, index}, {}, body);
+  estimateSums =
+      function("estimate_sums",
+               {logitsType, index, longs, index, f32, f32, index, index, index},
+               {}, body);
 }
 
 /// The line for `estimate`, where that can be as good as `slackOf` says.
@@ -210,15 +216,17 @@ Num Kernel::slackOf(Num total, Num size, Num best) {
   return ((total >> 24) + 1) * parts + e.to(size, i64) * 3;
 }
 
-/// collect(logits, row, greatest, base, temperature, bound, indices, values)
-///     -> count: lists what is at least the bound, a number above -inf. The
-/// groups' greatest are scaled already.
+/// collect(logits, row, greatest, base, temperature, bound, indices, values,
+/// scale, offset) -> (count, estimate): lists what is at least the bound, a
+/// number above -inf, and adds its estimates. The groups' greatest are scaled
+/// already. Memory can send the next row meanwhile.
 void Kernel::emitCollect() {
   auto body = [&](Nums in) -> Nums {
     Num logits = in[0], row = in[1], best = in[2], base = in[3];
     Num temperature = in[4], bound = in[5], indices = in[6], values = in[7];
-    Num size = sizeOf(e, logits);
-    Num last = groups(size);
+    Line line = {in[8], in[9], Num()};
+    Num size = sizeOf(e, logits), rows = dim(logits, 0);
+    Num last = groups(size), next = e.select(row + 1 < rows, row + 1, row);
     Value tail = tailOf(logits, row, last * groupSize > size);
     // Division does not change an order, so that what reaches the bound is not
     // below `least`; nor is the product, as roundings do not either. (Two
@@ -233,6 +241,7 @@ void Kernel::emitCollect() {
     Num iota = e.num(arith::ConstantOp::create(
         e, DenseElementsAttr::get(places, ArrayRef(lane))));
     auto listGroup = [&](Num group, Num count) {
+      askFor(e, logits, next, group);
       Value view = groupOf(logits, row, tail, group);
       return e.loop(e.index(0), e.index(groupSize), lanes, {count},
                     [&](Num at, Nums count) -> Nums {
@@ -255,20 +264,31 @@ void Kernel::emitCollect() {
     });
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
-    count =
-        e.loop(e.index(0), count, lanes, {e.index(0)},
-               [&](Num at, Nums count) -> Nums {
-                 Num value = divide(loadVector(values, at, f32), temperature);
-                 Num place = loadVector(indices, at, i32), in = value >= bound;
-                 append(place, in, indices, count[0]);
-                 return {append(value, in, values, count[0])};
-               })[0];
-    store(none, values, count);
-    return {count};
+    auto wide = VectorType::get({lanes}, e.getF64Type());
+    Num nothing = e.constant(VectorType::get({lanes}, f32), 0);
+    Nums found = e.loop(
+        e.index(0), count, lanes, {e.index(0), e.constant(wide, 0)},
+        [&](Num at, Nums found) -> Nums {
+          Num logit = loadVector(values, at, f32);
+          Num value = divide(logit, temperature);
+          Num place = loadVector(indices, at, i32), in = value >= bound;
+          append(place, in, indices, found[0]);
+          Num estimated = e.select(in, estimate(logit, line), nothing);
+          return {append(value, in, values, found[0]),
+                  found[1] +
+                      e.num(arith::ExtFOp::create(e, wide, estimated,
+                                                  arith::FastMathFlagsAttr()))};
+        });
+    store(none, values, found[0]);
+    Num sum = e.num(vector::ReductionOp::create(e, vector::CombiningKind::ADD,
+                                                found[1].value));
+    sum = sum * e.constant(sum.type(), 0x1p44);
+    return {found[0], e.num(arith::FPToUIOp::create(e, i64, sum))};
   };
   collect = function(
-      "collect", {logitsType, index, floats, index, f32, f32, words, floats},
-      {index}, body);
+      "collect",
+      {logitsType, index, floats, index, f32, f32, words, floats, f32, f32},
+      {index, i64}, body);
 }
 
 /// suggest_bound(logits, row, temperature, greatest, rest, weighed, values,
