@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export EXTRAS
 
-.PHONY: build test sanitize demo help clean
+.PHONY: build test sanitize engines demo help clean
 
 build:
 	@$(PYTHON) tools/build.py
@@ -16,6 +16,9 @@ test: build
 sanitize: build
 	@$(BIN)/python test/sanitize.py
 
+engines: build
+	@$(BIN)/python test/engines.py
+
 demo: build
 	@$(BIN)/plait demo
 
@@ -23,6 +26,7 @@ help:
 	@echo "make          build everything into .venv (again: only what changed)"
 	@echo "make test     build, then every check: lit, pytest, docs, lint"
 	@echo "make sanitize the runtime and compiled code under sanitizers"
+	@echo "make engines  the sampler's presets against the engines' own code"
 	@echo "make demo     build, then one real job on every road"
 	@echo "make clean    remove .venv and build"
 	@echo "PYTHON=python3.11 chooses the Python of a new .venv, EXTRAS='nir test'"

@@ -43,6 +43,7 @@ void plait::buildImportPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   FuncProtectArgumentsOptions protect;
   protect.weights = options.weights;
+  protect.updates.assign(options.updates.begin(), options.updates.end());
   pm.addPass(plait::createFuncProtectArguments(protect));
 }
 
@@ -118,6 +119,7 @@ static void buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(plait::createFuncUpdateArguments());
   pm.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);

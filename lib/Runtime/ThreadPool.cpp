@@ -27,6 +27,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -258,6 +259,9 @@ int64_t defaultThreads() {
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
     if (CPU_ISSET(cpu, &mask))
       cores += isFirstOfCore(cpu, mask);
+  int64_t quota = plait_cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+  if (quota && quota < cores)
+    cores = quota;
   return cores < maxThreads ? cores : maxThreads;
 }
 
@@ -295,6 +299,37 @@ const char *run(plait_task task, void *context, int64_t count,
 } // namespace
 
 extern "C" {
+
+int64_t plait_cpu_quota(const char *membership, const char *root) {
+  char line[PATH_MAX], path[2 * PATH_MAX];
+  FILE *file = fopen(membership, "re");
+  if (!file)
+    return 0;
+  // Version 2 is the hierarchy without a number and a name: 0::/some/group
+  bool found = false;
+  while (!found && fgets(line, sizeof line, file))
+    found = !strncmp(line, "0::/", 4);
+  fclose(file);
+  if (!found)
+    return 0;
+  line[strcspn(line, "\n")] = 0;
+  int64_t least = 0;
+  // Every group above limits, too.
+  for (char *end = line + strlen(line); end; end = strrchr(line + 3, '/')) {
+    *end = 0;
+    snprintf(path, sizeof path, "%s%s/cpu.max", root, line + 3);
+    if (!(file = fopen(path, "re")))
+      continue;
+    long long quota, period; // "max" is no number.
+    if (fscanf(file, "%lld %lld", &quota, &period) == 2 && period > 0) {
+      int64_t cpus = (quota + period - 1) / period;
+      cpus = cpus < 1 ? 1 : cpus;
+      least = least && least < cpus ? least : cpus;
+    }
+    fclose(file);
+  }
+  return least;
+}
 
 int64_t plait_get_num_threads(void) {
   int64_t threads = limit.load(std::memory_order_acquire);

@@ -172,7 +172,10 @@ static void writeJson(llvm::json::OStream &json, Attribute attribute) {
 
 /// Buffers come from the runtime, which frees results too. LLVM still knows
 /// what an allocation is.
-static void useRuntimeMemory(llvm::Module &module) {
+static LogicalResult useRuntimeMemory(llvm::Module &module, Location loc) {
+  if (module.getFunction("malloc"))
+    return emitError(loc) << "expects buffers of 'aligned_alloc', which the "
+                             "runtime replaces, got 'malloc'";
   llvm::LLVMContext &context = module.getContext();
   auto family = llvm::Attribute::get(context, "alloc-family", "plait");
   using Kind = llvm::AllocFnKind;
@@ -196,6 +199,7 @@ static void useRuntimeMemory(llvm::Module &module) {
     mark(*free, "plait_free", Kind::Free);
     free->addParamAttr(0, llvm::Attribute::AllocatedPointer);
   }
+  return success();
 }
 
 LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
@@ -213,7 +217,8 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
   for (llvm::Function &function : module)
     if (!function.isDeclaration())
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
-  useRuntimeMemory(module);
+  if (failed(useRuntimeMemory(module, loc)))
+    return failure();
   AssertHandler asserts(module);
   for (llvm::Function *wrapper : wrappers) {
     if (!wrapper->getReturnType()->isVoidTy())

@@ -343,6 +343,27 @@ struct Expand : OpRewritePattern<OpTy> {
   bool scales;
 };
 
+/// f64 to bf16 by way of f32, rounded twice as torch's and ml_dtypes' are: no
+/// processor and no library that we link has it.
+struct TruncateTwice : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
+    Type from = op.getIn().getType();
+    if (!getElementTypeOrSelf(from).isF64() ||
+        !getElementTypeOrSelf(op.getType()).isBF16())
+      return rewriter.notifyMatchFailure(op, "not from f64 to bf16");
+    Type between = rewriter.getF32Type();
+    if (auto shaped = dyn_cast<ShapedType>(from))
+      between = shaped.clone(between);
+    Value once =
+        arith::TruncFOp::create(rewriter, op.getLoc(), between, op.getIn());
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), once);
+    return success();
+  }
+};
+
 struct MathExpandToArith
     : plait::impl::MathExpandToArithBase<MathExpandToArith> {
   using Base::Base;
@@ -359,6 +380,7 @@ struct MathExpandToArith
         Expand<math::Log2Op, &F32::log2>, Expand<math::Log1pOp, &F32::log1p>,
         Expand<math::TanhOp, &F32::tanh>, Expand<math::ErfOp, &F32::erf>,
         Expand<math::RsqrtOp, &F32::rsqrt>>(&getContext(), scales);
+    patterns.add<TruncateTwice>(&getContext());
     // These need libm for arguments beyond 2^30.
     if (keep) {
       patterns

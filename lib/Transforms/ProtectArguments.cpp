@@ -29,16 +29,33 @@ struct FuncProtectArguments
           if (isa<TensorType>(function.getArgument(i).getType()))
             function.setArgAttr(
                 i, bufferization::BufferizationDialect::kWritableAttrName, no);
-    if (weights == 0)
-      return;
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main || main.getNumArguments() < weights) {
-      getOperation().emitError("expects a function @main with ")
-          << weights << " weights";
+    if (!main)
+      return;
+    if (main.getNumArguments() < weights) {
+      main.emitError("expects ")
+          << weights.getValue() << " weights before other arguments, got "
+          << main.getNumArguments() << " arguments";
       return signalPassFailure();
     }
     for (unsigned i = 0; i < weights; ++i)
       main.setArgAttr(i, "plait.weight", UnitAttr::get(&getContext()));
+    for (auto [result, argument] : llvm::enumerate(updates)) {
+      bool fits =
+          weights <= argument && argument < main.getNumArguments() &&
+          result < main.getNumResults() &&
+          main.getArgumentTypes()[argument] == main.getResultTypes()[result];
+      if (!fits || main.getArgAttr(argument, "plait.updated")) {
+        main.emitError("expects result ")
+            << result << " to be the new content of argument " << argument
+            << ", of its type, and the only one";
+        return signalPassFailure();
+      }
+      main.removeArgAttr(
+          argument, bufferization::BufferizationDialect::kWritableAttrName);
+      main.setArgAttr(argument, "plait.updated",
+                      Builder(&getContext()).getIndexAttr(result));
+    }
   }
 };
 } // namespace

@@ -66,7 +66,7 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
         PlaitError: unknown target or stage.
         CompileError: a pass failed.
     """
-    stages = stages_of(target, len(module.weights))
+    stages = stages_of(target, module)
     names = list(stages)
     last = to or names[-1]
     if last not in stages:
@@ -83,19 +83,23 @@ def lower(module: Module, target: str, to: str | None = None, dump_stages_to=Non
     return text.decode()
 
 
-def stages_of(target: str, weights: int = 0) -> dict[str, str]:
+def stages_of(target: str, module: Module | None = None) -> dict[str, str]:
     """The stages of a target and their pipelines, first to last.
 
     ``target`` is ``"cpu"``, or NVIDIA chips separated by commas, ``"sm_80,sm_90"``;
-    ``weights`` how many leading arguments of ``@main`` are bound when it is compiled.
+    ``module`` decides which arguments of ``@main`` are weights and which are updated.
     """
     if re.fullmatch(r"sm_\w+(,sm_\w+)*", target):
         return {name: text.format(chips=target) for name, text in STAGES["sm_*"].items()}
     if target not in STAGES:
         raise PlaitError(f"unknown target '{target}'; known: {', '.join(STAGES)}")
-    if not weights:
+    if module is None or not (module.weights or module.updates):
         return STAGES[target]
-    return STAGES[target] | {"import": f"{STAGES[target]['import']}{{weights={weights}}}"}
+    options = f"weights={len(module.weights)}"
+    if module.updates:
+        places = (str(len(module.weights) + index) for index in module.updates)
+        options += f" updates={','.join(places)}"
+    return STAGES[target] | {"import": f"{STAGES[target]['import']}{{{options}}}"}
 
 
 def compile(
@@ -139,7 +143,7 @@ def compile(
         from plait import nvptx
 
         return nvptx.compile(module, target, dump_stages_to)
-    stages = stages_of(target, len(module.weights))
+    stages = stages_of(target, module)
     key = cache.key(
         module.text,
         json.dumps(stages),
@@ -196,7 +200,7 @@ def build(module: Module, target: str, lowered: bytes) -> bytes:
             inputs, outputs = told.result()
     structures = (module.input_structure, module.output_structure)
     manifest = {
-        "format": 2,
+        "format": 3,
         "plait": plait.__version__,
         "source": module.source,
         "target": target,

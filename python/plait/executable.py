@@ -3,8 +3,10 @@
 import io
 import json
 import math
+import mmap
 import os
 import platform
+import struct
 import tempfile
 import zipfile
 from pathlib import Path
@@ -16,7 +18,9 @@ from plait.errors import ArgumentError, PackageError
 from plait.module import Structure, TensorSpec
 from plait.weights import bind
 
-_FORMAT = 2
+_FORMAT = 3
+#: Of weights in a package's file, in bytes.
+_ALIGNMENT = 64
 
 
 class Executable:
@@ -24,7 +28,8 @@ class Executable:
 
     Calling it takes and returns NumPy, torch or JAX arrays: results are of
     the kind of the first argument. Contiguous, aligned CPU arrays are read in
-    place; others are copied, and :attr:`copies` counts them.
+    place; others are copied, and :attr:`copies` counts them. What the model
+    changes, arguments or its own state, is changed in place.
 
     Attributes:
         manifest: what was compiled: target, inputs, outputs, versions.
@@ -44,6 +49,11 @@ class Executable:
         self._weights = weights[:first]
         #: The arrays that calls change in place; for a model from torch, its buffers' memory.
         self.state = [np.require(array, requirements=["C", "A", "W"]) for array in weights[first:]]
+        self._changed = [_span(array) for array in self.state]
+        spans = [_span(array) for array in self._weights] + self._changed
+        for span in self._changed:
+            if sum(_meet(span, other) for other in spans) > 1:
+                raise ArgumentError("what calls change in place shares memory with other weights")
         if not manifest.get("packed"):
             # Weights that are only read packed are not kept.
             self._weights, self._held = bind(entry, self._weights)
@@ -54,9 +64,9 @@ class Executable:
         self._ranges = manifest["ranges"]
         # The descriptors of the weights never change: they are built once.
         self._fixed = buffers.Descriptors(self._weights + self.state)
-        arguments = [TensorSpec(array.dtype, array.shape) for array in self.state] + self.inputs
-        results = [arguments[index] for index in manifest["updates"]] + self.outputs
-        self._results = [(spec.dtype, len(spec.shape)) for spec in results]
+        updated = (index - len(self.state) for index in manifest["updates"])
+        self._updated = frozenset(index for index in updated if index >= 0)
+        self._results = [(spec.dtype, len(spec.shape)) for spec in self.outputs]
 
     def __repr__(self):
         inputs = ", ".join(map(str, self.inputs))
@@ -91,24 +101,28 @@ class Executable:
     def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """Flat NumPy arguments to flat NumPy results; see :meth:`__call__`."""
         self._check(values)
-        held = []
-        for index, value in enumerate(values, len(self.state)):
-            ready = np.require(value, requirements=["C", "A"])
-            if index in self.manifest["updates"] and not (ready is value and value.flags.writeable):
-                name = self.inputs[index - len(self.state)].name or f"argument {index}"
-                raise ArgumentError(
-                    f"{name} is changed in place: expects a contiguous, writable CPU array"
-                )
+        held = [np.require(value, requirements=["C", "A"]) for value in values]
+        if self.manifest["updates"]:
+            self._protect(values, held)
+        for value, ready in zip(values, held, strict=True):
             self.copies += ready is not value and not np.may_share_memory(ready, value)
-            held.append(ready)
         block = buffers.Descriptors(held)
         runtime.follow_torch()
-        addresses = self._fixed.addresses + block.addresses
-        results = buffers.call(self._entry, addresses, self._results)
-        arguments = self.state + held
-        for index in self.manifest["updates"]:
-            arguments[index][...] = results.pop(0)
-        return results
+        return buffers.call(self._entry, self._fixed.addresses + block.addresses, self._results)
+
+    def _protect(self, values, held):
+        """Sees to it that a call changes only what it is meant to change."""
+        changed = self._changed + [_span(held[index]) for index in self._updated]
+        for index, (value, ready) in enumerate(zip(values, held, strict=True)):
+            shared = sum(_meet(_span(ready), span) for span in changed)
+            if index not in self._updated:
+                held[index] = ready.copy() if shared else ready
+            elif shared > 1 or ready is not value or not value.flags.writeable:
+                name = self.inputs[index].name or f"argument {index}"
+                raise ArgumentError(
+                    f"{name} is changed in place: expects a contiguous, writable CPU array "
+                    "that shares no memory with others that are"
+                )
 
     def _check(self, values):
         if len(values) != len(self.inputs):
@@ -153,6 +167,16 @@ class Executable:
             raise
 
 
+def _span(array: np.ndarray) -> tuple[int, int]:
+    """Where a contiguous array begins and ends in memory."""
+    first = array.__array_interface__["data"][0]
+    return first, first + array.nbytes
+
+
+def _meet(one, other) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
 def _show(spec: TensorSpec) -> str:
     return "(" + ", ".join("?" if s is None else str(s) for s in spec.shape) + ")"
 
@@ -179,7 +203,7 @@ def pack(manifest: dict, code: bytes, library: bytes | None, weights) -> bytes:
     table, at = [], 0
     for weight in weights:
         table.append({"dtype": weight.dtype.name, "shape": list(weight.shape), "offset": at})
-        at += -(-weight.nbytes // 64) * 64
+        at += -(-weight.nbytes // _ALIGNMENT) * _ALIGNMENT
     manifest = dict(manifest, weights=table)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -188,48 +212,62 @@ def pack(manifest: dict, code: bytes, library: bytes | None, weights) -> bytes:
         if library is not None:
             archive.writestr("code.so", library)
         with archive.open("weights.bin", "w", force_zip64=True) as file:
+            file.write(bytes(-buffer.tell() % _ALIGNMENT))
             for weight in weights:
                 file.write(np.atleast_1d(weight).view(np.uint8).data)
-                file.write(bytes(-weight.nbytes % 64))
+                file.write(bytes(-weight.nbytes % _ALIGNMENT))
     return buffer.getvalue()
 
 
-def unpack(data: bytes, weights=None) -> Executable:
-    """The executable of a package's bytes.
+def unpack(data: bytes, weights) -> Executable:
+    """The executable of a package's bytes, with other weights than its own.
 
     Raises:
         PackageError: it is damaged, of another format, or needs a CPU with
             features that this one lacks.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            manifest = json.loads(archive.read("manifest.json"))
-            code = archive.read("code.o")
-            library = archive.read("code.so") if "code.so" in archive.namelist() else None
-            memory = archive.read("weights.bin") if weights is None else b""
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
-        raise PackageError(f"not a package of Plait: {error}") from error
-    if manifest.get("format") != _FORMAT:
-        raise PackageError(f"expects package format {_FORMAT}, got {manifest.get('format')}")
-    _check_host(manifest)
-    if weights is None:
-        weights = [
-            np.frombuffer(
-                memory, _dtype(entry["dtype"]), math.prod(entry["shape"]), entry["offset"]
-            ).reshape(entry["shape"])
-            for entry in manifest["weights"]
-        ]
-    return Executable(manifest, code, library, weights)
+    return Executable(*_read(io.BytesIO(data))[:3], weights)
 
 
 def load(path) -> Executable:
     """Loads what :meth:`Executable.save` wrote. No compiler is needed.
 
+    The weights are mapped, not read: processes share them, and what no call
+    reads is never loaded.
+
     Raises:
         PackageError: see :func:`unpack`.
         OSError: the file cannot be read.
     """
-    return unpack(Path(path).read_bytes())
+    with open(path, "rb") as file:
+        manifest, code, library, start = _read(file)
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    weights = [
+        np.frombuffer(
+            memory, _dtype(entry["dtype"]), math.prod(entry["shape"]), start + entry["offset"]
+        ).reshape(entry["shape"])
+        for entry in manifest["weights"]
+    ]
+    return Executable(manifest, code, library, weights)
+
+
+def _read(file):
+    """A package's manifest, object code and library, and where in the file its weights begin."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            code = archive.read("code.o")
+            library = archive.read("code.so") if "code.so" in archive.namelist() else None
+            header = archive.getinfo("weights.bin").header_offset
+        file.seek(header)
+        name, extra = struct.unpack("<26x2H", file.read(30))
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError, struct.error) as error:
+        raise PackageError(f"not a package of Plait: {error}") from error
+    if manifest.get("format") != _FORMAT:
+        raise PackageError(f"expects package format {_FORMAT}, got {manifest.get('format')}")
+    _check_host(manifest)
+    start = header + 30 + name + extra
+    return manifest, code, library, start + -start % _ALIGNMENT
 
 
 def _check_host(manifest):

@@ -34,7 +34,7 @@ def explain(module: Module, path, target: str = "cpu") -> int:
     text = run_stages(text, ["canonicalize{max-iterations=0}"])
     parts = [_section("The model", _pre(_lines(text)), opened=True)]
     changed = 0
-    for stage, pipeline in stages_of(target).items():
+    for stage, pipeline in stages_of(target, module).items():
         parts.append(f"<h2>{html.escape(stage)}</h2>")
         for name in pass_list([pipeline]):
             after = run_stages(text, [name])

@@ -172,7 +172,8 @@ class Module:
         state: arrays bound to the arguments after the weights, which calls
             change in place; the rest are the caller's.
         updates: the leading results are new content: of which array, counted
-            through the state and the caller's arguments.
+            through the state and the caller's arguments. Compiled code leaves
+            them there, and returns the other results.
         inputs: the caller's arguments, or None to read them from the text.
         outputs: the results that callers get, or None to read them from the text.
         input_structure: how a call's positional arguments nest, or None for a

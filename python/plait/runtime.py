@@ -44,7 +44,8 @@ def get_num_threads() -> int:
     """How many threads compiled code uses, the caller's included.
 
     It is what :func:`set_num_threads` set last, else ``PLAIT_NUM_THREADS``,
-    else the number of cores that this process may run on, but no more than
+    else the number of cores that this process may run on, but no more than its
+    control group's quota (cgroup version 2), rounded up, nor
     ``torch.get_num_threads()`` where torch is loaded. Results do not depend on
     it.
 

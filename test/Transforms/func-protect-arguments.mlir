@@ -1,6 +1,8 @@
 // RUN: plait-opt --func-protect-arguments %s | FileCheck %s
 // RUN: plait-opt --func-protect-arguments --one-shot-bufferize="bufferize-function-boundaries" %s | FileCheck %s --check-prefix=BUF
+// RUN: plait-opt --func-protect-arguments=updates=0 %s | FileCheck %s --check-prefix=STATE
 
+// STATE: func.func @main(%{{.*}}: tensor<4xf32> {plait.updated = 0 : index})
 // CHECK: func.func @main(%{{.*}}: tensor<4xf32> {bufferization.writable = false})
 // BUF-LABEL: func.func @main
 // BUF-SAME: %[[X:.*]]: memref<4xf32

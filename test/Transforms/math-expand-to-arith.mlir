@@ -32,6 +32,14 @@ func.func @half(%x: f16) -> f16 {
   return %0 : f16
 }
 
+// CHECK-LABEL: func @wide
+// CHECK: %[[F32:.*]] = arith.truncf %{{.*}} : vector<4xf64> to vector<4xf32>
+// CHECK: arith.truncf %[[F32]] : vector<4xf32> to vector<4xbf16>
+func.func @wide(%x: vector<4xf64>) -> vector<4xbf16> {
+  %0 = arith.truncf %x : vector<4xf64> to vector<4xbf16>
+  return %0 : vector<4xbf16>
+}
+
 // CHECK-LABEL: func @all
 // CHECK-NOT: math.{{(exp2|tanh|erf|log|log2|log1p|expm1)}}
 // CHECK: return

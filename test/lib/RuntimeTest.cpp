@@ -19,6 +19,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -158,6 +160,29 @@ void memory() {
     thread.join();
 }
 
+void quotas() {
+  char root[] = "/tmp/plait-quota-XXXXXX";
+  require(mkdtemp(root), "a folder");
+  std::string base = root, own = base + "/a", membership = base + "/cgroup";
+  auto write = [](const std::string &path, const char *text) {
+    FILE *file = std::fopen(path.c_str(), "w");
+    require(file && std::fputs(text, file) >= 0 && !std::fclose(file), "write");
+  };
+  auto quota = [&] { return plait_cpu_quota(membership.c_str(), root); };
+  require(quota() == 0, "no control groups");
+  write(membership, "4:cpu:/x\n0::/a\n");
+  require(!mkdir(own.c_str(), 0700) && quota() == 0, "no limit");
+  write(own + "/cpu.max", "max 100000\n");
+  require(quota() == 0, "no limit is called max");
+  write(own + "/cpu.max", "250000 100000\n");
+  require(quota() == 3, "rounded up");
+  write(base + "/cpu.max", "1000 100000\n");
+  require(quota() == 1, "the parent's limit");
+  for (std::string path : {own + "/cpu.max", base + "/cpu.max", membership})
+    unlink(path.c_str());
+  require(!rmdir(own.c_str()) && !rmdir(root), "removed");
+}
+
 const char *nothing(void *, int64_t, int64_t) { return nullptr; }
 
 void latency() {
@@ -184,7 +209,8 @@ int main(int argc, char **argv) {
   }
   std::pair<const char *, void (*)()> parts[] = {
       {"coverage", coverage}, {"messages", messages}, {"nesting", nesting},
-      {"callers", callers},   {"forking", forking},   {"memory", memory}};
+      {"callers", callers},   {"forking", forking},   {"memory", memory},
+      {"quotas", quotas}};
   for (auto [name, part] : parts) {
     part();
     std::printf("%s\n", name);

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -196,6 +197,17 @@ def test_package_round_trip(tmp_path):
     np.testing.assert_array_equal(plait.load(path)(X), X + Y)
 
 
+def test_weights_of_a_package_are_mapped(tmp_path):
+    path = tmp_path / "add.plait"
+    plait.compile(weighted()).save(path)
+    loaded = plait.load(path)
+    assert str(path) in Path("/proc/self/maps").read_text()
+    (weight,) = loaded._weights
+    assert weight.ctypes.data % 64 == 0 and not weight.flags.writeable
+    path.unlink()
+    np.testing.assert_array_equal(loaded(X), X + Y)
+
+
 def test_package_loads_without_a_compiler(tmp_path):
     plait.compile(weighted()).save(tmp_path / "add.plait")
     code = (
@@ -223,7 +235,7 @@ def test_object_code_loads_without_a_linker():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"format": 99}, "expects package format 2, got 99"),
+        ({"format": 99}, "expects package format 3, got 99"),
         ({"machine": "z80"}, "compiled for z80"),
         ({"features": ["avx4096"]}, "CPU features that this machine lacks: avx4096"),
     ],

@@ -25,6 +25,10 @@ struct ImportOptions : mlir::PassPipelineOptions<ImportOptions> {
       *this, "weights",
       llvm::cl::desc("how many leading arguments of @main are bound weights"),
       llvm::cl::init(0)};
+  ListOption<unsigned> updates{
+      *this, "updates",
+      llvm::cl::desc("the arguments of @main that its leading results replace"),
+      llvm::cl::ZeroOrMore};
 };
 
 /// what a front made --> one public function per entry, on tensors, with no op

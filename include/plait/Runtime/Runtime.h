@@ -31,9 +31,14 @@ typedef const char *(*plait_task)(void *context, int64_t begin, int64_t end);
 const char *plait_parallel_for(plait_task task, void *context, int64_t count);
 
 /// How many threads work on one call, the caller's included: what was set last,
-/// else PLAIT_NUM_THREADS, else the cores that this process may run on. 0 if
-/// PLAIT_NUM_THREADS is no positive number.
+/// else PLAIT_NUM_THREADS, else the cores that this process may run on, at most
+/// its quota. 0 if PLAIT_NUM_THREADS is no positive number.
 int64_t plait_get_num_threads(void);
+
+/// The processors' worth of time that a control group (version 2) may use,
+/// rounded up; 0: no limit. `membership` is a file like /proc/self/cgroup,
+/// `root` the folder of the hierarchy.
+int64_t plait_cpu_quota(const char *membership, const char *root);
 
 /// Sets that number. Returns null, or what is wrong with it.
 const char *plait_set_num_threads(int64_t count);

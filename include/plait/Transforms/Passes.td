@@ -29,13 +29,35 @@ def FuncProtectArguments : Pass<"func-protect-arguments", "::mlir::ModuleOp"> {
     The arguments of a public function are the user's own arrays: this pass
     marks them `bufferization.writable = false`. The first `weights` arguments
     of `@main` are bound when it is compiled: they are marked `plait.weight`.
+    Arguments of `@main` that `updates` names are state, whose new contents are
+    the leading results: result 0 that of the argument named first. They stay
+    writable and are marked `plait.updated = 0`.
 
     Example: test/Transforms/func-protect-arguments.mlir
   }];
   let options = [
     Option<"weights", "weights", "unsigned", /*default=*/"0",
            "how many of the leading arguments of @main are bound weights">,
+    ListOption<"updates", "updates", "unsigned",
+               "the arguments of @main that its leading results replace">,
   ];
+}
+
+def FuncUpdateArguments : Pass<"func-update-arguments", "::mlir::ModuleOp"> {
+  let summary = "leave results that replace arguments in those arguments";
+  let description = [{
+    The new content of an argument with `plait.updated = 0` is result 0: it is
+    state, say a key-value cache. After bufferization that result usually is
+    computed in the argument's own buffer and nothing is left to do; otherwise
+    it is copied there, after what others still want of the old content is
+    saved. The result is dropped.
+
+    Example: test/Transforms/func-update-arguments.mlir
+  }];
+  let statistics = [
+    Statistic<"numCopies", "copies", "Number of arguments written by a copy">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
 def LinalgDemoteVariance : Pass<"linalg-demote-variance"> {
@@ -416,6 +438,7 @@ def MathExpandToArith : Pass<"math-expand-to-arith"> {
     expm1 1.4, log1p 1.5, rsqrt 1.5. Subnormal arguments and results count;
     overflow is infinity, NaN and -0 stay. With `keep`, also sin and cos (1.6):
     below 2^30 by a reduction in f64; lanes with a larger argument take libm's.
+    f64 becomes bf16 by way of f32.
 
     A function of `math` without an expansion, and `arith.remf`, are refused,
     unless `keep` leaves them to a later pass.

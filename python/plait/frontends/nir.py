@@ -130,6 +130,13 @@ def read_node(name: str, node, dt: float, convention: str, reset: str | None, gr
         FrontendError: the convention's simulator, or Plait, does not have it.
     """
     where = f"node '{name}' ({kind(node)})"
+    try:
+        return _read_node(name, node, where, dt, convention, reset, graph)
+    except (AttributeError, TypeError, ValueError) as error:  # Fields that are none.
+        raise FrontendError(f"{where} cannot be read: {error}") from error
+
+
+def _read_node(name, node, where: str, dt, convention: str, reset: str | None, graph: Graph):
     if kind(node) in NEURONS:
         neuron = CONVENTIONS[convention].read(nir_conventions.Node(name, node, dt, convention))
         if reset is not None and neuron.threshold is not None:
@@ -178,18 +185,16 @@ def _shape(types, key: str, where: str) -> tuple[int, ...]:
     declared = (types or {}).get(key)
     if declared is None:
         raise FrontendError(f"{where} has no shape")
-    shape = tuple(int(s) for s in np.atleast_1d(declared))
-    if any(size < 1 for size in shape) or math.prod(shape) > 1 << 31:
-        raise FrontendError(f"{where} has shape {shape}; expects 1 to 2^31 numbers")
-    return shape
+    return tuple(int(s) for s in np.atleast_1d(declared))
 
 
 def _integers(value, rank: int, where: str, what: str, least: int = 1) -> tuple[int, ...]:
     """A number, or one an axis, as one an axis."""
     array = np.ravel(numbers(value, where, what))
-    if array.size not in (1, rank) or (array != np.rint(array)).any() or (array < least).any():
+    whole = array == np.rint(array)
+    if array.size not in (1, rank) or not (whole & (least <= array) & (array < 1 << 31)).all():
         raise FrontendError(
-            f"{where} expects a '{what}' of {rank} whole numbers of at least {least}, "
+            f"{where} expects a '{what}' of {rank} whole numbers from {least} to 2^31 - 1, "
             f"got {array.tolist()}"
         )
     return tuple(int(v) for v in np.broadcast_to(array, rank))
@@ -275,18 +280,15 @@ def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
         FrontendError: it proves nothing; the message lists the readings that fit.
     """
     found = _proof(graph)
-    if found is not None and (dt is None or found[0] is None or math.isclose(dt, found[0])):
-        proved, convention, why = found
-        step = proved if dt is None else dt
-        if step is not None:
-            print(f"plait: convention '{convention}', dt={step:g}: {why}", file=sys.stderr)
-            return step, convention
-        raise FrontendError(f"the file is {convention}'s ({why}), but a 'dt' must be given")
     if found is not None:
-        raise FrontendError(
-            f"the file proves convention '{found[1]}' with dt={found[0]:g} ({found[2]}), "
-            f"got dt={dt:g}; name a convention to read it otherwise"
-        )
+        proved, convention, why = found
+        if dt is not None and not math.isclose(dt, proved):
+            raise FrontendError(
+                f"the file proves convention '{convention}' with dt={proved:g} ({why}), "
+                f"got dt={dt:g}; name a convention to read it otherwise"
+            )
+        print(f"plait: convention '{convention}', dt={proved:g}: {why}", file=sys.stderr)
+        return proved, convention
     lines = [f"  {name}: {reason}" for name, reason in readings(graph, dt).items()]
     raise FrontendError(
         "nothing in the file proves which simulator wrote it, and spikes depend on it; name "
@@ -294,7 +296,7 @@ def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
     )
 
 
-def _proof(graph: Graph) -> tuple[float | None, str, str] | None:
+def _proof(graph: Graph) -> tuple[float, str, str] | None:
     """(dt, convention, why) where a file proves its producer.
 
     Norse, Sinabs and SpikingJelly write parameters that anyone may write, lava and Nengo have
@@ -302,7 +304,16 @@ def _proof(graph: Graph) -> tuple[float | None, str, str] | None:
     """
     data = {key: _text(value) for key, value in graph.metadata.items()}
     if data.get("producer") == "plait" and data.get("convention") in CONVENTIONS:
-        return float(data["dt"]), data["convention"], "Plait wrote the file and says so"
+        try:
+            dt = float(data.get("dt", "none"))
+        except ValueError:
+            dt = math.nan
+        if not 0 < dt < math.inf:
+            raise FrontendError(
+                f"the file's metadata says that Plait wrote it, with a 'dt' of "
+                f"{data.get('dt', 'none')}; name convention= and dt= to read it all the same"
+            )
+        return dt, data["convention"], "Plait wrote the file and says so"
     neurons = {n: node for n, node in graph.nodes.items() if kind(node) in NEURONS}
     fires = {n: node for n, node in neurons.items() if kind(node) in ("LIF", "CubaLIF")}
     if not fires:

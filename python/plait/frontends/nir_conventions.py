@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from plait.errors import FrontendError
+from plait.frontends.nir_graph import numbers
 from plait.spike.network import Neuron
 
 
@@ -30,20 +31,21 @@ class Node:
         self.name, self.kind, self.dt = name, type(node).__name__, dt
         self.where, self.convention = f"node '{name}' ({self.kind})", convention
         self._node = node
-        self.shape = np.shape(node.r) or None
+        self.shape = np.shape(getattr(node, "r", None)) or None
 
     def __getattr__(self, field: str) -> np.ndarray:
-        value = np.asarray(getattr(self._node, field), np.float64)
-        if not np.isfinite(value).all():
-            raise FrontendError(f"{self.where} has a '{field}' that is not finite")
+        value = numbers(getattr(self._node, field, None), self.where, field).astype(np.float64)
+        if value.ndim and value.shape != self.shape:
+            raise FrontendError(
+                f"{self.where} has a '{field}' of shape {value.shape} and an 'r' of {self.shape}"
+            )
         return value
 
     def ratio(self, field: str, euler: bool = True) -> np.ndarray:
         """``dt / tau``."""
-        tau = np.asarray(getattr(self._node, field), np.float64)
+        tau = getattr(self, field)
         if not (tau > 0).all():
             raise FrontendError(f"{self.where} expects a positive '{field}', got {tau.min():g}")
-        tau = getattr(self, field)
         if euler and (tau < self.dt * (1 - 1e-6)).any():
             raise FrontendError(
                 f"{self.where} has a {field} of {tau.min():g}, shorter than the step "

@@ -1,5 +1,6 @@
 """NIR files to a flat graph of NIR nodes, read with suspicion."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ STATELESS = (
 )  # fmt: skip
 SUPPORTED = tuple(sorted((*NEURONS, *STATELESS, "NIRGraph")))
 
-#: More numbers than this in one array of a file are taken for an error.
+#: More numbers than this in a file are taken for an error.
 _LARGEST = 1 << 31
 
 
@@ -53,9 +54,9 @@ def read(path_or_graph) -> Graph:
     """Reads and flattens a NIR file or ``nir.NIRGraph``.
 
     Raises:
-        FrontendError: the file is no NIR file, is cut off, or holds an array of more than
-            2^31 numbers; an edge has no end or is there twice; a subgraph has not one input
-            and one output.
+        FrontendError: the file is no NIR file, is cut off, or holds more than 2^31 numbers;
+            an edge has no end or is there twice; a subgraph has not one input and one output,
+            or holds itself.
     """
     try:
         import nir
@@ -63,6 +64,8 @@ def read(path_or_graph) -> Graph:
         raise FrontendError("from_nir needs the package nir: pip install plait[nir]") from error
     root = path_or_graph
     if not isinstance(root, nir.NIRGraph):
+        if not isinstance(root, str | os.PathLike):
+            raise FrontendError(f"expects a file or a NIRGraph, got {type(root).__name__}")
         path = Path(root)
         if not path.exists():
             raise FrontendError(f"no NIR file '{path}'")
@@ -78,7 +81,10 @@ def read(path_or_graph) -> Graph:
         if not isinstance(root, nir.NIRGraph):
             raise FrontendError(f"'{path}' holds one {kind(root)} node, not a graph")
     graph = Graph(metadata=dict(getattr(root, "metadata", None) or {}))
-    _flatten(root, "", graph)
+    try:
+        _flatten(root, "", graph)
+    except RecursionError as error:
+        raise FrontendError("the graph's subgraphs are too deep, or one holds itself") from error
     return graph
 
 
@@ -86,11 +92,15 @@ def _check_sizes(path: Path) -> None:
     """Raises before an array is read that a few compressed bytes may blow up to."""
     import h5py
 
+    total = 0
+
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and item.size is not None and item.size > _LARGEST:
+        nonlocal total
+        total += (item.size or 0) if isinstance(item, h5py.Dataset) else 0
+        if total > _LARGEST:
             raise FrontendError(
-                f"'{path}' holds an array of {item.size} numbers, '{name}'; expects at most "
-                f"{_LARGEST}"
+                f"'{path}' holds {total} numbers or more, {item.size} of them in '{name}'; "
+                f"expects at most {_LARGEST}"
             )
 
     try:
@@ -166,15 +176,17 @@ def numbers(array, where: str, what: str) -> np.ndarray:
     """An array of a node as NumPy, all of it finite.
 
     Raises:
-        FrontendError: it is missing, no array of numbers, or holds NaN or infinity.
+        FrontendError: it is missing, no array of real numbers, or holds NaN or infinity.
     """
     if array is None:
         raise FrontendError(f"{where} has no '{what}'")
     try:
         array = np.asarray(array)
+        if array.dtype.kind not in "biuf":
+            raise TypeError
         bad = np.argwhere(~np.isfinite(array))
     except (TypeError, ValueError) as error:
-        raise FrontendError(f"{where} has a '{what}' that is no array of numbers") from error
+        raise FrontendError(f"{where} has a '{what}' that is no array of real numbers") from error
     if len(bad):
         place = tuple(int(i) for i in bad[0])
         raise FrontendError(

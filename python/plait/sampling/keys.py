@@ -82,27 +82,31 @@ def parameters(batch: int, temperature, top_k, top_p):
 def keys(batch: int, seed, session_id, sequence_id, position):
     """Seeds uint64 and session, sequence, position uint32, each [batch].
 
-    Scalars broadcast; an omitted sequence id is the row's index.
+    Scalars broadcast; an omitted sequence id is the row's index. One sequence
+    id is not broadcast to rows of one seed and session.
 
     Raises:
         ArgumentError: see :func:`rows_of`; also two rows with one key, which
             would draw with the same bits. Rows at different positions of one
-            sequence have different keys.
+            sequence have different keys, if the sequence ids are given one by
+            one.
     """
     given = sequence_id is not None
+    one = given and np.ndim(sequence_id) == 0
     seed = rows_of("seed", seed, batch, np.uint64)
-    ids = [
-        rows_of("session_id", session_id, batch, np.uint32),
-        rows_of("sequence_id", sequence_id if given else np.arange(batch), batch, np.uint32),
-        rows_of("position", position, batch, np.uint32),
-    ]
+    sequence = sequence_id if given else np.arange(batch)
+    ids = (("session_id", session_id), ("sequence_id", sequence), ("position", position))
+    session, sequence, position = (rows_of(*part, batch, np.uint32) for part in ids)
     if batch > 1 and given:
-        key = np.stack([seed, *(i.astype(np.uint64) for i in ids)], axis=1)
-        unique, counts = np.unique(key, axis=0, return_counts=True)
-        if len(unique) < batch:
-            s, session, sequence, at = unique[counts.argmax()].tolist()
+        parts = [seed, session, sequence] + [position] * (not one)
+        order = np.lexsort(parts)
+        same = [part[order][1:] == part[order][:-1] for part in parts]
+        equal = np.flatnonzero(np.logical_and.reduce(same))
+        if equal.size:
+            a, b = sorted(order[equal[0] : equal[0] + 2].tolist())
+            at = "" if one else f" at position {position[a]}"
             raise ArgumentError(
-                f"sequence_id: expects one sequence per row, got {sequence} for "
-                f"{counts.max()} rows of seed {s}, session {session} at position {at}"
+                f"sequence_id: expects one sequence per row, got {sequence[a]} for rows {a} and "
+                f"{b} of seed {seed[a]}, session {session[a]}{at}"
             )
-    return seed, *ids
+    return seed, session, sequence, position

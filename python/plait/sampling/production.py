@@ -94,7 +94,8 @@ class ProductionSampler:
         else:
             values = parameters(batch, *(v if v is None else np.asarray(v) for v in values))
         key = (seed, session_id, sequence_id, position)
-        checked = False
+        # How much of a key no two rows may share; None: they do not.
+        parts = None if sequence_id is None else 4 + (np.ndim(sequence_id) > 0)
         if _traced(*(seed if isinstance(seed, tuple) else (seed,)), *key[1:]):
             ids = self._traced_keys(batch, *key)
         else:
@@ -102,9 +103,8 @@ class ProductionSampler:
                 high, low = (np.asarray(word, np.uint64) for word in seed)
                 key = (high << np.uint64(32) | low, *key[1:])
             seed, *rest = keys(batch, *(k if k is None else np.asarray(k) for k in key))
-            ids = [*_halves(seed), *rest]
-            checked = True
-        tokens = jax.jit(_sample, static_argnums=5)(rows, *values, ids, checked)
+            ids, parts = [*_halves(seed), *rest], None
+        tokens = jax.jit(_sample, static_argnums=5)(rows, *values, ids, parts)
         return tokens[0] if logits.ndim == 1 else tokens
 
     def _traced_keys(self, batch, seed, session, sequence, position):
@@ -159,8 +159,12 @@ def _rows(name, value, batch, dtype):
     return jnp.broadcast_to(array.astype(dtype), (batch,))
 
 
-def _sample(logits, temperature, top_k, top_p, ids, checked):
-    """Tokens int32 [B]; every parameter is None or [B]. ``checked`` keys differ."""
+def _sample(logits, temperature, top_k, top_p, ids, parts):
+    """Tokens int32 [B]; every parameter is None or [B].
+
+    Rows whose first ``parts`` of the key are those of another row get the
+    error index, unless it is None.
+    """
     import jax.numpy as jnp
 
     batch, vocab = logits.shape
@@ -176,7 +180,7 @@ def _sample(logits, temperature, top_k, top_p, ids, checked):
     good = greedy[:, 0] | (_bits(temperature) < _INF)  # By its bits: it may be denormal.
     keys = jnp.where(good[:, None], keys, 0)
     ones = jnp.ones(batch, jnp.uint32)
-    first = _prefix(keys, _count, _pair(ones))
+    first = jnp.argmax(keys, -1)[:, None] == jnp.arange(vocab)
     keys = jnp.where(greedy & ~first, 0, keys)
     if top_k is not None:
         kept = _prefix(keys, _count, _pair(jnp.maximum(top_k, 1).astype(jnp.uint32)))
@@ -193,7 +197,9 @@ def _sample(logits, temperature, top_k, top_p, ids, checked):
     high, low, *rest = ids
     word0, word1 = _philox(high, low, *rest)
     tokens = _draw(_weights(y, keys), keys, (word1, word0))
-    return tokens if checked else jnp.where(_shared(ids), reference.ERROR_INDEX, tokens)
+    if parts is None:
+        return tokens
+    return jnp.where(_shared(ids[:parts]), reference.ERROR_INDEX, tokens)
 
 
 def _shared(ids):

@@ -290,7 +290,8 @@ class Sampler:
             if not inside or (count and not 0 <= numbers.min() <= numbers.max() < limit):
                 raise ArgumentError(f"rows: expects {count} integers from 0 to {limit - 1}")
         chosen = np.zeros(count, np.intp) if self._shared else numbers
-        sequence_id = numbers if sequence_id is None else arrays.to_numpy(sequence_id)
+        if sequence_id is not None or rows is not None:
+            sequence_id = numbers if sequence_id is None else arrays.to_numpy(sequence_id)
         session_id, position = arrays.to_numpy(session_id), arrays.to_numpy(position)
         key = keys(count, self._seeds[chosen], session_id, sequence_id, position)
         values = {name: table[chosen] for name, table in self._table.items()}

@@ -338,7 +338,13 @@ class Network:
         return self
 
     def check_shapes(self) -> None:
-        """Raises where an edge joins different shapes."""
+        """Raises where a shape is no shape, or an edge joins different ones."""
+        for name in self.nodes:
+            shape = self.shape(name)
+            if not (all(size > 0 for size in shape) and math.prod(shape) <= 1 << 31):
+                raise FrontendError(
+                    f"{self.describe(name)} has shape {tuple(shape)}; expects 1 to 2^31 numbers"
+                )
         for source, target in self.edges:
             got, wanted = self.shape(source), self.takes(target)
             if got != wanted:

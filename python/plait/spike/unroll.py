@@ -127,7 +127,8 @@ def _linear(network: Network, name: str, x: np.ndarray) -> np.ndarray:
         return x.reshape(len(x), *network.shape(name))
     if isinstance(node, net.Pool):
         x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in node.padding)])
-        windows = _windows(x, node.kernel, node.stride, (1, 1))
+        windows = np.lib.stride_tricks.sliding_window_view(x, node.kernel, (2, 3))
+        windows = windows[:, :, :: node.stride[0], :: node.stride[1]]
         return windows.sum((-1, -2)) if node.kind == "sum" else windows.mean((-1, -2))
     if isinstance(node, net.Conv):
         return _conv(node, x)
@@ -135,28 +136,25 @@ def _linear(network: Network, name: str, x: np.ndarray) -> np.ndarray:
 
 
 def _conv(node: net.Conv, x: np.ndarray) -> np.ndarray:
+    """One product of matrices for each place of the kernel."""
     weight = np.asarray(node.weight, np.float64)
     x = np.pad(x, [(0, 0), (0, 0), *node.padding])
-    stride, dilation = node.stride, node.dilation
-    line = len(stride) == 1
-    if line:
-        x, weight, stride, dilation = (
-            x[:, :, None],
-            weight[:, :, None],
-            (1, *stride),
-            (1, *dilation),
-        )
-    windows = _windows(x, weight.shape[2:], stride, dilation)
-    groups = np.split(windows, node.groups, axis=1)
-    kernels = np.split(weight, node.groups)
-    y = [np.einsum("bcrskl,ockl->bors", g, k) for g, k in zip(groups, kernels, strict=True)]
-    y = np.concatenate(y, axis=1)
+    axes = list(zip(x.shape[2:], weight.shape[2:], node.stride, node.dilation, strict=True))
+    sizes = [(size - step * (k - 1) - 1) // stride + 1 for size, k, stride, step in axes]
+    parts = []
+    for kernel, group in zip(
+        np.split(weight, node.groups), np.split(x, node.groups, axis=1), strict=True
+    ):
+        y = np.zeros((len(x), len(kernel), math.prod(sizes)))
+        for place in np.ndindex(*weight.shape[2:]):
+            seen = tuple(
+                slice(at * step, at * step + stride * (many - 1) + 1, stride)
+                for at, many, (_, _, stride, step) in zip(place, sizes, axes, strict=True)
+            )
+            patch = group[(..., *seen)].reshape(*group.shape[:2], -1)
+            y += kernel[(..., *place)] @ patch
+        parts.append(y)
+    y = np.concatenate(parts, axis=1)
     if node.bias is not None:
-        y = y + np.asarray(node.bias)[:, None, None]
-    return y[:, :, 0] if line else y
-
-
-def _windows(x, kernel, stride, dilation):
-    span = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    windows = np.lib.stride_tricks.sliding_window_view(x, span, (2, 3))
-    return windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+        y += np.asarray(node.bias)[:, None]
+    return y.reshape(len(x), len(weight), *sizes)

@@ -5,6 +5,8 @@ node is stepped by itself, without batches; a value that a step asks for while i
 computed is the one of the step before.
 """
 
+import copy
+
 import numpy as np
 
 
@@ -90,7 +92,10 @@ class Interpreter:
                 inner = {type(n).__name__: k for k, n in node.nodes.items()}
                 ends[name] = tuple(f"{prefix}{name}.{inner[k]}" for k in ("Input", "Output"))
                 continue
-            self.nodes[prefix + name] = node
+            self.nodes[prefix + name] = node = copy.copy(node)
+            for field, value in vars(node).items():  # Files of 32 bits, in 64 from here on.
+                if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                    setattr(node, field, value.astype(np.float64))
             ends[name] = (prefix + name, prefix + name)
             if not prefix and kind in ("Input", "Output"):
                 (self.inputs if kind == "Input" else self.outputs).append(name)

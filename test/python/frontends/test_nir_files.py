@@ -75,13 +75,81 @@ def test_huge_array_is_not_read(tmp_path):
         )
     assert (tmp_path / "huge.nir").stat().st_size < 1 << 20
     message = refused(tmp_path / "huge.nir")
-    assert "an array of 8589934592 numbers, 'node/nodes/lif/tau'" in message
+    assert "8589934592 of them in 'node/nodes/lif/tau'; expects at most 2147483648" in message
 
 
-def test_huge_port():
-    ends = {"input": nir.Input(np.array([1 << 40])), "output": nir.Output(np.array([1 << 40]))}
+def test_huge_sum_of_arrays_is_not_read(tmp_path):
+    nir.write(tmp_path / "huge.nir", chain(a=lif(), b=lif()))
+    with h5py.File(tmp_path / "huge.nir", "r+") as file:
+        for name in "ab":
+            del file[f"node/nodes/{name}/tau"]
+            file.create_dataset(
+                f"node/nodes/{name}/tau", (3 << 29,), "f8", chunks=(1 << 20,), compression="gzip"
+            )
+    assert "1610612736 of them in 'node/nodes/b/tau'" in refused(tmp_path / "huge.nir")
+
+
+@pytest.mark.parametrize("size", [0, -1, 1 << 40])
+def test_port_that_is_none(size):
+    ends = {"input": nir.Input(np.array([size])), "output": nir.Output(np.array([size]))}
     graph = nir.NIRGraph(ends, [("input", "output")], type_check=False)
     assert "expects 1 to 2^31 numbers" in refused(graph)
+
+
+def test_shapes_in_between_that_are_none():
+    conv = nir.Conv2d((4, 4), np.ones((1, 1, 2, 2)), 1, 1 << 30, 1, 1, np.zeros(1))
+    pool = nir.SumPool2d(np.array([2, 2]), np.array([1 << 30, 1 << 30]), np.array([0, 0]))
+    ends = {"input": nir.Input(np.array([1, 4, 4])), "output": nir.Output(np.array([1, 1, 1]))}
+    edges = [("input", "c"), ("c", "p"), ("p", "output")]
+    graph = nir.NIRGraph({**ends, "c": conv, "p": pool}, edges, type_check=False)
+    assert "'c' (Conv2d) has shape (1, 2147483651, 2147483651); expects 1 to" in refused(graph)
+    conv.padding = 1e30
+    assert "'padding' of 2 whole numbers from 0 to 2^31 - 1, got [1e+30]" in refused(graph)
+    empty = chain(w=nir.Linear(np.zeros((0, 2))), back=nir.Linear(np.zeros((2, 0))))
+    assert "'w' (Linear) has shape (0,)" in refused(empty)
+
+
+def test_graphs_in_graphs_without_end():
+    graph = chain(lif=lif())
+    for _ in range(2000):
+        graph = chain(inner=graph)
+    assert "subgraphs are too deep, or one holds itself" in refused(graph)
+    graph = chain(lif=lif())
+    graph.nodes["lif"] = graph
+    assert "subgraphs are too deep, or one holds itself" in refused(graph)
+
+
+def test_a_file_that_holds_itself(tmp_path):
+    nir.write(tmp_path / "loop.nir", chain(lif=lif()))
+    with h5py.File(tmp_path / "loop.nir", "r+") as file:
+        file["node/nodes/loop"] = file["node"]
+    assert "is not a NIR graph that nir can read: RecursionError" in refused(tmp_path / "loop.nir")
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "message"),
+    [
+        ("Linear", "weight", np.eye(2) * 1j, "has a 'weight' that is no array of real numbers"),
+        ("Linear", "weight", np.array([["a"]]), "has a 'weight' that is no array of real numbers"),
+        ("Linear", "weight", None, "has no 'weight'"),
+        ("LIF", "tau", np.ones(2) * 1j, "has a 'tau' that is no array of real numbers"),
+        ("LIF", "tau", np.ones(3), "has a 'tau' of shape (3,) and an 'r' of (2,)"),
+        ("LIF", "v_reset", None, "has no 'v_reset'"),
+        ("Flatten", "start_dim", "front", "cannot be read: invalid literal for int()"),
+    ],
+)
+def test_fields_that_are_none(kind, field, value, message):
+    node = {"Linear": nir.Linear(np.eye(2)), "LIF": lif(),
+            "Flatten": nir.Flatten({"input": np.array([2])}, 0)}[kind]  # fmt: skip
+    setattr(node, field, value)
+    graph = chain(bad=node)
+    assert f"node 'bad' ({kind}) {message}" in refused(graph)
+    delattr(node, field)
+    assert any(report.problem for report in check_nir(graph, dt=1e-3, convention="nir"))
+
+
+def test_what_is_no_path():
+    assert "expects a file or a NIRGraph, got NoneType" in refused(None)
 
 
 def test_long_delay():
@@ -174,6 +242,17 @@ def test_auto_proofs(capsys):
     graph = nir.read(PAPER / "braille_noDelay_bias_zero.nir", type_check=False)
     graph.nodes["lif2"].v_reset += 0.1
     assert "nothing in the file proves" in refused(graph, dt=1e-4, convention="auto")
+
+
+def test_metadata_without_a_step():
+    graph = chain(lif=lif())
+    for dt in ("none", "soon", np.nan, -1.0):
+        graph.metadata = {"producer": "plait", "convention": "nir", "dt": dt}
+        if dt == "none":
+            del graph.metadata["dt"]
+        message = refused(graph, dt=None, convention="auto")
+        assert f"says that Plait wrote it, with a 'dt' of {dt}; name convention=" in message
+    assert plait.from_nir(graph, dt=1e-3, convention="nir").inputs
 
 
 @pytest.mark.parametrize("dt", [1e-3, 1.0])

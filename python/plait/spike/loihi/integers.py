@@ -145,10 +145,10 @@ def simulate(network: IntegerNetwork, inputs: dict[str, np.ndarray]) -> dict[str
 # From a network.
 
 
-def quantize(network: Network) -> IntegerNetwork:
+def quantize(network: Network, bits: int = 8) -> IntegerNetwork:
     """Rounds a network to the chip's integers.
 
-    A population's weights are scaled so that the largest takes 8 bits, and its threshold and
+    A population's weights are scaled so that the largest takes ``bits``, and its threshold and
     bias with them; weights of both signs are even, as on the chip. Connections take a step
     more on the chip than in a network: where paths of different lengths meet, the shorter ones
     get delays, so that a population's spikes are those of the network, ``latency`` steps later.
@@ -163,7 +163,7 @@ def quantize(network: Network) -> IntegerNetwork:
     latency = _latencies(network, found, inputs)
     populations = {}
     for name in network.named(net.Neuron):
-        p = populations[name] = _population(network, name, *found[name])
+        p = populations[name] = _population(network, name, *found[name], bits)
         p.latency = latency[name]
         for s in p.synapses:
             s.delay += p.latency - latency[s.source] - 1
@@ -197,7 +197,9 @@ def _latencies(network: Network, found: dict, inputs: dict) -> dict[str, int]:
     )
 
 
-def _population(network: Network, name: str, matrices: dict, bias: np.ndarray) -> Population:
+def _population(
+    network: Network, name: str, matrices: dict, bias: np.ndarray, bits: int
+) -> Population:
     neuron, where = network.nodes[name], network.describe(name)
     size = math.prod(network.shape(name))
     current = neuron.current
@@ -240,7 +242,7 @@ def _population(network: Network, name: str, matrices: dict, bias: np.ndarray) -
         raise PlaitError(f"{where} has no synapse that is not zero")
     bias = bias * gain * settled * 64
     scale = min(
-        254 / largest,
+        ((1 << bits) - 2) / largest,
         THRESHOLD / max(np.abs(threshold).max(), 1e-30),
         (MANTISSA << EXPONENT) / max(np.abs(bias).max(), 1e-30),
     )
@@ -249,6 +251,8 @@ def _population(network: Network, name: str, matrices: dict, bias: np.ndarray) -
         mixed = (matrix < 0).any() and (matrix > 0).any()
         rounded = np.rint(matrix * scale / 2) * 2 if mixed else np.rint(matrix * scale)
         synapses.append(Synapses(source, rounded.astype(np.int32), delay))
+    if not any(s.weights.any() for s in synapses):
+        raise PlaitError(f"{where} has no synapse that is not zero in {bits} bits")
     # Thresholds and decays round less in a finer unit, as long as nothing overflows.
     most = sum(np.abs(s.weights).astype(np.int64).sum(1) for s in synapses).max() * 64
     exponent = 0

@@ -73,18 +73,17 @@ class Core:
         """How many it holds."""
         return self.last - self.first
 
-    @property
-    def figures(self) -> dict:
+    def figures(self, weight_bits: int) -> dict:
         """What it uses of its core, as ``per_core`` of :meth:`Mapping.report` has it."""
         return {
             "chip": self.chip, "core": self.core, "population": self.population,
             "first": self.first, "last": self.last, "synapses": len(self.target),
             "axons_in": len(self.axon_group), "axons_out": len(self.routes.core),
-            "words": synapse_words(self),
+            "words": synapse_words(self, weight_bits),
         }  # fmt: skip
 
 
-def synapse_words(core: Core, weight_bits: int = 8) -> int:
+def synapse_words(core: Core, weight_bits: int) -> int:
     """The 64-bit words that a core's synapses take, by the rule of nengo-loihi 1.1.
 
     An axon takes blocks of up to 64 synapses, each ``ceil64(n bits + 10)``; a synapse has its
@@ -157,7 +156,7 @@ class Mapping:
             in a step), ``latency`` (of the outputs, in steps) and ``per_core``.
         """
         d = self.device
-        per_core = [core.figures for core in self.cores]
+        per_core = [core.figures(d.weight_bits) for core in self.cores]
         used = [f["synapses"] for f in per_core]
         taken = sum(f["synapses" if d.synapses else "words"] for f in per_core)
         between, given = self.traffic(rates)
@@ -217,7 +216,7 @@ class Mapping:
             if (core.chip, core.core) in taken:
                 raise PlaitError(f"{where} holds two slices, '{d.name}' has one")
             taken.add((core.chip, core.core))
-            f = core.figures
+            f = core.figures(d.weight_bits)
             limits = (
                 ("neurons", core.neurons, d.neurons),
                 ("input axons", f["axons_in"], d.axons_in),
@@ -371,8 +370,9 @@ def _check_values(where: str, core: Core, device: Device) -> None:
     high = (1 << device.weight_bits) - 1
     exponent = np.zeros(core.bias.shape, np.int64)
     for e in range(EXPONENT + 1):
-        fits = (np.abs(core.bias >> e) <= MANTISSA + 1) & (core.bias >> e << e == core.bias)
-        exponent += fits
+        mantissa = core.bias >> e
+        fits = (mantissa >= -MANTISSA - 1) & (mantissa <= MANTISSA)
+        exponent += fits & (mantissa << e == core.bias)
     for what, good, limit in (
         ("weights", (core.weight >= -high - 1) & (core.weight <= high), f"{-high - 1} to {high}"),
         ("thresholds", (core.vth >= 0) & (core.vth <= THRESHOLD), f"0 to {THRESHOLD}"),

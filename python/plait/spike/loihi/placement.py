@@ -27,7 +27,9 @@ def map_network(
             are; the message names core and limit.
     """
     device = find_device(device)
-    integer = quantize(network) if isinstance(network, Network) else network
+    integer = network
+    if isinstance(network, Network):
+        integer = quantize(network, device.weight_bits)
     slices = []
     for name, p in integer.populations.items():
         slices += [(name, *ends) for ends in _slices(device, name, p, len(slices))]
