@@ -2,8 +2,8 @@
 
 Runs when ``PLAIT_CSL_EXAMPLES`` names a checkout. The mutants are those of test_mutants.py,
 with every color of a program in the place of another: all of them for the tutorials and two more
-programs, where each survivor is explained; some of each other program, where they are printed. The
-last line is the kill rate, over our own programs, too, if test_mutants.py ran before.
+programs, some of each other program; each survivor has to be explained. The last line is the kill
+rate, over our own programs, too, if test_mutants.py ran before.
 """
 
 import random
@@ -33,6 +33,13 @@ RULES = [
 EXPLAINED = [
     # The length of a DSD that is set before every use.
     ("residual", r"axpy.csl:31: shift an access up|gemv.csl:88: shift an access up"),
+    ("fft-1d-2d", r"reshape.csl:2[45]: shift an access up"),
+    # A DSD that nobody uses.
+    ("gemv-collectives_2d", r"pe.csl:56: shift an access up"),
+    # Routes of a last PE that is not the third after a multiple of four; here it is PE 7.
+    ("histogram-torus", r"routes.csl:(93|94|96|97|102|103): move a route"),
+    # The first configuration: each PE writes both positions to its router before it sends.
+    ("spmv-hypersparse", r"pe.csl:(936|937|940): move a route"),
     # The first value sent is 0, to a PE whose result is 0 already.
     ("topic-06-switches", r"layout.csl:67: move a route"),
     ("topic-07-switches-entrypt", r"layout.csl:65: move a route"),
@@ -89,7 +96,7 @@ def mutants(text, arch):
 
 
 def is_whole(script):
-    """Whether all mutants of a program are looked at, and survivors have to be ``EXPLAINED``."""
+    """Whether all mutants of a program are looked at."""
     small = ("residual", "single-tile-matvec")
     return script.parent.parent.name == "tutorials" or script.parent.name in small
 
@@ -124,7 +131,7 @@ def test_mutants_of_examples(script, tmp_path, capsys):
     with capsys.disabled():
         tried = f"{len(chosen)} mutants" if whole else f"{len(chosen)} of the {count} mutants"
         print(f"\n{name} {arch}: {found} of {tried} found", *survivors, sep="\n  ")
-    assert not whole or unknown == []
+    assert unknown == []
 
 
 def test_the_kill_rate(capsys):
