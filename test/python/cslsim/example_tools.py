@@ -9,6 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from plait.cslsim import evaluate
 from plait.cslsim.__main__ import app
 from plait.cslsim.cli import SHIM
 
@@ -63,8 +64,15 @@ def _commands(script):
 
 
 def warm(script):
-    """Compile a script's programs in this process: forks need not parse their text again."""
-    here = os.getcwd()
+    """Compile a script's programs in this process: forks need not parse their text again.
+    Returns the files that they read."""
+    here, parse_file, files = os.getcwd(), evaluate.parse_file, set()
+
+    def parse(path, shown=None):
+        files.add(Path(path).resolve())
+        return parse_file(path, shown)
+
+    evaluate.parse_file = parse
     os.chdir(script.parent)
     try:
         for command in _commands(script):
@@ -72,6 +80,8 @@ def warm(script):
                 app(command, standalone_mode=False)
     finally:
         os.chdir(here)
+        evaluate.parse_file = parse_file
+    return files
 
 
 def run_forked(script, **env):

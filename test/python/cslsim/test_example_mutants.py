@@ -16,7 +16,7 @@ from test_examples import name_of
 from test_mutants import NEXT, TALLY
 
 # Of each program that is not looked at as a whole.
-SAMPLE = 12
+SAMPLE = 8
 
 RULES = [
     ("drop an initialisation", r"@initialize_queue\([^;]*;", lambda m: ""),
@@ -35,10 +35,15 @@ EXPLAINED = [
     ("residual", r"axpy.csl:31: shift an access up|gemv.csl:88: shift an access up"),
     # The first value sent is 0, to a PE whose result is 0 already.
     ("topic-06-switches", r"layout.csl:67: move a route"),
+    ("topic-07-switches-entrypt", r"layout.csl:65: move a route"),
     # Each receiver takes the same value twice, for as long as it is sent.
     ("topic-06-switches", r"send.csl:64: shift an extent up"),
-    # Its layout imports neither file; and a second stream, which it does not ask for.
-    ("pipeline-03-multiple", r"(north|south).csl:|h2d.csl:(57|58|63|64|93|104|105):"),
+    # An operation is as long as its source, which differs from its destination as it is; and the
+    # receivers never use their output queue.
+    ("topic-12-debug-library", r"sender.csl:80: shift an extent|receiver.csl:118: drop an init"),
+    ("topic-13-simprint", r"sender.csl:68: shift an extent|receiver.csl:115: drop an init"),
+    # A second stream, which it does not ask for.
+    ("pipeline-03-multiple", r"h2d.csl:(57|58|63|64|93|104|105):"),
 ]
 pytestmark = pytest.mark.skipif(not ROOT, reason="PLAIT_CSL_EXAMPLES is not set")
 
@@ -77,6 +82,9 @@ def mutants(text, arch):
             line = text.count("\n", 0, match.start()) + 1
             if any(start < match.start() < end for start, end in others):
                 continue
+            made = re.search(r"(\w+) = @get_dsd\([^;]*\Z", text[: match.start()])
+            if made and f"@set_dsd_length({made[1]}," in text and "color" not in title:
+                continue  # the program sets the length itself
             yield f"{title} ({match[0][:40]})", line, changed
 
 
@@ -90,11 +98,13 @@ def is_whole(script):
 def test_mutants_of_examples(script, tmp_path, capsys):
     name, arch, whole = script.parent.name, script.stem[-4:], is_whole(script)
     script = copy(script, tmp_path)
-    warm(script)
+    files = warm(script)
     code, text, usual = run_forked(script)
     assert code == 0, text[-2000:]
     chosen = []
     for path in sorted(script.parent.rglob("*.csl")):
+        if path.resolve() not in files:
+            continue
         chosen += [(path, *mutant) for mutant in mutants(path.read_text(), arch)]
     count = len(chosen)
     if not whole:

