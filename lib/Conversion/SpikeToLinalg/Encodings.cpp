@@ -238,10 +238,11 @@ struct ConvertFromRows : OpConversionPattern<FromRowsOp> {
         arith::ConstantIndexOp::create(b, type.getDimSize(0)), one, zeros,
         [&](OpBuilder &body, Location loc, Value row, ValueRange matrix) {
           ImplicitLocOpBuilder c(loc, body);
-          Value next = arith::AddIOp::create(c, row, one);
+          Value first = indexAt(c, adaptor.getStarts(), row);
+          Value end = indexAt(c, adaptor.getStarts(),
+                              arith::AddIOp::create(c, row, one));
           auto elements = scf::ForOp::create(
-              c, indexAt(c, adaptor.getStarts(), row),
-              indexAt(c, adaptor.getStarts(), next), one, matrix,
+              c, first, end, one, matrix,
               [&](OpBuilder &body, Location loc, Value k, ValueRange carried) {
                 ImplicitLocOpBuilder d(loc, body);
                 Value value =

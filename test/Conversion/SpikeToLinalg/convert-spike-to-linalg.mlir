@@ -121,9 +121,9 @@ func.func @no_delay(%x: tensor<4x8xf32>, %b: tensor<0x4x8xf32>)
 // CHECK-LABEL: func @rows
 // CHECK-SAME: %[[STARTS:.*]]: tensor<3xi32>, %[[COLUMNS:.*]]: tensor<5xi32>, %[[VALUES:.*]]: tensor<5xf32>
 // CHECK: %[[ZEROS:.*]] = linalg.fill
-// CHECK: scf.for %[[I:.*]] = {{.*}} iter_args(%{{.*}} = %[[ZEROS]])
+// CHECK: scf.for %[[I:[a-z0-9]+]] = {{.*}} iter_args(%{{.*}} = %[[ZEROS]])
 // CHECK:   tensor.extract %[[STARTS]][%[[I]]]
-// CHECK:   scf.for %[[K:.*]] =
+// CHECK:   scf.for %[[K:[a-z0-9]+]] =
 // CHECK:     %[[V:.*]] = tensor.extract %[[VALUES]][%[[K]]]
 // CHECK:     tensor.extract %[[COLUMNS]][%[[K]]]
 // CHECK:     tensor.insert %[[V]] into %{{.*}}[%[[I]], %{{.*}}]

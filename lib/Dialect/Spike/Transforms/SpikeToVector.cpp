@@ -347,16 +347,16 @@ private:
       auto startOf = [&](Value row) {
         return b.toIndex(memref::LoadOp::create(b, starts, row));
       };
-      b.loop(startOf(event), startOf(b.add(event, b.index(1))), {},
-             [&](Emitter &b, Value k, ValueRange) {
-               Value value = memref::LoadOp::create(b, weights, k);
-               Value column = b.toIndex(memref::LoadOp::create(b, columns, k));
-               Value place[] = {sample, column};
-               Value sum = memref::LoadOp::create(b, sums, place);
-               memref::StoreOp::create(b, arith::AddFOp::create(b, sum, value),
-                                       sums, place);
-               return SmallVector<Value>{};
-             });
+      Value first = startOf(event), end = startOf(b.add(event, b.index(1)));
+      b.loop(first, end, {}, [&](Emitter &b, Value k, ValueRange) {
+        Value value = memref::LoadOp::create(b, weights, k);
+        Value column = b.toIndex(memref::LoadOp::create(b, columns, k));
+        Value place[] = {sample, column};
+        Value sum = memref::LoadOp::create(b, sums, place);
+        memref::StoreOp::create(b, arith::AddFOp::create(b, sum, value), sums,
+                                place);
+        return SmallVector<Value>{};
+      });
       return SmallVector<Value>{};
     });
   }
