@@ -307,9 +307,8 @@ def sparse(x, weights, beta, same) -> list[Peer]:
         Peer("torch sparse loop", loop, same),
         Peer("JAX sparse", lambda: jax.block_until_ready(scan(jax_x, jax_w)), same, jit=True),
     ]
-    # These add one synapse after the other to the potential itself.
     with contextlib.suppress(ImportError):
-        peers.append(_brian2_recurrent(x, weights, beta, own_rule))
+        peers.append(_brian2_recurrent(x, weights, beta, same))
     with contextlib.suppress(ImportError):
         peers.append(_nest_recurrent(x, weights, beta))
     return peers

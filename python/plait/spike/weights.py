@@ -81,9 +81,9 @@ def without_zeros(module: Module) -> Module:
             names.append(pass_on(weight, type_))
             continue
         matrix = arrays.to_numpy(weight)
-        rows, columns = np.nonzero(matrix)
-        starts = np.searchsorted(rows, np.arange(len(matrix) + 1)).astype(np.int32)
-        parts = (starts, columns.astype(np.int32), matrix[rows, columns])
+        places, size = np.flatnonzero(matrix != 0), len(matrix)
+        starts = np.searchsorted(places, np.arange(size + 1) * size).astype(np.int32)
+        parts = (starts, (places % size).astype(np.int32), matrix.reshape(-1)[places])
         types = [
             f"tensor<{len(part)}x{element}>"
             for part, element in zip(parts, ("i32", "i32", _ELEMENTS[matrix.dtype]), strict=True)
@@ -108,7 +108,7 @@ def _mostly_zeros(weight) -> bool:
     matrix = arrays.to_numpy(weight)
     return (
         matrix.dtype in _ELEMENTS
-        and 0 < np.count_nonzero(matrix) <= share * matrix.size
+        and 0 < np.count_nonzero(matrix != 0) <= share * matrix.size
         and bool(np.isfinite(matrix).all())
     )
 
