@@ -11,7 +11,7 @@ __attribute__((always_inline)) static inline int fire(float *restrict v,
                                                       const float *restrict acc,
                                                       int n, float beta,
                                                       int *restrict out) {
-  uint8_t m[1024];
+  uint8_t m[4096];
   for (int i = 0; i < n; i++) {
     float x = beta * v[i] + acc[i];
     int s = x > 1.f;
@@ -103,6 +103,24 @@ void recurrent(const float *ext, const float *w, float *out, int N, int T) {
       for (int i = 0; i < N; i++)
         acc[i] += p[i];
     }
+    n = fire(v, acc, N, 0.95f, list);
+    for (int k = 0; k < n; k++)
+      out[(size_t)t * N + list[k]] = 1;
+  }
+}
+
+// The same with the elements of row j alone, from starts[j] up to starts[j + 1].
+void recurrent_rows(const float *ext, const int *starts, const int *columns,
+                    const float *w, float *out, int N, int T) {
+  static float v[4096], acc[4096];
+  int list[4096], n = 0;
+  memset(v, 0, sizeof v);
+  memset(out, 0, (size_t)T * N * sizeof *out);
+  for (int t = 0; t < T; t++) {
+    memcpy(acc, ext + (size_t)t * N, N * 4);
+    for (int k = 0; k < n; k++)
+      for (int i = starts[list[k]]; i < starts[list[k] + 1]; i++)
+        acc[columns[i]] += w[i];
     n = fire(v, acc, N, 0.95f, list);
     for (int k = 0; k < n; k++)
       out[(size_t)t * N + list[k]] = 1;

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import jax
+import jax.experimental.sparse
 import jax.numpy as jnp
 import numpy as np
 import torch
@@ -268,6 +269,44 @@ def recurrent(x, weights, beta, same) -> list[Peer]:
         with contextlib.suppress(ImportError):
             name, call = make(torch_x, linear, beta)
             peers.append(Peer(name, torch.no_grad()(call), same))
+    with contextlib.suppress(ImportError):
+        peers.append(_brian2_recurrent(x, weights, beta, same))
+    with contextlib.suppress(ImportError):
+        peers.append(_nest_recurrent(x, weights, beta))
+    return peers
+
+
+def sparse(x, weights, beta, same) -> list[Peer]:
+    """Those peers of :func:`recurrent` that can leave zeros out of a product."""
+    size, torch_x = len(weights), torch.from_numpy(x[:, 0])
+    torch_w = torch.from_numpy(weights).to_sparse_csr()
+
+    @torch.no_grad()
+    def loop():
+        v = spikes = torch.zeros(size)
+        out = []
+        for current in torch_x:
+            v = beta * v + (current + torch_w @ spikes)
+            spikes = (v > 1).float()
+            v = v * (1 - spikes)
+            out.append(spikes)
+        return torch.stack(out)
+
+    @jax.jit
+    def scan(x, w):
+        def one(state, current):
+            v, spikes = state
+            v = beta * v + (current + w @ spikes)
+            spikes = (v > 1).astype(jnp.float32)
+            return (v * (1 - spikes), spikes), spikes
+
+        return jax.lax.scan(one, (jnp.zeros(size), jnp.zeros(size)), x)[1]
+
+    jax_x, jax_w = jnp.asarray(x[:, 0]), jax.experimental.sparse.BCOO.fromdense(weights)
+    peers = [
+        Peer("torch sparse loop", loop, same),
+        Peer("JAX sparse", lambda: jax.block_until_ready(scan(jax_x, jax_w)), same, jit=True),
+    ]
     with contextlib.suppress(ImportError):
         peers.append(_brian2_recurrent(x, weights, beta, same))
     with contextlib.suppress(ImportError):

@@ -136,6 +136,38 @@ def recurrent(reference):
     return Case(f"recurrent {size}, {steps} steps", peers)
 
 
+# Sparse: 3200 excitatory and 800 inhibitory neurons, one in fifty connected.
+
+
+def sparse(reference):
+    rng, size, steps = np.random.default_rng(4), 4000, 1000
+    mask = rng.random((size, size)) < 0.02
+    weights = np.zeros((size, size), F32)  # [to, from]
+    weights[:, :3200], weights[:, 3200:] = 0.12, -0.7
+    weights *= mask * (1 + 0.2 * rng.standard_normal((size, size)).astype(F32))
+    np.fill_diagonal(weights, 0)
+    # Multiples of 1/1024, so that the sums of a step are the same in every order.
+    weights = np.round(weights * 1024) / F32(1024)
+    x = (rng.poisson(0.55, (steps, size)) * 0.1037 * 1024).round().astype(F32)[:, None] / F32(1024)
+    onward = np.ascontiguousarray(weights.T)
+    run, seconds = built(networks.population(steps, size), (onward, F32(0.95), F32(1)))
+    source, to = np.nonzero(onward)
+    starts = np.searchsorted(source, np.arange(size + 1)).astype(np.int32)
+    flat = [*map(aligned, [x, starts, to.astype(np.int32), onward[source, to]])]
+    out = np.zeros_like(x)
+
+    def c():
+        reference("recurrent_rows", [*flat, out], size, steps)
+        return out
+
+    peers = [
+        Peer("plait", lambda: run(x), compile_seconds=seconds),
+        Peer("C reference", c, same),
+        *spiking_peers.sparse(x, weights, 0.95, same),
+    ]
+    return Case(f"sparse recurrent {size}, {steps} steps", peers)
+
+
 # Convolutions: 2x34x34 to 16, to 32, averages of 2x2, to 10.
 
 
@@ -272,6 +304,7 @@ def cases(prefix):
             for batch in (32, 1)
         ],
         "recurrent": lambda: [recurrent(reference)],
+        "sparse": lambda: [sparse(reference)],
         "convolutions": lambda: [convolutions(reference)],
         "attention": lambda: [attention()],
     }

@@ -143,6 +143,10 @@ def compile(
         module = Module(module)
     if not isinstance(target, str):
         target = ",".join(target)
+    if target == "cpu" and "spike." in module.text:
+        from plait.spike.weights import without_zeros
+
+        module = without_zeros(module)
     if check not in (None, "first"):
         raise PlaitError(f"expects check=None or 'first', got {check!r}")
     if to is not None:

@@ -216,9 +216,52 @@ struct ConvertListEvents : OpConversionPattern<ListEventsOp> {
   }
 };
 
+struct ConvertFromRows : OpConversionPattern<FromRowsOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(FromRowsOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto type = cast<RankedTensorType>(op.getOutput().getType());
+    auto indexAt = [](ImplicitLocOpBuilder &b, Value list, Value i) -> Value {
+      return arith::IndexCastOp::create(b, b.getIndexType(),
+                                        tensor::ExtractOp::create(b, list, i));
+    };
+    Value zero =
+        arith::ConstantOp::create(b, b.getFloatAttr(type.getElementType(), 0));
+    Value empty =
+        tensor::EmptyOp::create(b, type.getShape(), type.getElementType());
+    Value zeros = linalg::FillOp::create(b, zero, empty).getResult(0);
+    Value one = arith::ConstantIndexOp::create(b, 1);
+    auto rows = scf::ForOp::create(
+        b, arith::ConstantIndexOp::create(b, 0),
+        arith::ConstantIndexOp::create(b, type.getDimSize(0)), one, zeros,
+        [&](OpBuilder &body, Location loc, Value row, ValueRange matrix) {
+          ImplicitLocOpBuilder c(loc, body);
+          Value first = indexAt(c, adaptor.getStarts(), row);
+          Value end = indexAt(c, adaptor.getStarts(),
+                              arith::AddIOp::create(c, row, one));
+          auto elements = scf::ForOp::create(
+              c, first, end, one, matrix,
+              [&](OpBuilder &body, Location loc, Value k, ValueRange carried) {
+                ImplicitLocOpBuilder d(loc, body);
+                Value value =
+                    tensor::ExtractOp::create(d, adaptor.getValues(), k);
+                Value column = indexAt(d, adaptor.getColumns(), k);
+                Value inserted = tensor::InsertOp::create(
+                    d, value, carried[0], ValueRange{row, column});
+                scf::YieldOp::create(d, inserted);
+              });
+          scf::YieldOp::create(c, elements.getResults());
+        });
+    rewriter.replaceOp(op, rows);
+    return success();
+  }
+};
+
 } // namespace
 
 void plait::spike::populateEncodingPatterns(RewritePatternSet &patterns) {
-  patterns.add<ConvertListEvents, ConvertPack, ConvertUnpack>(
+  patterns.add<ConvertFromRows, ConvertListEvents, ConvertPack, ConvertUnpack>(
       patterns.getContext());
 }

@@ -115,3 +115,20 @@ func.func @no_delay(%x: tensor<4x8xf32>, %b: tensor<0x4x8xf32>)
   %y, %b1 = spike.delay %x, %b : tensor<4x8xf32>, tensor<0x4x8xf32>
   return %y, %b1 : tensor<4x8xf32>, tensor<0x4x8xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func @rows
+// CHECK-SAME: %[[STARTS:.*]]: tensor<3xi32>, %[[COLUMNS:.*]]: tensor<5xi32>, %[[VALUES:.*]]: tensor<5xf32>
+// CHECK: %[[ZEROS:.*]] = linalg.fill
+// CHECK: scf.for %[[I:[a-z0-9]+]] = {{.*}} iter_args(%{{.*}} = %[[ZEROS]])
+// CHECK:   tensor.extract %[[STARTS]][%[[I]]]
+// CHECK:   scf.for %[[K:[a-z0-9]+]] =
+// CHECK:     %[[V:.*]] = tensor.extract %[[VALUES]][%[[K]]]
+// CHECK:     tensor.extract %[[COLUMNS]][%[[K]]]
+// CHECK:     tensor.insert %[[V]] into %{{.*}}[%[[I]], %{{.*}}]
+func.func @rows(%starts: tensor<3xi32>, %columns: tensor<5xi32>, %values: tensor<5xf32>) -> tensor<2x4xf32> {
+  %w = spike.from_rows %starts, %columns, %values
+      : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<2x4xf32>
+  return %w : tensor<2x4xf32>
+}

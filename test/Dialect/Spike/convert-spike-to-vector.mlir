@@ -47,6 +47,39 @@ func.func @recurrent(%w: tensor<100x100xf32>, %v: tensor<2x100xf32>, %a: tensor<
   return %z : tensor<10x2x100xf32>
 }
 
+// Of weights in rows, what is there is added, one by one.
+// CHECK-LABEL: func @rows
+// CHECK-SAME: %[[STARTS:.*]]: tensor<101xi32>, %[[COLUMNS:.*]]: tensor<500xi32>, %[[VALUES:.*]]: tensor<500xf32>
+// CHECK-NOT: tensor<100x128xf32>
+// CHECK: %[[S:.*]] = bufferization.to_buffer %[[STARTS]] read_only
+// CHECK: %[[C:.*]] = bufferization.to_buffer %[[COLUMNS]] read_only
+// CHECK: %[[V:.*]] = bufferization.to_buffer %[[VALUES]] read_only
+// CHECK: %[[SUMS:.*]] = memref.alloc() {{.*}} : memref<2x128xf32>
+// CHECK: scf.forall (%[[B:.*]]) in (2)
+// CHECK:   vector.store %{{.*}}, %[[SUMS]]
+// CHECK:   scf.for
+// CHECK:     scf.for
+// CHECK:       memref.load %[[S]]
+// CHECK:       memref.load %[[S]]
+// CHECK:       scf.for
+// CHECK:         memref.load %[[V]]
+// CHECK:         memref.load %[[C]]
+// CHECK:         memref.load %[[SUMS]]
+// CHECK:         arith.addf
+// CHECK:         memref.store %{{.*}}, %[[SUMS]]
+// CHECK:     scf.for
+// CHECK:       vector.load %[[SUMS]][%[[B]], %{{.*}}] : memref<2x128xf32>, vector<64xf32>
+// CHECK:       vector.store %{{.*}}, %[[SUMS]]
+func.func @rows(%starts: tensor<101xi32>, %columns: tensor<500xi32>, %values: tensor<500xf32>,
+                %v: tensor<2x100xf32>, %a: tensor<f32>) -> tensor<10x2x100xf32> {
+  %w = spike.from_rows %starts, %columns, %values
+      : tensor<101xi32>, tensor<500xi32>, tensor<500xf32> to tensor<100x100xf32>
+  %z, %v1, %l = spike.scan recurrent(%w, %v : tensor<100x100xf32>, tensor<2x100xf32>) state(%v : tensor<2x100xf32>)
+      integrator impulse decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now
+      : tensor<10x2x100xf32> last tensor<2x100xf32>
+  return %z : tensor<10x2x100xf32>
+}
+
 // The list of a step leaves as it is: no bits are made.
 // CHECK-LABEL: func @lists
 // CHECK: scf.forall (%{{.*}}) in (2)

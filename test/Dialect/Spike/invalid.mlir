@@ -467,3 +467,43 @@ func.func @pool_to_other_channels(%x: tensor<2x6x6x8xf32>) {
   %y = spike.pool %x window [2, 2] strides [2, 2] : tensor<2x6x6x8xf32> to tensor<2x3x3x16xf32>
   return
 }
+
+// -----
+
+func.func @rows(%s: tensor<3xi32>, %c: tensor<5xi32>, %v: tensor<5xf32>, %d: tensor<?xi32>, %w: tensor<?xf32>) {
+  // expected-error @below {{expects a result of static shape, got 'tensor<2x?xf32>'}}
+  %m = spike.from_rows %s, %c, %v : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<2x?xf32>
+  return
+}
+
+// -----
+
+func.func @rows(%s: tensor<3xi32>, %c: tensor<5xi32>, %v: tensor<5xf32>, %d: tensor<?xi32>, %w: tensor<?xf32>) {
+  // expected-error @below {{expects 4 'starts' for 'tensor<3x4xf32>', got 'tensor<3xi32>'}}
+  %m = spike.from_rows %s, %c, %v : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @rows(%s: tensor<3xi32>, %c: tensor<5xi32>, %v: tensor<5xf32>, %d: tensor<?xi32>, %w: tensor<?xf32>) {
+  // expected-error @below {{expects one of 'columns' per element of 'tensor<5xf32>', got 'tensor<3xi32>'}}
+  %m = spike.from_rows %s, %s, %v : tensor<3xi32>, tensor<3xi32>, tensor<5xf32> to tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @rows(%s: tensor<3xi32>, %c: tensor<5xi32>, %v: tensor<5xf32>, %d: tensor<?xi32>, %w: tensor<?xf32>) {
+  // expected-error @below {{expects one of 'columns' per element of 'tensor<?xf32>', got 'tensor<?xi32>'}}
+  %m = spike.from_rows %s, %d, %w : tensor<3xi32>, tensor<?xi32>, tensor<?xf32> to tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @rows(%s: tensor<3xi32>, %c: tensor<5xi32>, %v: tensor<5xf32>, %d: tensor<?xi32>, %w: tensor<?xf32>) {
+  // expected-error @below {{expects 'values' of 'f64', got 'tensor<5xf32>'}}
+  %m = spike.from_rows %s, %c, %v : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<2x4xf64>
+  return
+}

@@ -57,6 +57,12 @@ func.func @scan(%x: tensor<10x4x8xf32>, %v: tensor<4x8xf32>, %s: tensor<f32>, %w
       integrator impulse decay(%s : tensor<f32>) threshold(%s : tensor<f32>)
       compare gt reset value at now record
       : tensor<10x4x8xf32> last tensor<4x8xf32> potentials tensor<10x4x8xf32>
+  // CHECK: spike.from_rows %{{.*}}, %{{.*}}, %{{.*}} : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<2x4xf32>
+  %starts = arith.constant dense<[0, 2, 5]> : tensor<3xi32>
+  %columns = arith.constant dense<[1, 3, 0, 1, 2]> : tensor<5xi32>
+  %values = arith.constant dense<1.5> : tensor<5xf32>
+  %rows = spike.from_rows %starts, %columns, %values
+      : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<2x4xf32>
   // CHECK: spike.scan recurrent({{.*}}) {{.*}} encoding events : tensor<10x4x8xi32> last tensor<4x8xf32> counts tensor<10x4xi32>
   %e, %v3, %l3, %ec = spike.scan recurrent(%w, %v : tensor<8x8xf32>, tensor<4x8xf32>)
       state(%v : tensor<4x8xf32>) integrator impulse decay(%s : tensor<f32>)

@@ -5,6 +5,7 @@ import pytest
 
 import plait
 from plait.compiler import run_stages
+from plait.module import Module
 
 F32 = np.float32
 
@@ -99,10 +100,18 @@ def test_layers_of_events(road, neurons):
     np.testing.assert_array_equal(got[5], [train.sum(), 0])
 
 
+def stored(matrix):
+    """Where rows start, columns and elements of a matrix, as ``spike.from_rows`` takes them."""
+    rows, columns = np.nonzero(matrix)
+    starts = np.searchsorted(rows, np.arange(len(matrix) + 1))
+    return starts.astype(np.int32), columns.astype(np.int32), matrix[rows, columns]
+
+
 @pytest.mark.parametrize("road", ["fast", "reference"])
 @pytest.mark.parametrize("neurons", [9, 80])
-@pytest.mark.parametrize("encoding", ["dense", "packed", "events"])
+@pytest.mark.parametrize("encoding", ["dense", "packed", "events", "rows"])
 def test_recurrent_population(road, neurons, encoding):
+    sparse, encoding = encoding == "rows", "dense" if encoding == "rows" else encoding
     steps, batch = 15, 2
     whole, v, w = tensor(steps, batch, neurons), tensor(batch, neurons), tensor(neurons, neurons)
     bits = "i16" if neurons <= 16 else "i64"
@@ -115,9 +124,21 @@ def test_recurrent_population(road, neurons, encoding):
     listed = encoding == "events"
     more, last = (f", {counts}", ", %n") if listed else ("", "")
     own = f"recurrent(%w, %last : {w}, {v})"
-    text = f"""func.func @main(%x: {whole}, %w: {w}, %b: {tensor(neurons)}, %last: {v},
+    rng = np.random.default_rng(1)
+    x, weights = lattice(rng, (steps, batch, neurons)), lattice(rng, (neurons, neurons))
+    given, rows, arrays = f"%w: {w}", "", [weights]
+    if sparse:
+        weights[rng.random(weights.shape) < 0.6] = 0
+        weights[4] = 0  # A row of nothing.
+        arrays = stored(weights)
+        elements = ("i32", "i32", "f32")
+        types = [tensor(len(a), element=e) for a, e in zip(arrays, elements, strict=True)]
+        given = ", ".join(f"%r{i}: {type_}" for i, type_ in enumerate(types))
+        rows = f"%w = spike.from_rows %r0, %r1, %r2 : {', '.join(types)} to {w}"
+    text = f"""func.func @main(%x: {whole}, {given}, %b: {tensor(neurons)}, %last: {v},
         %v: {v}, %left: {v},
         %a: tensor<f32>, %one: tensor<f32>, %two: tensor<f32>) -> ({out}, {v}, {v}, {v}{more}) {{
+      {rows}
       %z, %v1, %l, %s{last} = spike.scan current(%x : {whole}) {own}
           bias(%b : {tensor(neurons)}) state(%v : {v}) integrator impulse decay(%a : tensor<f32>)
           threshold(%one : tensor<f32>) compare gt reset subtract at now
@@ -125,8 +146,6 @@ def test_recurrent_population(road, neurons, encoding):
           : {out} left {v} last {v} {f"counts {counts}" if listed else ""}
       return %z, %v1, %l, %s{last} : {out}, {v}, {v}, {v}{more}
     }}"""
-    rng = np.random.default_rng(1)
-    x, weights = lattice(rng, (steps, batch, neurons)), lattice(rng, (neurons, neurons))
     bias, v0 = lattice(rng, neurons), lattice(rng, (batch, neurons))
     last0 = (rng.random((batch, neurons)) < 0.3).astype(F32)
     left0 = rng.integers(0, 3, (batch, neurons)).astype(F32)
@@ -142,7 +161,7 @@ def test_recurrent_population(road, neurons, encoding):
         v = u - last * one
         train.append(last)
     train = np.array(train)
-    got = list(build(text, road)(x, weights, bias, last0, v0, left0, decay, one, two))
+    got = list(build(text, road)(x, *arrays, bias, last0, v0, left0, decay, one, two))
     assert 0.02 < train.mean() < 0.98
     if encoding == "packed":
         got[0] = unpacked(got[0], neurons)
@@ -156,6 +175,67 @@ def test_recurrent_population(road, neurons, encoding):
             got[0][at][row] = 1
     for mine, theirs in zip(got, (train, v, left, last), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def population(steps, batch, neurons):
+    """A population whose spikes come back through a matrix, in a loop over time."""
+    v, w, x = tensor(batch, neurons), tensor(neurons, neurons), tensor(steps, batch, neurons)
+    step = f"[%t, 0, 0] [1, {batch}, {neurons}] [1, 1, 1]"
+    return f"""func.func @main(%w: {w}, %a: tensor<f32>, %one: tensor<f32>, %x: {x}) -> {x} {{
+      %zero = arith.constant 0.0 : f32
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %end = arith.constant {steps} : index
+      %e = tensor.empty() : {v}
+      %z = linalg.fill ins(%zero : f32) outs(%e : {v}) -> {v}
+      %eo = tensor.empty() : {x}
+      %r:3 = scf.for %t = %c0 to %end step %c1 iter_args(%v = %z, %last = %z, %o = %eo)
+          -> ({v}, {v}, {x}) {{
+        %s = tensor.extract_slice %x{step} : {x} to {v}
+        %m = linalg.matmul ins(%last, %w : {v}, {w}) outs(%z : {v}) -> {v}
+        %i = linalg.add ins(%s, %m : {v}, {v}) outs(%e : {v}) -> {v}
+        %f, %n = spike.neuron %i, %v integrator impulse decay(%a : tensor<f32>)
+            threshold(%one : tensor<f32>) compare gt reset value at now : {v}
+        %on = tensor.insert_slice %f into %o{step} : {v} into {x}
+        scf.yield %n, %f, %on : {v}, {v}, {x}
+      }}
+      return %r#2 : {x}
+    }}"""
+
+
+def test_sparse_recurrent_weights_are_rows():
+    """Weights of mostly zeros, of either sign, are kept without them; no spike changes."""
+    steps, batch, neurons = 40, 2, 530
+    rng = np.random.default_rng(3)
+    weights = rng.standard_normal((neurons, neurons)).astype(F32)
+    zeros = rng.random(weights.shape) > 0.03
+    weights[zeros] = np.where(rng.random(zeros.sum()) < 0.5, F32(0), F32(-0.0))
+    x = (rng.random((steps, batch, neurons)) * 0.25).astype(F32)
+    decay, one, text = F32(0.9), F32(1), population(steps, batch, neurons)
+    module = Module(text, weights=(weights, decay, one))
+    assert "spike.from_rows" in plait.compile(module, to="strand")
+    run = plait.compile(module)
+    assert max(w.size for w in run._weights) == np.count_nonzero(weights)
+    # What is no weight of the module stays a matrix.
+    dense = plait.compile(text)(weights, decay, one, x)
+    v = last = np.zeros((batch, neurons), F32)
+    want = []
+    for step in x:
+        v = decay * v + (step + np.stack([chain(weights, row) for row in last]))
+        last = (v > one).astype(F32)
+        v = np.where(v > one, F32(0), v)
+        want.append(last)
+    assert 0.02 < np.mean(want) < 0.5
+    np.testing.assert_array_equal(dense, want)
+    np.testing.assert_array_equal(run(x), want)
+    # Again in full, and with what is not finite or not sparse: the matrix as it is.
+    for other in (np.nan, np.inf, None):
+        changed = (
+            rng.standard_normal(weights.shape).astype(F32) if other is None else weights.copy()
+        )
+        changed[2, 3] = changed[2, 3] if other is None else other
+        module = Module(text, weights=(changed, decay, one))
+        assert "spike.from_rows" not in plait.compile(module, to="import")
 
 
 def test_a_train_that_is_none_is_counted():

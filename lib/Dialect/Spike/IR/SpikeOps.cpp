@@ -286,6 +286,26 @@ LogicalResult ListEventsOp::verify() {
   return success();
 }
 
+LogicalResult FromRowsOp::verify() {
+  auto starts = cast<RankedTensorType>(getStarts().getType());
+  auto columns = cast<RankedTensorType>(getColumns().getType());
+  auto values = cast<RankedTensorType>(getValues().getType());
+  auto output = cast<RankedTensorType>(getOutput().getType());
+  if (!output.hasStaticShape())
+    return emitOpError("expects a result of static shape, got ") << output;
+  if (starts.getDimSize(0) != output.getDimSize(0) + 1)
+    return emitOpError("expects ")
+           << output.getDimSize(0) + 1 << " 'starts' for " << output << ", got "
+           << starts;
+  if (!columns.hasStaticShape() || columns.getShape() != values.getShape())
+    return emitOpError("expects one of 'columns' per element of ")
+           << values << ", got " << columns;
+  if (values.getElementType() != output.getElementType())
+    return emitOpError("expects 'values' of ")
+           << output.getElementType() << ", got " << values;
+  return success();
+}
+
 /// How many windows fit an axis of `size`, of which `padding` zeros lie before,
 /// if `count` windows are asked for: whether the last one starts in reach.
 static bool fitsWindows(int64_t size, int64_t window, int64_t stride,

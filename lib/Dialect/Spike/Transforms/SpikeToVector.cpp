@@ -273,6 +273,10 @@ private:
       indices = b.read(op.getIndices());
       counts = b.read(op.getCounts());
       weights = b.read(packPanels(b, op.getWeights(), lanes));
+    } else if (auto rows = getRows()) {
+      starts = b.read(rows.getStarts());
+      columns = b.read(rows.getColumns());
+      weights = b.read(rows.getValues());
     } else if (op.getRecurrent()) {
       weights = b.read(padColumns(b, op.getRecurrent(), lanes));
     }
@@ -318,6 +322,43 @@ private:
       if (from)
         from.replaceAllUsesWith(to);
     op.erase();
+  }
+
+  void clearSums(Emitter &b, const LaneBlock &block, Value sample) {
+    vector::StoreOp::create(b, b.splat(vector, 0), sums,
+                            ValueRange{sample, block.start});
+  }
+
+  /// The rows of recurrent weights that are mostly zeros, or null.
+  FromRowsOp getRows() {
+    Value recurrent = op.getRecurrent();
+    return recurrent ? recurrent.getDefiningOp<FromRowsOp>() : FromRowsOp();
+  }
+
+  /// Adds the elements of the rows of the list at `slot`, `count` long, to the
+  /// sums of `sample`: each sum in the order of `gather`, without the zeros,
+  /// which change none that starts at zero.
+  void scatter(Emitter &b, Value list, ValueRange slot, Value count,
+               Value sample) {
+    b.loop(b.index(0), count, {}, [&](Emitter &b, Value i, ValueRange) {
+      SmallVector<Value> at(slot);
+      at.push_back(i);
+      Value event = b.toIndex(memref::LoadOp::create(b, list, at));
+      auto startOf = [&](Value row) {
+        return b.toIndex(memref::LoadOp::create(b, starts, row));
+      };
+      Value first = startOf(event), end = startOf(b.add(event, b.index(1)));
+      b.loop(first, end, {}, [&](Emitter &b, Value k, ValueRange) {
+        Value value = memref::LoadOp::create(b, weights, k);
+        Value column = b.toIndex(memref::LoadOp::create(b, columns, k));
+        Value place[] = {sample, column};
+        Value sum = memref::LoadOp::create(b, sums, place);
+        memref::StoreOp::create(b, arith::AddFOp::create(b, sum, value), sums,
+                                place);
+        return SmallVector<Value>{};
+      });
+      return SmallVector<Value>{};
+    });
   }
 
   /// The sum of the rows of the list at `slot`, `count` long, of a block.
@@ -410,6 +451,10 @@ private:
     Value first = b.read(op.getLast());
     Value lists = b.alloc({batch, b.getIndexAttr(2), b.getIndexAttr(neurons)},
                           b.getI32Type());
+    // Zero between steps.
+    if (starts)
+      sums = b.alloc({batch, b.getIndexAttr(blocks * lanes)},
+                     state.getElementType());
     b.tasks({batch}, [&](Emitter &b, ValueRange at) {
       Value sample = at[0], zero = b.index(0), one = b.index(1);
       Value end = b.index(blocks);
@@ -420,6 +465,8 @@ private:
             if (remaining)
               block.store(b, block.load(b, remaining, sample), nextLeft,
                           sample);
+            if (starts)
+              clearSums(b, block, sample);
             Value spikes = block.load(b, first, sample);
             Value bits = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
                                                spikes, b.splat(vector, 0));
@@ -431,16 +478,25 @@ private:
           zero, b.index(time), ValueRange{counts[0], zero, one},
           [&](Emitter &b, Value t, ValueRange carried) {
             Value count = carried[0], from = carried[1], to = carried[2];
+            if (starts)
+              scatter(b, lists, {sample, from}, count, sample);
             Value fired = b.loop(
                 b.index(0), end, b.index(0),
                 [&](Emitter &b, Value number, ValueRange length) {
                   LaneBlock block = getBlock(b, number, neurons, lanes);
                   Parameters own =
                       loadParameters(b, parameters, block, vector, sample);
-                  Value sum =
-                      gather(b, lists, {sample, from}, count, [&](Value event) {
-                        return SmallVector<Value>{event, block.start};
-                      });
+                  Value sum;
+                  if (starts) {
+                    sum = vector::LoadOp::create(
+                        b, vector, sums, ValueRange{sample, block.start});
+                    clearSums(b, block, sample);
+                  } else {
+                    sum = gather(
+                        b, lists, {sample, from}, count, [&](Value event) {
+                          return SmallVector<Value>{event, block.start};
+                        });
+                  }
                   Value x = input(b, block, sum, loadBias(b, block, sample), t,
                                   sample);
                   Stepped stepped = step(
@@ -493,6 +549,8 @@ private:
   Value v, current, currentBuffer, indices, counts, weights, bias;
   Parameters parameters;
   Value outBuffer, recordBuffer, countsBuffer;
+  /// Of recurrent weights in rows, of which `weights` are the elements.
+  Value starts, columns, sums;
   bool packed = false, listed = false;
   int64_t samples = 0, neurons = 0, lanes = 0, blocks = 0;
   OpFoldResult time, batch;

@@ -221,6 +221,31 @@ def Spike_ListEventsOp : Spike_Op<"list_events", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Spike_FromRowsOp : Spike_Op<"from_rows", [Pure]> {
+  let summary = "a matrix of mostly zeros from its rows";
+  let description = [{
+    Row `i` of the result is zero but for `values[k]` in column `columns[k]`,
+    for `k` from `starts[i]` up to `starts[i + 1]`. The columns of a row rise,
+    and all of them exist: nothing checks that at run time.
+
+    To whoever adds rows to a sum that starts at zero, a zero of either sign is
+    no different from an element that is not there.
+
+    ```mlir
+    %w = spike.from_rows %starts, %columns, %values
+        : tensor<9xi32>, tensor<20xi32>, tensor<20xf32> to tensor<8x8xf32>
+    ```
+  }];
+  let arguments = (ins 1DTensorOf<[I32]>:$starts, 1DTensorOf<[I32]>:$columns,
+      1DTensorOf<[F32, F64]>:$values);
+  let results = (outs 2DTensorOf<[F32, F64]>:$output);
+  let assemblyFormat = [{
+    $starts `,` $columns `,` $values attr-dict `:` type($starts) `,`
+    type($columns) `,` type($values) `to` type($output)
+  }];
+  let hasVerifier = 1;
+}
+
 def Spike_DelayOp : Spike_Op<"delay", [Pure,
     AllTypesMatch<["input", "output"]>,
     AllTypesMatch<["buffer", "nextBuffer"]>]> {
