@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 export EXTRAS
 
-.PHONY: build test sanitize engines peers demo help clean
+.PHONY: build test browser sanitize engines peers demo help clean
 
 build:
 	@$(PYTHON) tools/build.py
 
 test: build
 	@$(BIN)/python test/run.py
+
+browser:
+	@$(PYTHON) test/python/cslsim/browser.py
 
 sanitize: build
 	@$(BIN)/python test/sanitize.py
@@ -28,6 +31,7 @@ demo: build
 help:
 	@echo "make          build everything into .venv (again: only what changed)"
 	@echo "make test     build, then every check: lit, pytest, docs, lint"
+	@echo "make browser  fetch Chromium with npm, where there is no browser, for one test"
 	@echo "make sanitize the runtime and compiled code under sanitizers"
 	@echo "make engines  the sampler's presets against the engines' own code"
 	@echo "make peers    compare with the spiking libraries, which it installs"

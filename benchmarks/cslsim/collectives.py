@@ -4,7 +4,7 @@
 (``collectives/*.csl``, written for this) on rows of P PEs of a WSE-2 with vectors of B words,
 checks the sums, and prints the cycles from the first PE's start to the last one's end (without the
 time that reading the clock takes), the closed form of arXiv 2404.15888, and the difference. The
-paper states that its model predicts the machine with an error of less than 4%.
+paper's abstract states that its model predicts the machine with an error of less than 4%.
 
 The relay is the WSE-3's: a vector that PE after PE takes whole and sends on, against the line that
 a third party fitted to the vendor's simulator (source C1 of plait/cslsim/machine.py), whose links

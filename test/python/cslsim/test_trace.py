@@ -2,10 +2,10 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 
+import browser
 import pytest
 from support import build
 from test_time import ROW, ROW_PE
@@ -14,7 +14,6 @@ from plait.cslsim import trace
 from plait.cslsim.errors import SimulationError
 from plait.cslsim.simulator import Simulator
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 HOST = """
 import sys
 from cerebras.sdk.runtime.sdkruntimepybind import SdkRuntime
@@ -83,25 +82,13 @@ def test_a_deadlock_shows_what_waits(tmp_path):
     assert labels == [(2, "@fmovs pe.csl:20:5")]
 
 
-def dom(browser, path, fragment=""):
-    """The page's elements after its script has run."""
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"]
-    done = subprocess.run(
-        [*command, "--dump-dom", f"file://{path}{fragment}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_in_a_browser(page):
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not browser:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)}")
+    program = browser.find()
+    if not program:
+        pytest.skip("no browser; `make browser` fetches one with npm, or install Debian's chromium")
     path = page()
-    shown = dom(browser, path, "#metric=received&pe=2,0")
+    with browser.Page(program, f"file://{path}#metric=received&pe=2,0") as opened:
+        shown = opened.dom()
     assert "3 by 2 PEs, wse3" in shown
     assert "most: 90 at PE (2, 0)" in shown
     assert re.search(r"<h2[^>]*>PE \(2, 0\)</h2>", shown)
@@ -112,5 +99,6 @@ def test_in_a_browser(page):
     assert len(re.findall(r'data-kind="1"', shown)) == 1
     assert "@fmovs pe.csl:21:5 (run 2)" in shown
     # Zoomed in to the first cycles, the completion task is out of sight.
-    near = dom(browser, path, "#from=0&to=40")
+    with browser.Page(program, f"file://{path}#from=0&to=40") as opened:
+        near = opened.dom()
     assert len(re.findall(r'data-kind="0"', near)) == 6
