@@ -190,4 +190,5 @@ def test_large_results_are_aligned_and_their_memory_is_used_again(identity):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
         executable(x)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 200
+    # New memory would cost 977 faults a call; what else the process does costs some hundreds.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 2000
