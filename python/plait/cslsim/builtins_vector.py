@@ -244,6 +244,16 @@ for _n in VECTOR:
     _vector(_n)
 
 
+def _described(ev, value, pos, kind):
+    """The operand of @map that is a DSD or a DSR, or None."""
+    expect(value.type != FIFO, pos, "a FIFO is no operand of @map")
+    if value.type in DSD_TYPES:
+        return (1, ev.dsd_index(value, pos), kind.code)
+    if value.type in DSR_TYPES:
+        return (2, DSR_TYPES.index(value.type) * 16 + value.v, kind.code)
+    return None
+
+
 @builtin("@map")
 def _map(ev, node, args, scope, want):
     pos = node.pos
@@ -267,27 +277,18 @@ def _map(ev, node, args, scope, want):
     ev.code.calls.add(code.number)
     for arg, (kind, at) in zip(ins, code.params, strict=True):
         value = ev.value(arg, scope, kind)
-        expect(value.type != FIFO, arg.pos, "a FIFO is no operand of @map")
-        if value.type in DSD_TYPES:
-            operands.append((1, ev.dsd_index(value, arg.pos), kind.code))
-        elif value.type in DSR_TYPES:
-            operands.append((2, DSR_TYPES.index(value.type) * 16 + value.v, kind.code))
-        else:
-            value = ev.coerce(value, kind, arg.pos)
-            operands.append((3, ev.slot_of(value, arg.pos), kind.code))
-        operands.append((5, at, kind.code))
+        operand = _described(ev, value, arg.pos, kind)
+        if not operand:
+            operand = (3, ev.slot_of(ev.coerce(value, kind, arg.pos), arg.pos), kind.code)
+        operands += [operand, (5, at, kind.code)]
     if result != VOID:
         arg = args[count]
         value = ev.value(arg, scope)
-        expect(value.type != FIFO, arg.pos, "a FIFO is no operand of @map")
-        if value.type in DSD_TYPES:
-            operands.append((1, ev.dsd_index(value, arg.pos), result.code))
-        elif value.type in DSR_TYPES:
-            operands.append((2, DSR_TYPES.index(value.type) * 16 + value.v, result.code))
-        else:
+        operand = _described(ev, value, arg.pos, result)
+        if not operand:
             expect(isinstance(value.type, PtrType), arg.pos, "@map writes to a DSD or a pointer")
-            operands.append((4, ev.slot_of(value, arg.pos), result.code))
-        operands.append((5, code.result[1], result.code))
+            operand = (4, ev.slot_of(value, arg.pos), result.code)
+        operands += [operand, (5, code.result[1], result.code)]
     vec = ev.program.vector(
         "map",
         operands,

@@ -197,6 +197,11 @@ def _named_forward(function):
     return forward
 
 
+def _arguments(graph) -> list:
+    """The nodes of a graph's arguments, in order."""
+    return [node for node in graph.nodes if node.op == "placeholder"]
+
+
 def _is_update(spec) -> bool:
     """Whether a result is the new content of a buffer or an argument."""
     return spec.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION", "USER_INPUT_MUTATION")
@@ -205,18 +210,14 @@ def _is_update(spec) -> bool:
 def _order(torch, program, bound, changed) -> list[int]:
     """Puts bound arguments in order before the caller's; where each changed tensor then is."""
     graph = program.graph
-    nodes = {node.name: node for node in graph.nodes if node.op == "placeholder"}
+    nodes = {node.name: node for node in _arguments(graph)}
     first = next(iter(graph.nodes))
     for node in reversed([nodes[spec.arg.name] for spec in bound]):
         if node is not first:
             first.prepend(node)
             first = node
     # Arguments that are no tensors will be dropped.
-    names = [
-        node.name
-        for node in graph.nodes
-        if node.op == "placeholder" and isinstance(node.meta["val"], torch.Tensor)
-    ]
+    names = [node.name for node in _arguments(graph) if isinstance(node.meta["val"], torch.Tensor)]
     targets = {spec.target: spec.arg.name for spec in bound}
     return [names.index(targets.get(name, name)) for name in changed]
 
@@ -263,8 +264,9 @@ def _keep_literals(torch, program):
             or value.is_complex()
         ):
             continue
-        (node,) = (n for n in graph.nodes if n.op == "placeholder" and n.name == spec.arg.name)
-        after = next(n for n in graph.nodes if n.op != "placeholder")
+        arguments = _arguments(graph)
+        (node,) = (n for n in arguments if n.name == spec.arg.name)
+        after = arguments[-1].next
         with graph.inserting_before(after):
             full = graph.call_function(
                 torch.ops.aten.full.default, ([], value.item()), dict(dtype=value.dtype)
@@ -291,7 +293,7 @@ def _placeholders(torch, program) -> list:
         if not isinstance(spec.arg, tensor | constant):
             raise FrontendError(f"'{spec.arg.name}': a number that may change must be a tensor")
     names = {spec.arg.name for spec in specs if isinstance(spec.arg, tensor)}
-    return [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    return [node for node in _arguments(program.graph) if node.name in names]
 
 
 def _results(torch, program):
@@ -322,11 +324,11 @@ def _results(torch, program):
 
 def _keep_tensors(torch, program):
     """Drops arguments and results that are no tensors: the graph never uses them."""
-    for node in list(program.graph.nodes):
-        if node.op == "placeholder" and not isinstance(node.meta["val"], torch.Tensor):
+    for node in _arguments(program.graph):
+        if not isinstance(node.meta["val"], torch.Tensor):
             program.graph.erase_node(node)
-        elif node.op == "output":
-            node.args = (tuple(v for v in node.args[0] if isinstance(v, torch.fx.Node)),)
+    for node in program.graph.find_nodes(op="output"):
+        node.args = (tuple(v for v in node.args[0] if isinstance(v, torch.fx.Node)),)
 
 
 def _pickled(torch, graph_module) -> bytes:

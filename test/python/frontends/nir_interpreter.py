@@ -208,6 +208,15 @@ class Interpreter:
         self.margin = min(self.margin, np.abs(u - threshold).min())
         return ((u >= threshold) if ge else (u > threshold)).astype(float)
 
+    def fire_and_reset(self, name, node, v):
+        """The end of a step: a neuron without a threshold shows its potential."""
+        if not hasattr(node, "v_threshold"):
+            self.v[name] = v
+            return v
+        z = self.fire(name, v, node.v_threshold)
+        self.v[name] = np.where(z > 0, node.v_reset, v)
+        return z
+
     def start(self, name, node, x):
         rest = getattr(node, "v_leak", 0.0)
         return self.v.get(name, np.broadcast_to(np.asarray(rest, float), np.shape(x)))
@@ -224,12 +233,7 @@ class Interpreter:
         else:
             tau = node.tau_mem if kind.startswith("Cuba") else node.tau
             v = v + self.dt / tau * ((node.v_leak - v) + node.r * x)
-        if not hasattr(node, "v_threshold"):
-            self.v[name] = v
-            return v
-        z = self.fire(name, v, node.v_threshold)
-        self.v[name] = np.where(z > 0, node.v_reset, v)
-        return z
+        return self.fire_and_reset(name, node, v)
 
     def norse(self, name, node, kind, x):
         """LIFBox, LIBox and IAF, which adds what comes."""
@@ -248,12 +252,7 @@ class Interpreter:
         else:
             rest = node.v_leak + node.r * x
             v = rest + (v - rest) * np.exp(-self.dt / node.tau)
-        if not hasattr(node, "v_threshold"):
-            self.v[name] = v
-            return v
-        z = self.fire(name, v, node.v_threshold)
-        self.v[name] = np.where(z > 0, node.v_reset, v)
-        return z
+        return self.fire_and_reset(name, node, v)
 
     def rockpool(self, name, node, kind, x):
         """LIFNeuronTorch and LIFTorch: all of a current decays before it is used."""
