@@ -74,13 +74,18 @@ struct F32 {
     return arith::BitcastOp::create(b, loc, like(element), x);
   }
 
-  /// `low` to `high`; NaN stays. The comparisons are in the order in which
-  /// x86's minimum and maximum instructions are one each.
-  Value clamp(Value x, float low, float high) {
-    Value least = number(low), most = number(high);
-    Value bounded = select(
+  /// The larger of `low` and x; NaN stays. The comparison is in the order in
+  /// which x86's maximum instruction is one.
+  Value atLeast(Value x, float low) {
+    Value least = number(low);
+    return select(
         arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, least, x),
         least, x);
+  }
+
+  /// `low` to `high`; NaN stays.
+  Value clamp(Value x, float low, float high) {
+    Value bounded = atLeast(x, low), most = number(high);
     return select(
         arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, most, bounded),
         most, bounded);
@@ -93,11 +98,16 @@ struct F32 {
     return bitcast(b.getF32Type(), bits);
   }
 
+  /// Whether `scale` is one instruction.
+  bool hasScale() {
+    auto vector = dyn_cast<VectorType>(type);
+    return scales && vector && vector.getRank() == 1 &&
+           vector.getNumElements() == 16;
+  }
+
   /// y * 2^n for integral -252 <= n <= 254, rounded once.
   Value scale(Value y, Value n) {
-    auto vector = dyn_cast<VectorType>(type);
-    if (scales && vector && vector.getRank() == 1 &&
-        vector.getNumElements() == 16) {
+    if (hasScale()) {
       Value all = arith::ConstantOp::create(
           b, loc, b.getIntegerAttr(b.getI16Type(), APInt::getAllOnes(16)));
       Value current = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(4));
@@ -127,8 +137,10 @@ struct F32 {
   }
 
   Value exp(Value x) {
-    // Below is zero and above is infinity, by rounding.
-    Value bounded = clamp(x, -104.0f, 89.0f);
+    // Below is zero and above is infinity, by rounding. AVX-512's scaling gives
+    // infinity for any larger power, even of the NaN that r is where x is
+    // infinite. (A polynomial of even degree is not negative.)
+    Value bounded = hasScale() ? atLeast(x, -104.0f) : clamp(x, -104.0f, 89.0f);
     Value n = nearest(bounded, number(1.44269504f));
     Value r = fma(n, number(-0x1.62e4p-1f), bounded);
     r = fma(n, number(-0x1.7f7d1cp-20f), r);

@@ -133,11 +133,10 @@ bool isShiftedExp(Value value) {
     return false;
   auto row =
       op.getInputs()[least.getArgNumber()].getDefiningOp<linalg::GenericOp>();
-  return row && row.getNumReductionLoops() == 1 && row->getNumResults() == 1 &&
-         row.getBody()
-             ->getTerminator()
-             ->getOperand(0)
-             .getDefiningOp<arith::MaximumFOp>();
+  if (!row || row.getNumReductionLoops() != 1 || row->getNumResults() != 1)
+    return false;
+  return isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(
+      row.getBody()->getTerminator()->getOperand(0).getDefiningOp());
 }
 
 /// e / sum(e) of shifted exponentials: the sum is at least one, or NaN, so
@@ -173,13 +172,119 @@ struct DivideByOwnSum : OpRewritePattern<arith::DivFOp> {
   }
 };
 
+/// Whether `value` is NaN wherever `from` is.
+bool keepsNaN(Value value, Value from) {
+  if (value == from)
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (!isa_and_nonnull<arith::AddFOp, arith::SubFOp, arith::MulFOp,
+                       arith::DivFOp, arith::NegFOp, arith::ExtFOp,
+                       arith::TruncFOp, math::ExpOp, math::LogOp>(op))
+    return false;
+  auto flags = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (flags && bitEnumContainsAny(flags.getFastMathFlagsAttr().getValue(),
+                                  arith::FastMathFlags::nnan))
+    return false;
+  return llvm::any_of(op->getOperands(),
+                      [&](Value operand) { return keepsNaN(operand, from); });
+}
+
+/// Whether `op` gives NaN wherever an element of its input `from`, read by
+/// `map`, is.
+bool keepsNaN(linalg::GenericOp op, Value from, AffineMap map) {
+  return isElementwise(op) &&
+         llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+           return input->get() == from &&
+                  op.getMatchingIndexingMap(input) == map &&
+                  keepsNaN(op.getBody()->getTerminator()->getOperand(0),
+                           op.getMatchingBlockArgument(input));
+         });
+}
+
+/// The sum of the rows of `terms` that `maximum` is of.
+linalg::GenericOp sumLike(linalg::GenericOp maximum, Value terms) {
+  for (Operation *user : terms.getUsers()) {
+    auto sum = dyn_cast<linalg::GenericOp>(user);
+    if (!sum || sum.getNumDpsInputs() != 1 || sum->getNumResults() != 1 ||
+        sum.getInputs()[0] != terms ||
+        sum.getIteratorTypesArray() != maximum.getIteratorTypesArray() ||
+        sum.getIndexingMapsArray() != maximum.getIndexingMapsArray())
+      continue;
+    Value added = sum.getBody()->getTerminator()->getOperand(0);
+    if (added.getDefiningOp<arith::AddFOp>() &&
+        keepsNaN(added, sum.getBody()->getArgument(0)) &&
+        keepsNaN(added, sum.getBody()->getArgument(1)))
+      return sum;
+  }
+  return {};
+}
+
+/// A row's maximum that is used only with the sum of what it was subtracted
+/// from: a NaN in the row makes the sum NaN, and with it all that is computed,
+/// whether or not the maximum is. To leave it out costs less.
+struct MaximumOfNumbers : OpRewritePattern<arith::MaximumFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::MaximumFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto maximum = dyn_cast<linalg::GenericOp>(op->getParentOp());
+    if (!maximum || maximum.getNumReductionLoops() != 1 ||
+        maximum.getNumDpsInputs() != 1 || maximum->getNumResults() != 1 ||
+        maximum.getBody()->getTerminator()->getOperand(0) != op.getResult() ||
+        !llvm::is_contained(op->getOperands(),
+                            maximum.getBody()->getArgument(0)) ||
+        !llvm::is_contained(op->getOperands(),
+                            maximum.getBody()->getArgument(1)))
+      return rewriter.notifyMatchFailure(op, "not the maximum of a row");
+    Value start = filledWith(maximum.getDpsInits()[0]);
+    AffineMap element = maximum.getIndexingMapsArray()[0];
+    AffineMap row = maximum.getIndexingMapsArray()[1];
+    if (!start || !matchPattern(start, m_NegInfFloat()) ||
+        !element.isIdentity())
+      return rewriter.notifyMatchFailure(op, "not from minus infinity");
+
+    Value result = maximum->getResult(0), terms;
+    linalg::GenericOp sum;
+    for (Operation *user : result.getUsers()) {
+      auto shifted = dyn_cast<linalg::GenericOp>(user);
+      if (!shifted || !keepsNaN(shifted, maximum.getInputs()[0], element) ||
+          !keepsNaN(shifted, result, row))
+        continue;
+      terms = shifted->getResult(0);
+      if ((sum = sumLike(maximum, terms)))
+        break;
+    }
+    if (!sum)
+      return rewriter.notifyMatchFailure(op, "no sum");
+    // What else is read of the row is read with the sum.
+    auto isCovered = [&](OpOperand &use) {
+      auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
+      if (!user || !user.isDpsInput(&use))
+        return false;
+      AffineMap map = user.getMatchingIndexingMap(&use);
+      if (use.get() == result)
+        return user == terms.getDefiningOp() ||
+               keepsNaN(user, sum->getResult(0), map);
+      return user == sum ||
+             (map == element && keepsNaN(user, sum->getResult(0), row));
+    };
+    if (!llvm::all_of(result.getUses(), isCovered) ||
+        !llvm::all_of(terms.getUses(), isCovered))
+      return rewriter.notifyMatchFailure(op, "used without the sum");
+    rewriter.replaceOpWithNewOp<arith::MaxNumFOp>(op, op.getLhs(), op.getRhs(),
+                                                  op.getFastmath());
+    return success();
+  }
+};
+
 struct LinalgSimplifySoftmax
     : plait::impl::LinalgSimplifySoftmaxBase<LinalgSimplifySoftmax> {
   using Base::Base;
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<AllMinusInfinity, DivideByOwnSum>(&getContext());
+    patterns.add<AllMinusInfinity, DivideByOwnSum, MaximumOfNumbers>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

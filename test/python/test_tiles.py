@@ -85,6 +85,30 @@ def test_rows(function, rows, columns):
     check(function, (rows, columns))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.softmax(x, -1),
+        lambda x: torch.log_softmax(x, -1),
+        lambda x: torch.where((x == -torch.inf).all(-1, True), 0, torch.softmax(x, -1)),
+    ],
+    ids=["softmax", "log_softmax", "masked"],
+)
+def test_rows_with_nan_and_infinities(function):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((70, 37)).astype(np.float32)
+    x[range(37), range(37)] = np.nan
+    x[37:40] = np.array([np.nan, np.inf, -np.inf])[:, None]
+    # Next to the largest and smallest numbers, in every pair.
+    special = np.array([np.nan, np.inf, -np.inf, 3.4e38, -3.4e38], np.float32)
+    x[40:65] = np.repeat(special, 5)[:, None]
+    x[40:65, rng.integers(37)] = np.tile(special, 5)
+    compiled = plait.compile(plait.from_torch(function, (torch.tensor(x),)))
+    want = function(torch.tensor(x)).numpy()
+    assert np.isnan(want).any()
+    np.testing.assert_allclose(compiled(x), want, rtol=2e-6, atol=2e-6)
+
+
 @pytest.mark.parametrize("queries, keys, width", [(70, 70, 32), (128, 96, 64), (1, 300, 64)])
 @pytest.mark.parametrize("mask", ["none", "causal", "additive", "bool"])
 def test_attention(mask, queries, keys, width):

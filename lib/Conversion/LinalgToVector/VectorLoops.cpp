@@ -26,12 +26,10 @@ static TypedAttr neutral(OpBuilder &b, vector::CombiningKind kind, Type type) {
       return b.getFloatAttr(type, APFloat::getZero(semantics, true));
     case Kind::MUL:
       return b.getFloatAttr(type, 1.0);
-    case Kind::MAXIMUMF:
-    case Kind::MINIMUMF:
-      return b.getFloatAttr(type,
-                            APFloat::getInf(semantics, kind == Kind::MAXIMUMF));
-    default:
-      return b.getFloatAttr(type, APFloat::getQNaN(semantics));
+    default: {
+      bool isMaximum = kind == Kind::MAXIMUMF || kind == Kind::MAXNUMF;
+      return b.getFloatAttr(type, APFloat::getInf(semantics, isMaximum));
+    }
     }
   }
   unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
@@ -184,7 +182,32 @@ Value VectorLoops::combine(OpBuilder &b, unsigned result, LaneShape shape,
     return arith::MinimumFOp::create(b, loc, sum, candidate,
                                      arith::FastMathFlags::nsz);
   }
+  if (combiner.kind == Kind::MAXNUMF || combiner.kind == Kind::MINNUMF) {
+    // No sum is NaN (see `start`), and to compare in this order keeps it so
+    // with one instruction of x86.
+    auto better = combiner.kind == Kind::MAXNUMF ? arith::CmpFPredicate::OGT
+                                                 : arith::CmpFPredicate::OLT;
+    Value is = arith::CmpFOp::create(b, loc, better, candidate, sum);
+    return arith::SelectOp::create(b, loc, is, candidate, sum);
+  }
   return vector::makeArithReduction(b, loc, combiner.kind, sum, candidate);
+}
+
+/// What a sum starts from where `stored` is a result's old value. A maximum of
+/// numbers that starts from NaN starts from minus infinity.
+Value VectorLoops::start(OpBuilder &b, unsigned result, Value stored) {
+  Value sum = widen(b, result, stored);
+  if (combiners.empty())
+    return sum;
+  vector::CombiningKind kind = combiners[result].kind;
+  if (kind != vector::CombiningKind::MAXNUMF &&
+      kind != vector::CombiningKind::MINNUMF)
+    return sum;
+  TypedAttr none = neutral(b, kind, sumTypes[result]);
+  if (auto type = dyn_cast<VectorType>(sum.getType()))
+    none = DenseElementsAttr::get(type, Attribute(none));
+  return vector::makeArithReduction(b, loc, kind, sum,
+                                    arith::ConstantOp::create(b, loc, none));
 }
 
 /// Emits the body once. Gives the results, or the next sums of a reduction.
@@ -263,7 +286,7 @@ void VectorLoops::parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles) {
   for (int64_t tile = 0; tile < tiles; ++tile)
     for (unsigned result = 0; result < results; ++result) {
       Lanes old = load(b, shape, inputs() + result, tile * shape.lanes);
-      sums.push_back(widen(b, result, old.value));
+      sums.push_back(start(b, result, old.value));
     }
   sums = carry(b, inner, sums, [&](OpBuilder &b, Values sums) {
     Values next;
@@ -490,7 +513,7 @@ void VectorLoops::alongReduction(OpBuilder &b) {
     unsigned operand = inputs() + result;
     Value buffer = nest->accesses[operand]->buffer.memref;
     Value at = position(b, operand);
-    Value old = widen(b, result, memref::LoadOp::create(b, loc, buffer, at));
+    Value old = start(b, result, memref::LoadOp::create(b, loc, buffer, at));
     total = combine(b, result, {1, Value()}, old, total);
     memref::StoreOp::create(b, loc, narrow(b, result, total), buffer, at);
   }

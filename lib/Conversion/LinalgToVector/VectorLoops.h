@@ -64,6 +64,7 @@ private:
                                 int64_t lane, llvm::ArrayRef<mlir::Value> sums);
   mlir::Value combine(mlir::OpBuilder &b, unsigned result, LaneShape shape,
                       mlir::Value sum, mlir::Value candidate);
+  mlir::Value start(mlir::OpBuilder &b, unsigned result, mlir::Value stored);
   mlir::Value widen(mlir::OpBuilder &b, unsigned result, mlir::Value stored);
   mlir::Value narrow(mlir::OpBuilder &b, unsigned result, mlir::Value sum);
 
