@@ -536,3 +536,22 @@ def _cells(size, count):
 @decomposes(_aten.empty_strided.default)
 def _empty_strided(size, stride, **options):
     return torch.empty(size, **options) if 0 in size else NotImplemented
+
+
+# Draws -----------------------------------------------------------------------
+
+
+@decomposes(_aten.exponential.default)
+def _exponential(x, lambd=1.0, *, generator=None):
+    # The rate is a scale: no draw that raise-to-sample can make of it depends on it.
+    return _plait.exponential(x) if generator is None and lambd > 0 else NotImplemented
+
+
+@decomposes(_aten.multinomial.default)
+def _multinomial(x, num_samples, replacement=False, *, generator=None):
+    """One sample, as torch takes it: ``at::multinomial`` in ATen/native/Distributions.cpp."""
+    if num_samples != 1 or generator is not None:
+        return NotImplemented
+    rows = x if x.dim() == 2 else x.unsqueeze(0)
+    tokens = (rows / _plait.exponential(rows)).argmax(-1, keepdim=True)
+    return tokens if x.dim() == 2 else tokens.squeeze(0)
