@@ -614,3 +614,9 @@ def _cdist(a, b, p=2.0, compute_mode=None):
     if p == 1:
         return gap.sum(-1)
     return (gap * gap).sum(-1).sqrt() if p == 2 else gap.pow(p).sum(-1).pow(1 / p)
+
+
+@_decomposes(_aten._weight_int8pack_mm.default)
+def _int8_linear(x, weight, scales):
+    """The kernel for int8 weights, one scale per column, as its reference defines it."""
+    return (x @ weight.to(x.dtype).t()) * scales
