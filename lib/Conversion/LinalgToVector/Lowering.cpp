@@ -325,31 +325,35 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
   auto knownColumns = getConstantIntValue(columns);
   int64_t step = rowBlock * registers.rows;
   // The tiles read A where it is, or copies of a block of its rows.
-  Lowering tiles(*this);
+  Lowering reader(*this);
   std::optional<Rows> copy;
   OpFoldResult mostDepth = whole ? depth : b.min(b.constant(block), depth);
   if (copiesRows()) {
     copy = makeRows(b, b.min(b.constant(step), rows), mostDepth);
-    tiles.c.operands[A].buffer = tiles.c.operands[A].flat = copy->words;
+    reader.c.operands[A].buffer = reader.c.operands[A].flat = copy->words;
     if (!c.sums.empty())
-      tiles.c.sums.back().strides[A] = b.constant(1);
+      reader.c.sums.back().strides[A] = b.constant(1);
   }
   // So with a panel, where enough tiles read it.
   Value panelCopy;
   if (copiesPanels()) {
     panelCopy = makePanel(b, mostDepth, width);
-    tiles.c.operands[B].buffer = tiles.c.operands[B].flat = panelCopy;
-    tiles.hasPanelCopy = true;
+    reader.c.operands[B].buffer = reader.c.operands[B].flat = panelCopy;
+    reader.copiedWidth = width;
     if (!c.sums.empty())
-      tiles.c.sums.back().strides[B] = b.constant(width);
+      reader.c.sums.back().strides[B] = b.constant(width);
   }
+  // The last tile has no vectors that no column needs.
+  int64_t rest = knownColumns ? *knownColumns % width : 0;
+  bool narrow =
+      rest != 0 && rest <= width - registers.lanes && *knownColumns > width;
   auto blockOf = [&](OpFoldResult from, OpFoldResult depth,
                      Emitter::Condition zero, Emitter::Condition last) {
     b.loop(b.constant(0), rows, step, [&](OpFoldResult start) {
       OpFoldResult size = b.min(b.constant(step), b.sub(rows, start));
       if (copy)
         copyRows(b, *copy, at, start, size, from, depth);
-      b.loop(b.constant(0), columns, width, [&](OpFoldResult column) {
+      auto tiles = [&](OpFoldResult column, int64_t vectors, bool full) {
         OpFoldResult panel = b.constant(c.panels.width);
         OpFoldResult panelAt = b.add(
             b.mul(b.div(column, panel), c.panels.stride), b.rem(column, panel));
@@ -357,7 +361,7 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
           copyPanel(b, panelCopy, b.add(at[B], panelAt), width, from, depth,
                     mostDepth);
         forRows(b, start, size, [&](OpFoldResult row, int64_t count) {
-          Tile tile{count, width / registers.lanes};
+          Tile tile{count, vectors};
           placeRows(b, tile, at, row);
           for (int64_t i = 0; copy && i < count; ++i) {
             OpFoldResult first = b.mul(b.add(b.sub(row, start), i),
@@ -373,17 +377,31 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
           }
           for (unsigned extra : c.extra())
             tile.column[extra] = b.mul(column, c.columns.back().strides[extra]);
-          if (!knownColumns || *knownColumns % width) {
+          if (!full) {
             tile.left = b.value(b.sub(columns, column));
-            tile.full = {b.less(b.constant(width - 1), tile.left)};
+            tile.full = {
+                b.less(b.constant(vectors * registers.lanes - 1), tile.left)};
           }
           tile.from = from;
           tile.depth = depth;
           tile.zero = zero;
           tile.last = last;
-          tiles.emitTile(b, tile);
+          reader.emitTile(b, tile);
         });
+      };
+      int64_t vectors = width / registers.lanes;
+      if (!narrow) {
+        b.loop(b.constant(0), columns, width, [&](OpFoldResult column) {
+          tiles(column, vectors, knownColumns && rest == 0);
+        });
+        return;
+      }
+      OpFoldResult main = b.roundDown(columns, width);
+      b.loop(b.constant(0), main, width, [&](OpFoldResult column) {
+        tiles(column, vectors, /*full=*/true);
       });
+      tiles(main, llvm::divideCeil(rest, registers.lanes),
+            rest % registers.lanes == 0);
     });
   };
   auto release = [&] {

@@ -158,8 +158,8 @@ private:
   int64_t group = 1;
   /// Whether so many tiles read a panel that it is worth copying.
   bool manyTiles = false;
-  /// Whether B is a panel that `copyPanel` made.
-  bool hasPanelCopy = false;
+  /// The width of the panel that `copyPanel` made, if B is one.
+  int64_t copiedWidth = 0;
   bool fromZero = false;
   /// Whether the direct road reads B in blocks that it transposes.
   bool transposes = false;

@@ -283,7 +283,7 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
   Type element = group == 2 ? Type(b.getBF16Type()) : b.getI8Type();
   auto type = VectorType::get({registers.lanes * group}, element);
   int64_t count = sums.size(), width = tile.vectors * registers.lanes;
-  bool sumsColumns = isBiased() && !hasPanelCopy;
+  bool sumsColumns = isBiased() && !copiedWidth;
   if (sumsColumns)
     sums.append(tile.vectors, b.splat(c.sumType, registers.lanes));
   auto loadWords = [&](OpFoldResult at) -> Value {
@@ -294,13 +294,14 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
     auto sums = llvm::to_vector_of<Value>(carried);
     OpFoldResult word = b.div(k, b.constant(group));
     SmallVector<Value> right;
-    if (!hasPanelCopy)
+    if (!copiedWidth)
       right = groupedColumns(b, b.add(tile.row[B].front(), tile.column[B]),
                              width, b.add(tile.from, k), depth,
                              tile.rows <= prefetchedRows);
-    for (int64_t i = 0; hasPanelCopy && i < tile.vectors; ++i)
+    for (int64_t i = 0; copiedWidth && i < tile.vectors; ++i)
       right.push_back(vector::BitCastOp::create(
-          b, type, loadWords(b.add(b.mul(word, width), i * registers.lanes))));
+          b, type,
+          loadWords(b.add(b.mul(word, copiedWidth), i * registers.lanes))));
     for (int64_t row = 0; row < tile.rows; ++row) {
       Value left = memref::LoadOp::create(
           b, c.operands[A].flat, b.value(b.add(tile.row[A][row], word)));
@@ -332,7 +333,7 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
     Value bias =
         sumsColumns
             ? sums[count + column]
-            : loadWords(b.add(columnSums(b, tile.mostDepth, group, width),
+            : loadWords(b.add(columnSums(b, tile.mostDepth, group, copiedWidth),
                               column * registers.lanes));
     sums[i] = arith::SubIOp::create(b, sums[i], bias);
   }

@@ -76,11 +76,12 @@ def _origin(network: Network, name: str, passed: set) -> str:
 
 def _names(names) -> dict[str, str]:
     """Names that HDF5 paths can hold."""
-    result = {}
+    result, used = {}, set()
     for name in names:
         fresh = name.replace("/", ".") or "node"
-        while fresh in result.values():
+        while fresh in used:
             fresh += "_"
+        used.add(fresh)
         result[name] = fresh
     return result
 

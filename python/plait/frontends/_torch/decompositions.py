@@ -620,3 +620,22 @@ def _cdist(a, b, p=2.0, compute_mode=None):
 def _int8_linear(x, weight, scales):
     """The kernel for int8 weights, one scale per column, as its reference defines it."""
     return (x @ weight.to(x.dtype).t()) * scales
+
+
+# Draws -----------------------------------------------------------------------
+
+
+@_decomposes(_aten.exponential.default)
+def _exponential(x, lambd=1.0, *, generator=None):
+    # The rate is a scale: no draw that raise-to-sample can make of it depends on it.
+    return _plait.exponential(x) if generator is None and lambd > 0 else NotImplemented
+
+
+@_decomposes(_aten.multinomial.default)
+def _multinomial(x, num_samples, replacement=False, *, generator=None):
+    """One sample, as torch takes it: ``at::multinomial`` in ATen/native/Distributions.cpp."""
+    if num_samples != 1 or generator is not None:
+        return NotImplemented
+    rows = x if x.dim() == 2 else x.unsqueeze(0)
+    tokens = (rows / _plait.exponential(rows)).argmax(-1, keepdim=True)
+    return tokens if x.dim() == 2 else tokens.squeeze(0)
