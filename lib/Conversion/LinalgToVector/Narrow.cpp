@@ -35,11 +35,13 @@ int64_t Lowering::findGroup(Emitter &b) {
   if (registers.lanes * c.sumType.getIntOrFloatBitWidth() != 512 ||
       c.sums.size() != 1)
     return 1;
+  // Few rows wait for memory, and f32 keeps subnormal numbers.
+  bool fewRows = rows && *rows <= prefetchedRows;
   // Bytes become bf16 where that is done once for many tiles.
   bool isBF16 =
       y.isBF16() || (manyTiles && y.isInteger(8) &&
                      isa_and_nonnull<arith::SIToFPOp>(right.widening));
-  if (dots.bf16 && x.isBF16() && isBF16 && c.sumType.isF32())
+  if (dots.bf16 && !fewRows && x.isBF16() && isBF16 && c.sumType.isF32())
     return 2;
   if (dots.i8 && x.isInteger(8) && y.isInteger(8) && c.sumType.isInteger(32) &&
       isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp>(left.widening) &&

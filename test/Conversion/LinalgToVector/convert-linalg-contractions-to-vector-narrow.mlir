@@ -7,16 +7,32 @@
 #out = affine_map<(m, n, k) -> (m, n)>
 
 // Pairs of bf16, of panels that are read as they are: few tiles use them.
-// CHECK-LABEL: func @bf16_one_row
+// CHECK-LABEL: func @bf16_few_tiles
 // CHECK: vector.load %{{.*}} : memref<131072xbf16{{.*}}, vector<32xbf16>
 // CHECK: vector.shuffle
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"(%{{.*}}) : (vector<16xf32>, vector<32xbf16>, vector<32xbf16>)
 // CHECK-NOT: arith.extf
-// PLAIN-LABEL: func @bf16_one_row
+// PLAIN-LABEL: func @bf16_few_tiles
 // PLAIN-NOT: llvm.call_intrinsic
 // PLAIN: arith.extf %{{.*}} : vector<16xbf16> to vector<16xf32>
-// SHORT-LABEL: func @bf16_one_row
+// SHORT-LABEL: func @bf16_few_tiles
 // SHORT-NOT: llvm.call_intrinsic
+func.func @bf16_few_tiles(%a: memref<8x1024xbf16>, %b: memref<4x1024x32xbf16>, %c: memref<8x128xf32>) {
+  linalg.generic {indexing_maps = [#left, #panels, #out], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<8x1024xbf16>, memref<4x1024x32xbf16>) outs(%c : memref<8x128xf32>) {
+  ^bb0(%x: bf16, %y: bf16, %s: f32):
+    %xw = arith.extf %x : bf16 to f32
+    %yw = arith.extf %y : bf16 to f32
+    %p = arith.mulf %xw, %yw : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  }
+  return
+}
+
+// One row waits for memory: widened.
+// CHECK-LABEL: func @bf16_one_row
+// CHECK-NOT: llvm.call_intrinsic
+// CHECK: arith.extf %{{.*}} : vector<16xbf16> to vector<16xf32>
 func.func @bf16_one_row(%a: memref<1x1024xbf16>, %b: memref<4x1024x32xbf16>, %c: memref<1x128xf32>) {
   linalg.generic {indexing_maps = [#left, #panels, #out], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<1x1024xbf16>, memref<4x1024x32xbf16>) outs(%c : memref<1x128xf32>) {
   ^bb0(%x: bf16, %y: bf16, %s: f32):
