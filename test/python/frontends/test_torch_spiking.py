@@ -513,6 +513,45 @@ def test_libraries_to_nir(library, tmp_path):
     check(run(x), expected)
 
 
+@pytest.mark.parametrize(
+    ("library", "kind", "options", "types"),
+    [
+        ("spikingjelly", "IFNode", {}, ["IF"]),
+        ("spikingjelly", "IFNode", {"v_reset": None}, None),
+        ("spikingjelly", "LIFNode", {"tau": 3.0, "v_reset": -0.2}, ["LIF"]),
+        ("spikingjelly", "CUBALIFNode", {"c_decay": 0.25, "v_decay": 0.5}, ["CubaLIF"]),
+        ("sinabs", "IAF", {"min_v_mem": -1.0}, ["IF"]),
+        ("sinabs", "IAF", {}, None),
+        ("sinabs", "LIF", {"tau_mem": 9.0, "tau_syn": 4.0, "norm_input": False},
+         ["LI", "Scale", "LIF"]),
+        ("sinabs", "ExpLeak", {"tau_mem": 9.0, "norm_input": False}, ["LI"]),
+        ("snntorch", "Leaky", {"beta": 0.9, "init_hidden": True}, None),
+    ],
+)  # fmt: skip
+def test_neurons_to_nir(library, kind, options, types, tmp_path):
+    """What a library's convention cannot say is refused by name."""
+    home = {"spikingjelly": "spikingjelly.activation_based.neuron", "sinabs": "sinabs.layers"}
+    neuron = getattr(pytest.importorskip(home.get(library, library)), kind)(**options)
+    if library == "spikingjelly":
+        neuron.step_mode = "m"
+    torch.manual_seed(2)
+    net = nn.Sequential(nn.Linear(5, 6), neuron).eval()
+    nn.init.uniform_(net[0].weight, -0.5, 0.7)
+    x = rough((3, 20, 5) if library == "sinabs" else (20, 3, 5), rate=0.5) * 3
+    steps = {"time_steps": 20} if library == "snntorch" else {}
+    module = plait.from_torch(net, (x[0] if steps else x,), **steps)
+    if types is None:
+        message = rf"node '1' \({library}'s {kind}\) is no population of convention '{library}'"
+        with pytest.raises(plait.FrontendError, match=message):
+            plait.to_nir(module)
+        return
+    run, found = returned(module, tmp_path)
+    assert found == ["Input", "Affine", *types, "Output"]
+    turn = (lambda y: np.ascontiguousarray(y.swapaxes(0, 1))) if library == "sinabs" else np.asarray
+    with torch.no_grad():
+        check(turn(run(turn(x.numpy()))), net(x), exact=kind != "ExpLeak")
+
+
 def test_norse_to_nir_is_refused():
     """Its current counts whole spikes; NIR's, as Norse reads it, a share of them."""
     norse = pytest.importorskip("norse.torch")
