@@ -181,9 +181,11 @@ bool keepsNaN(Value value, Value from) {
                        arith::DivFOp, arith::NegFOp, arith::ExtFOp,
                        arith::TruncFOp, math::ExpOp, math::LogOp>(op))
     return false;
-  auto flags = dyn_cast<arith::ArithFastMathInterface>(op);
-  if (flags && bitEnumContainsAny(flags.getFastMathFlagsAttr().getValue(),
-                                  arith::FastMathFlags::nnan))
+  // Conversions may come without flags.
+  arith::FastMathFlagsAttr flags;
+  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(op))
+    flags = fast.getFastMathFlagsAttr();
+  if (flags && bitEnumContainsAny(flags.getValue(), arith::FastMathFlags::nnan))
     return false;
   return llvm::any_of(op->getOperands(),
                       [&](Value operand) { return keepsNaN(operand, from); });
