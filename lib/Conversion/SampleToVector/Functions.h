@@ -34,7 +34,11 @@ protected:
 
   Num dim(Num memory, int64_t dimension);
   Num loadScalar(Num memory, ArrayRef<Num> at);
+  Num loadVector(Num memory, ArrayRef<Num> at);
   void store(Num value, Num memory, ArrayRef<Num> at);
+  /// A row of a memref of two dimensions, and its type.
+  Num rowOf(Num memory, Num row);
+  MemRefType rowType(Type element);
   /// Logits in memory as f32.
   Num widen(Num logits);
 
