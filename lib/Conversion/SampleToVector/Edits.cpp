@@ -127,32 +127,72 @@ void Edits::walk(const Place &at, List list,
   });
 }
 
+void Edits::copyGroup(const Place &at, Num group) {
+  Num first = group * groupSize, end = first + groupSize;
+  store(e.constant(e.getI8Type(), 1), at.touched, {group});
+  (void)e.choose(
+      end <= at.size, {},
+      [&]() -> Nums {
+        e.loop(first, end, lanes, [&](Num place) {
+          Num value = loadVector(at.logits, {at.row, place});
+          store(widen(value), at.out, {place});
+        });
+        return {};
+      },
+      [&]() -> Nums {
+        e.loop(first, at.size, 1, [&](Num place) {
+          Num value = loadScalar(at.logits, {at.row, place});
+          store(widen(value), at.out, {place});
+        });
+        e.loop(at.size, end, 1,
+               [&](Num place) { store(e.f32(-INFINITY), at.out, {place}); });
+        return {};
+      });
+}
+
 /// In a kernel: copies the groups of a list's tokens that are not copied yet.
 void Edits::touch(const Place &at, List list) {
   if (!at.touched.value)
     return;
   walk(at, list, [&](Num, Num token) {
-    Num group = token / groupSize, first = group * groupSize;
-    e.when(loadScalar(at.touched, {group}) == 0, [&] {
-      store(e.constant(e.getI8Type(), 1), at.touched, {group});
-      Num end = first + groupSize;
+    Num group = token / groupSize;
+    e.when(loadScalar(at.touched, {group}) == 0, [&] { copyGroup(at, group); });
+  });
+}
+
+/// In a kernel: the same for the lists that edits are given. Where those are
+/// long, in the order of memory, which sends the other groups meanwhile.
+void Edits::touchAll(ArrayRef<Edit> edits, const Place &at) {
+  Num wanted = e.constant(e.getI8Type(), 2), count = dim(at.touched, 0);
+  Num isLong = e.constant(i1, 0);
+  llvm::SmallDenseSet<Value> seen;
+  for (const Edit &edit : edits) {
+    CountOp counted = countOf(edit.op);
+    bool isBias = isa<LogitBiasOp>(edit.op);
+    if (!counted && !isBias)
+      continue;
+    Value source = counted ? counted.getTokens() : edit.op->getOperand(1);
+    if (!seen.insert(source).second)
+      continue;
+    List list = listOf(edit.operands[counted ? 1 : 0], at.row);
+    Num isMuch = count < list.count * 16;
+    isLong = isLong | isMuch;
+    e.when(isMuch, [&] {
+      walk(at, list, [&](Num, Num token) {
+        store(wanted, at.touched, {token / groupSize});
+      });
+    });
+  }
+  e.when(isLong, [&] {
+    e.loop(e.index(0), count, 1, [&](Num group) {
       (void)e.choose(
-          end <= at.size, {},
+          loadScalar(at.touched, {group}) == wanted, {},
           [&]() -> Nums {
-            e.loop(first, end, lanes, [&](Num place) {
-              Num value = loadVector(at.logits, {at.row, place});
-              store(widen(value), at.out, {place});
-            });
+            copyGroup(at, group);
             return {};
           },
           [&]() -> Nums {
-            e.loop(first, at.size, 1, [&](Num place) {
-              Num value = loadScalar(at.logits, {at.row, place});
-              store(widen(value), at.out, {place});
-            });
-            e.loop(at.size, end, 1, [&](Num place) {
-              store(e.f32(-INFINITY), at.out, {place});
-            });
+            askFor(at.logits, at.row, group);
             return {};
           });
     });
@@ -435,6 +475,8 @@ void Edits::editRow(ArrayRef<Edit> edits, const Place &at) {
         edits, [](const Edit &edit) { return isRemoval(edit.op); });
     fillMask(at, isa<BitmaskOp>(first->op) ? first->operands[0] : Num());
   }
+  if (at.touched.value)
+    touchAll(edits, at);
   // Behind a parameter out of its domain there are no candidates.
   Num valid = e.constant(i1, 1);
   while (!edits.empty()) {

@@ -24,8 +24,6 @@
 
 namespace plait::sampling {
 
-constexpr int64_t groupSize = 256;
-
 /// A run of ops, each the next one's logits.
 struct EditRun {
   SmallVector<Operation *> ops;
@@ -80,7 +78,9 @@ private:
   Num isValid(const Edit &edit, Num row);
   void editRow(ArrayRef<Edit> edits, const Place &at);
   void copyRow(Num logits, Num row, Num out, Num from, Num to);
+  void copyGroup(const Place &at, Num group);
   void touch(const Place &at, List list);
+  void touchAll(ArrayRef<Edit> edits, const Place &at);
   List listOf(Num lists, Num row);
   void walk(const Place &at, List list,
             function_ref<void(Num place, Num token)> body);

@@ -97,6 +97,16 @@ Num Functions::loadVector(Num memory, ArrayRef<Num> at) {
   return e.num(vector::LoadOp::create(e, type, memory, valuesOf(at)));
 }
 
+void Functions::askFor(Num logits, Num row, Num group) {
+  Type element = cast<MemRefType>(logits.type()).getElementType();
+  int64_t line = 64 * 8 / element.getIntOrFloatBitWidth();
+  for (int64_t at = 0; at < groupSize; at += line)
+    memref::PrefetchOp::create(e, logits,
+                               ValueRange{row, group * groupSize + at},
+                               /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
+}
+
 MemRefType Functions::rowType(Type element) {
   return MemRefType::get(
       {ShapedType::kDynamic}, element,

@@ -16,6 +16,9 @@
 
 namespace plait::sampling {
 
+/// Rows are cut into groups of so many logits.
+constexpr int64_t groupSize = 256;
+
 /// Who emits functions of a module.
 class Functions {
 public:
@@ -36,6 +39,8 @@ protected:
   Num loadScalar(Num memory, ArrayRef<Num> at);
   Num loadVector(Num memory, ArrayRef<Num> at);
   void store(Num value, Num memory, ArrayRef<Num> at);
+  /// Memory is to send a group of a row, for which nobody waits yet.
+  void askFor(Num logits, Num row, Num group);
   /// A row of a memref of two dimensions, and its type.
   Num rowOf(Num memory, Num row);
   MemRefType rowType(Type element);

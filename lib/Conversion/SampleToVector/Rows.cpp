@@ -17,17 +17,6 @@ static Num sizeOf(Emitter &e, Num logits) {
   return e.num(memref::DimOp::create(e, logits, 1));
 }
 
-/// Memory is to send a group of a row, for which nobody waits yet.
-static void askFor(Emitter &e, Num logits, Num row, Num group) {
-  Type element = cast<MemRefType>(logits.type()).getElementType();
-  int64_t line = 64 * 8 / element.getIntOrFloatBitWidth();
-  for (int64_t at = 0; at < groupSize; at += line)
-    memref::PrefetchOp::create(e, logits,
-                               ValueRange{row, group * groupSize + at},
-                               /*isWrite=*/false, /*localityHint=*/2,
-                               /*isDataCache=*/true);
-}
-
 /// What a row has beyond its last whole group, filled up with -inf to be one;
 /// written where it is `needed`.
 Value Kernel::tailOf(const Row &row, Num needed) {
@@ -193,7 +182,7 @@ void Kernel::emitEstimateSums() {
     auto vector = VectorType::get({lanes}, f32);
     Num none = e.constant(vector, 0);
     e.loop(from, to, 1, [&](Num group) {
-      askFor(e, row.logits, in[6], group);
+      askFor(row.logits, in[6], group);
       SmallVector<Type> types(4, vector);
       Nums sum = onGroup(row, tail, group, types, [&](const Group &logits) {
         return e.loop(e.index(0), e.index(groupSize), 4 * lanes,
@@ -280,7 +269,7 @@ void Kernel::emitCollect() {
     Num iota = e.num(arith::ConstantOp::create(
         e, DenseElementsAttr::get(places, ArrayRef(lane))));
     auto listGroup = [&](Num group, Num count) {
-      askFor(e, row.logits, next, group);
+      askFor(row.logits, next, group);
       return onGroup(row, tail, group, {index}, [&](const Group &logits) {
         return e.loop(e.index(0), e.index(groupSize), lanes, {count},
                       [&](Num at, Nums count) -> Nums {
