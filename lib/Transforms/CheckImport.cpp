@@ -25,6 +25,17 @@ struct CheckImport : plait::impl::CheckImportBase<CheckImport> {
         op->emitError("no lowering for '") << op->getName() << "'";
         bad = true;
       }
+      if (auto call = dyn_cast<func::CallOp>(op)) {
+        auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+            call, call.getCalleeAttr());
+        if (callee && callee.isExternal()) {
+          auto error = call.emitError("expects a function with a body, got '@")
+                       << callee.getName() << "'";
+          if (auto why = callee->getAttrOfType<StringAttr>("plait.missing"))
+            error << ": " << why.getValue();
+          bad = true;
+        }
+      }
       auto function = dyn_cast<func::FuncOp>(op);
       if (!function || !function.isPublic())
         return;

@@ -34,7 +34,7 @@ namespace {
 
 /// Multiply-adds that pay for moving one element; those of a 1x1 window, whose
 /// vectors run over whole images otherwise, gain half as much.
-constexpr int64_t multipliesPerElement = 112;
+constexpr int64_t multipliesPerElement = 80;
 
 /// The dimensions of an image, its channels last.
 SmallVector<int64_t> orderOf(int64_t rank, int64_t channel) {

@@ -26,12 +26,20 @@ ModelFile = Annotated[
 Target = Annotated[str, typer.Option(help="what to compile for")]
 Dt = Annotated[float | None, typer.Option(help=".nir: the length of a time step")]
 Convention = Annotated[str | None, typer.Option(help=".nir: whose arithmetic")]
+KeepBits = Annotated[
+    bool | None,
+    typer.Option(help="make sample ops of picks: with the source's random bits, or keyed"),
+]
 
 
-def _module(path: Path, dt, convention):
+def _module(path: Path, dt, convention, keep_bits=None):
     """The module of a model file, by its suffix."""
     from plait.module import Module
 
+    if keep_bits is not None:
+        from plait.sampling import raise_to_sample
+
+        return raise_to_sample(_module(path, dt, convention), keep_bits=keep_bits)
     if path.suffix == ".mlir":
         return Module(path.read_text())
     if path.suffix == ".stablehlo":
@@ -51,15 +59,17 @@ def _console():
     return Console()
 
 
-def _executable(path: Path, target, dt, convention):
+def _executable(path: Path, target, dt, convention, keep_bits):
     from plait.compiler import compile
     from plait.executable import load
 
     if path.suffix == ".plait":
+        if keep_bits is not None:
+            raise PlaitError("a package's draws are compiled: give --keep-bits to 'plait compile'")
         return load(path)
     if target.startswith("sm_"):
         raise PlaitError(f"code for '{target}' does not run here; see plait.nvptx.emulate")
-    return compile(_module(path, dt, convention), target)
+    return compile(_module(path, dt, convention, keep_bits), target)
 
 
 def _arguments(executable, inputs, seed):
@@ -121,11 +131,12 @@ def compile(
     dump_stages_to: Annotated[Path | None, typer.Option(help="folder for every stage")] = None,
     dt: Dt = None,
     convention: Convention = None,
+    keep_bits: KeepBits = None,
 ):
     """Compile a model to a package, or show its IR at a stage."""
     from plait.compiler import compile as compile_module
 
-    module = _module(model, dt, convention)
+    module = _module(model, dt, convention, keep_bits)
     result = compile_module(module, target, to=to, dump_stages_to=dump_stages_to)
     if isinstance(result, str):
         print(result)
@@ -144,11 +155,12 @@ def run(
     target: Target = "cpu",
     dt: Dt = None,
     convention: Convention = None,
+    keep_bits: KeepBits = None,
 ):
     """Run a model or a package once."""
     import numpy as np
 
-    executable = _executable(model, target, dt, convention)
+    executable = _executable(model, target, dt, convention, keep_bits)
     results = executable.run(_arguments(executable, inputs, seed))
     if output is not None:
         with open(output, "wb") as file:

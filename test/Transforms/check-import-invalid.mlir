@@ -20,3 +20,13 @@ func.func @main(%x: tensor<4xf32>) -> tensor<*xf32> {
   %0 = tensor.cast %x : tensor<4xf32> to tensor<*xf32>
   return %0 : tensor<*xf32>
 }
+
+// -----
+
+func.func private @noise(tensor<4xf32>) -> tensor<4xf32> attributes {plait.missing = "nobody wrote it"}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{expects a function with a body, got '@noise': nobody wrote it}}
+  %0 = call @noise(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

@@ -182,3 +182,34 @@ func.func @small(%x: tensor<10x10xf32>) -> tensor<10x10xf32> {
   } -> tensor<10x10xf32>
   return %result : tensor<10x10xf32>
 }
+
+// Columns of a transpose: squares of vectors, of equal size.
+// CHECK-LABEL: func.func @transpose
+// CHECK: scf.forall (%{{.*}}) = (0) to (1024) step (64)
+func.func @transpose(%x: tensor<1024x14x14xf32>) -> tensor<14x14x1024xf32> {
+  %empty = tensor.empty() : tensor<14x14x1024xf32>
+  %result = linalg.transpose ins(%x : tensor<1024x14x14xf32>)
+      outs(%empty : tensor<14x14x1024xf32>) permutation = [1, 2, 0]
+  return %result : tensor<14x14x1024xf32>
+}
+
+// Four rows of 28 pixels are seven vectors; two would leave half of one empty.
+// CHECK-LABEL: func.func @pixels
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) = (0, 0) to (128, 28) step (64, 4)
+func.func @pixels(%x: tensor<512x28x28xf32>, %w: tensor<128x512x1x1xf32>) -> tensor<128x28x28xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<128x28x28xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<128x28x28xf32>) -> tensor<128x28x28xf32>
+  %result = linalg.generic {
+      indexing_maps = [affine_map<(o, h, w, i, p, q) -> (i, h + p, w + q)>,
+                       affine_map<(o, h, w, i, p, q) -> (o, i, p, q)>,
+                       affine_map<(o, h, w, i, p, q) -> (o, h, w)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<512x28x28xf32>, tensor<128x512x1x1xf32>) outs(%init : tensor<128x28x28xf32>) {
+  ^bb0(%l: f32, %r: f32, %old: f32):
+    %m = arith.mulf %l, %r : f32
+    %t = arith.addf %old, %m : f32
+    linalg.yield %t : f32
+  } -> tensor<128x28x28xf32>
+  return %result : tensor<128x28x28xf32>
+}

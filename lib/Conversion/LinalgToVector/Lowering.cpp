@@ -320,14 +320,18 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
     block = llvm::alignTo(llvm::divideCeil(*knownDepth, blocks), 8);
   }
   auto knownColumns = getConstantIntValue(columns);
+  // The last tile has no vectors that no column needs.
+  int64_t rest = knownColumns ? *knownColumns % width : 0;
+  bool narrow =
+      rest != 0 && rest <= width - registers.lanes && *knownColumns > width;
   auto blockOf = [&](OpFoldResult from, OpFoldResult depth,
                      Emitter::Condition zero, Emitter::Condition last) {
     int64_t step = rowBlock * registers.rows;
     b.loop(b.constant(0), rows, step, [&](OpFoldResult row) {
       OpFoldResult size = b.min(b.constant(step), b.sub(rows, row));
-      b.loop(b.constant(0), columns, width, [&](OpFoldResult column) {
+      auto tiles = [&](OpFoldResult column, int64_t vectors, bool full) {
         forRows(b, row, size, [&](OpFoldResult row, int64_t count) {
-          Tile tile{count, width / registers.lanes};
+          Tile tile{count, vectors};
           placeRows(b, tile, at, row);
           OpFoldResult panel = b.constant(c.panels.width);
           tile.column = {b.constant(0),
@@ -336,9 +340,10 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
                          b.mul(column, c.columns.back().strides[C])};
           for (unsigned extra : c.extra())
             tile.column[extra] = b.mul(column, c.columns.back().strides[extra]);
-          if (!knownColumns || *knownColumns % width) {
+          if (!full) {
             tile.left = b.value(b.sub(columns, column));
-            tile.full = {b.less(b.constant(width - 1), tile.left)};
+            tile.full = {
+                b.less(b.constant(vectors * registers.lanes - 1), tile.left)};
           }
           tile.from = from;
           tile.depth = depth;
@@ -346,7 +351,20 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
           tile.last = last;
           emitTile(b, tile);
         });
+      };
+      int64_t vectors = width / registers.lanes;
+      if (!narrow) {
+        b.loop(b.constant(0), columns, width, [&](OpFoldResult column) {
+          tiles(column, vectors, knownColumns && rest == 0);
+        });
+        return;
+      }
+      OpFoldResult main = b.roundDown(columns, width);
+      b.loop(b.constant(0), main, width, [&](OpFoldResult column) {
+        tiles(column, vectors, /*full=*/true);
       });
+      tiles(main, llvm::divideCeil(rest, registers.lanes),
+            rest % registers.lanes == 0);
     });
   };
   if (whole || (knownDepth && *knownDepth <= block))

@@ -32,6 +32,8 @@ static constexpr int64_t rowTileElements = 1 << 12;
 static constexpr int64_t stripElements = 1 << 13;
 /// Columns of a packed panel; a split of columns is a multiple.
 static constexpr int64_t panel = 32;
+/// Elements of a vector, at most.
+static constexpr int64_t vectorElements = 16;
 /// Rows of a contraction's tile: many, for what is packed or read per tile to
 /// be worth it.
 static constexpr int64_t fewestRows = 64, mostRows = 1024;
@@ -141,6 +143,21 @@ static bool isPlain(const Group &group, int axis) {
   return use.tiles && use.unit == 1;
 }
 
+/// The loops, outermost first, as what is read lies in memory if `op` is a
+/// transpose, so that a tile has squares of vectors; else as they are.
+static SmallVector<unsigned> readingOrder(linalg::LinalgOp op) {
+  auto order = llvm::to_vector(llvm::seq<unsigned>(0, op.getNumLoops()));
+  if (op.getNumDpsInputs() != 1 || op.getNumReductionLoops() != 0)
+    return order;
+  AffineMap read = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+  AffineMap written = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (read.isPermutation() && written.isIdentity() && !order.empty() &&
+      read.getDimPosition(order.size() - 1) != order.back())
+    for (auto [index, loop] : llvm::enumerate(order))
+      loop = read.getDimPosition(index);
+  return order;
+}
+
 /// Tiles of whole inner dimensions with about `elements` elements.
 static LogicalResult chooseElementTiles(Group &group, int64_t elements) {
   linalg::LinalgOp op = group.anchor;
@@ -155,19 +172,40 @@ static LogicalResult chooseElementTiles(Group &group, int64_t elements) {
   elements = std::max(std::min(elements, all / 8), fewElements / 8);
   int64_t left = std::max<int64_t>(elements / std::max<int64_t>(inner, 1), 1);
   // Neighbours in memory stay together, in lines of the cache at least.
+  SmallVector<unsigned> order = readingOrder(op);
   bool innermost = inner == 1;
-  for (int64_t loop = loops.size() - 1; loop >= 0; --loop) {
+  for (unsigned loop : llvm::reverse(order)) {
     if (loops[loop] == whole || !isPlain(group, loops[loop]))
       continue;
     Axis &axis = group.axes[loops[loop]];
     int64_t size = estimate(axis.extent);
+    int64_t unit = innermost ? 64 : 1;
+    if (!innermost && loop == order.size() - 1) {
+      unit = vectorElements;
+      left = llvm::bit_floor(uint64_t(left));
+    }
     if (left < size || ShapedType::isDynamic(axis.extent))
-      split(axis,
-            roundTile(std::min(left, size), axis.extent, innermost ? 64 : 1));
+      split(axis, roundTile(std::min(left, size), axis.extent, unit));
     left = std::max<int64_t>(left / size, 1);
     innermost = false;
   }
   return success();
+}
+
+/// Splits the rows of an image, whose pixels are the columns of the product,
+/// into `pieces` or fewer whose pixels fill vectors; how many.
+static int64_t splitImage(Axis &axis, int64_t width, int64_t pieces) {
+  if (ShapedType::isDynamic(axis.extent) || ShapedType::isDynamic(width))
+    return splitInto(axis, pieces, 1);
+  auto vectors = [&](int64_t tile) {
+    return axis.extent / tile * llvm::divideCeil(tile * width, vectorElements);
+  };
+  int64_t tile = std::max(llvm::divideCeil(axis.extent, pieces),
+                          llvm::divideCeil(panel, width));
+  while (tile < axis.extent && (axis.extent % tile != 0 ||
+                                10 * vectors(tile) > 11 * vectors(axis.extent)))
+    ++tile;
+  return splitInto(axis, llvm::divideCeil(axis.extent, tile), 1);
 }
 
 static LogicalResult chooseContractionTiles(Group &group) {
@@ -190,6 +228,8 @@ static LogicalResult chooseContractionTiles(Group &group) {
   // windows first), and a piece of each that is worth packing or reading for.
   SmallVector<std::pair<Axis *, int64_t>> batches, columns, windows, rows;
   int64_t rowCount = 1;
+  // The width of images whose pixels are columns.
+  std::optional<int64_t> width;
   auto last = dyn_cast<AffineDimExpr>(
       op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults().back());
   AffineMap left = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
@@ -203,7 +243,9 @@ static LogicalResult chooseContractionTiles(Group &group) {
     bool contiguous = last && loop == last.getPosition();
     AxisUse use = useOf(group, index);
     if (contiguous && inLeft != inRight) {
-      if (use.tiles && !use.inWindow)
+      if (use.inWindow)
+        width = ranges[loop];
+      else if (use.tiles)
         columns.push_back({axis, std::max(panel, use.unit)});
       continue;
     }
@@ -226,12 +268,16 @@ static LogicalResult chooseContractionTiles(Group &group) {
   for (auto [axis, unit] : columns)
     tasks = llvm::divideCeil(
         tasks, splitInto(*axis, tasks, rowCount >= 8 ? 2 * unit : unit));
-  windows.append(rows);
-  for (auto [axis, unit] : windows) {
-    int64_t pieces = std::max<int64_t>(
-        tasks, llvm::divideCeil(estimate(axis->extent), mostRows));
-    tasks = llvm::divideCeil(tasks, splitInto(*axis, pieces, unit));
-  }
+  auto fewest = [&](const Axis &axis) {
+    return std::max<int64_t>(tasks,
+                             llvm::divideCeil(estimate(axis.extent), mostRows));
+  };
+  for (auto [axis, unit] : windows)
+    tasks =
+        llvm::divideCeil(tasks, width ? splitImage(*axis, *width, fewest(*axis))
+                                      : splitInto(*axis, fewest(*axis), unit));
+  for (auto [axis, unit] : rows)
+    tasks = llvm::divideCeil(tasks, splitInto(*axis, fewest(*axis), unit));
   return success();
 }
 

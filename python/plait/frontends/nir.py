@@ -104,10 +104,13 @@ def network_of(
 
 def _strip_batch(network: Network) -> None:
     """Drops the axes of one for batch and time that Rockpool leaves in front of an input."""
-    for name in network.named(net.Input):
+    targets = {name: [] for name in network.named(net.Input)}
+    for source, target in network.edges:
+        if source in targets:
+            targets[source].append(network.nodes[target])
+    for name, read_by in targets.items():
         node = network.nodes[name]
-        targets = [network.nodes[b] for a, b in network.edges if a == name]
-        vectors = targets and all(isinstance(target, net.Linear) for target in targets)
+        vectors = read_by and all(isinstance(target, net.Linear) for target in read_by)
         if vectors and math.prod(node.shape) == node.shape[-1]:
             node.shape = node.shape[-1:]
 
@@ -147,11 +150,11 @@ def _read_node(name, node, where: str, dt, convention: str, reset: str | None, g
     if kind(node) == "Input":
         shape = _shape(node.input_type, "input", where)
         # Those of subgraphs take what reaches them.
-        return net.Input(shape) if name in graph.inputs else net.Sum()
+        return net.Input(shape) if name in graph.ports else net.Sum()
     if kind(node) == "Output":
         declared = (node.output_type or {}).get("output")
         shape = None if declared is None else tuple(int(s) for s in np.atleast_1d(declared))
-        return net.Output(shape) if name in graph.outputs else net.Sum()
+        return net.Output(shape) if name in graph.ports else net.Sum()
     if kind(node) in ("Affine", "Linear"):
         weight = numbers(node.weight, where, "weight")
         if weight.ndim != 2:
@@ -246,27 +249,22 @@ def _steps(node, dt: float, where: str) -> np.ndarray:
 
 def _add_lateness(network: Network, convention) -> None:
     """Adds the steps that the simulator takes between populations."""
-    late = []
-    for name, node in network.nodes.items():
-        if convention.synapses_late and isinstance(node, net.Linear | net.Conv):
-            late += [edge for edge in network.edges if edge[0] == name]
-        elif convention.synapses_late and isinstance(node, net.Neuron):
-            # Its converter puts a connection of weight one in front.
-            weighted = (net.Linear, net.Conv)
-            late += [
-                (a, b)
-                for a, b in network.edges
-                if b == name and not isinstance(network.nodes[a], weighted)
-            ]
-        elif network.labels[name] in convention.inputs_late:
-            late += [edge for edge in network.edges if edge[1] == name]
-    for source, target in late:
+    nodes, labels = network.nodes, network.labels
+    edges, network.edges = network.edges, []
+    for source, target in edges:
+        late = labels[target] in convention.inputs_late
+        if convention.synapses_late:
+            # Its converter puts a connection of weight one in front of a population without.
+            weighted = isinstance(nodes[source], net.Linear | net.Conv)
+            late = late or weighted or isinstance(nodes[target], net.Neuron)
+        if not late:
+            network.edges.append((source, target))
+            continue
         step = f"{source} to {target}"
-        while step in network.nodes:
+        while step in nodes:
             step += "'"
-        network.nodes[step] = net.Delay(np.asarray(1))
-        network.labels[step] = "one step of the convention"
-        network.edges.remove((source, target))
+        nodes[step] = net.Delay(np.asarray(1))
+        labels[step] = "one step of the convention"
         network.edges += [(source, step), (step, target)]
 
 

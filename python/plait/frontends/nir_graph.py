@@ -28,15 +28,13 @@ class Graph:
         nodes: NIR nodes by name; a node of a subgraph is ``subgraph.node``. The Input and
             Output nodes of subgraphs pass their input on.
         edges: pairs of names, in the file's order.
-        inputs: the Input nodes that a caller feeds.
-        outputs: the Output nodes that a caller reads.
+        ports: the Input and Output nodes that a caller feeds and reads.
         metadata: of the whole graph.
     """
 
     nodes: dict = field(default_factory=dict)
     edges: list = field(default_factory=list)
-    inputs: list = field(default_factory=list)
-    outputs: list = field(default_factory=list)
+    ports: set = field(default_factory=set)
     metadata: dict = field(default_factory=dict)
 
 
@@ -148,7 +146,7 @@ def _flatten(graph, prefix: str, flat: Graph) -> None:
         if not isinstance(node, nir.NIRGraph):
             flat.nodes[full] = node
             if not prefix and kind(node) in ("Input", "Output"):
-                (flat.inputs if kind(node) == "Input" else flat.outputs).append(full)
+                flat.ports.add(full)
             continue
         for ends, mine in ((nir.Input, entry), (nir.Output, leave)):
             inner = [key for key, item in node.nodes.items() if isinstance(item, ends)]

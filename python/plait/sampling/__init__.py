@@ -8,6 +8,7 @@ from plait.sampling.generation import GenerationSampler
 from plait.sampling.params import SamplingParams
 from plait.sampling.presets import PRESETS
 from plait.sampling.production import ProductionSampler
+from plait.sampling.raising import draw_keys, raise_to_sample
 from plait.sampling.reference import ERROR_INDEX, NO_CANDIDATE, SAW_NAN
 from plait.sampling.sampler import Draw, Sampler
 from plait.sampling.simple import SimpleTokenSampler
@@ -23,4 +24,6 @@ __all__ = [
     "Sampler",
     "SamplingParams",
     "SimpleTokenSampler",
+    "draw_keys",
+    "raise_to_sample",
 ]

@@ -26,13 +26,14 @@ class SamplingParams:
         seed: unsigned 64-bit. vLLM draws one where it is None; here it is 0.
         logit_bias: token ids to what is added to their logits.
         allowed_token_ids: nothing else can be drawn.
-        bad_words_token_ids: sequences of ids that may not be completed.
+        bad_words_token_ids: sequences of ids that may not be completed; under the presets
+            ``transformers`` and ``trtllm`` also where they began in the prompt.
         min_tokens: ``stop_token_ids`` are banned before so many tokens.
         stop_token_ids: see ``min_tokens``; stopping is the engine's.
         typical_p: transformers, llama.cpp; 1 or more is off.
         epsilon_cutoff: transformers; 0 is off.
         eta_cutoff: transformers; 0 is off.
-        no_repeat_ngram_size: transformers; 0 is off.
+        no_repeat_ngram_size: transformers, TensorRT-LLM; 0 is off.
         top_n_sigma: llama.cpp; 0 or less is off.
         xtc_probability: llama.cpp; 0 is off.
         xtc_threshold: llama.cpp; above 0.5 is off.

@@ -21,6 +21,8 @@ class Preset(NamedTuple):
         pick: the pick it uses, one of :data:`plait.sampling.chain.PICKS`.
         greedy_below: lower temperatures are 0.
         source: the code that says so.
+        words_after: what the start of a bad word is looked for at the end of: the ``output``, or
+            the ``history`` of prompt and output.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Preset(NamedTuple):
     pick: str
     greedy_below: float
     source: str
+    words_after: str = "output"
 
 
 def _list(name, element="i32"):
@@ -130,6 +133,7 @@ TRANSFORMERS = Preset(
     "draw",
     0.0,
     "transformers/generation/utils.py, _get_logits_processor; generation/logits_process.py",
+    "history",
 )  # fmt: skip
 
 #: All penalties count the prompt.
@@ -137,11 +141,13 @@ TRTLLM = Preset(
     "trtllm",
     (
         _BITMASK, _BIAS, _repetition("history"), _additive("presence", "history"),
-        _additive("frequency", "history"), _BAN, PLAIN_TEMPERATURE, _MIN_P, _TOP_K_TIES, _TOP_P,
+        _additive("frequency", "history"), _NGRAM, _BAN, PLAIN_TEMPERATURE, _MIN_P, _TOP_K_TIES,
+        _TOP_P,
     ),
     "draw",
     1e-4,
-    "tensorrt_llm/_torch/pyexecutor/sampler/ops/vanilla.py, penalties.py",
+    "tensorrt_llm/_torch/pyexecutor/sampler: ops/vanilla.py, penalties.py, token_ban.py",
+    "history",
 )  # fmt: skip
 
 #: The temperature is last; penalties look at the last 64 tokens.

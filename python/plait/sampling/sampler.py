@@ -318,6 +318,11 @@ class Sampler:
             return {}
         if output is None:
             raise ArgumentError("output: expects the tokens drawn so far, got None")
+        crosses = self._preset.words_after == "history" and any(
+            len(word) > 1 for params in self.params for word in params.bad_words_token_ids
+        )
+        if crosses and "banned" in wanted:
+            wanted.add("history")
         if prompt is None and wanted & {"history", "window"}:
             raise ArgumentError("prompt: expects the tokens of each prompt, got None")
         output = as_rows("output", _tokens(output), "i32", -1, count)
@@ -331,9 +336,10 @@ class Sampler:
             values["history"] = history
             values["window"] = np.ascontiguousarray(history[:, -WINDOW:])
         if "banned" in wanted:
+            before = values["history"] if crosses else output
             banned = [
-                _banned(self.params[request], row[row >= 0].tolist())
-                for request, row in zip(chosen.tolist(), output, strict=True)
+                _banned(self.params[request], int((drawn >= 0).sum()), past[past >= 0].tolist())
+                for request, drawn, past in zip(chosen.tolist(), output, before, strict=True)
             ]
             values["banned"] = as_rows("banned", banned, "i32", -1, count)
         return {name: value for name, value in values.items() if name in wanted}
@@ -344,11 +350,11 @@ def _tokens(value):
     return value if isinstance(value, list | tuple) else arrays.to_numpy(value)
 
 
-def _banned(params, output) -> list[int]:
-    """What may not follow ``output``: the ends of bad words, and stops that come too early."""
-    banned = list(params.stop_token_ids) if len(output) < params.min_tokens else []
+def _banned(params, drawn, past) -> list[int]:
+    """What may not follow ``past``: the ends of bad words, and stops before ``min_tokens``."""
+    banned = list(params.stop_token_ids) if drawn < params.min_tokens else []
     for word in params.bad_words_token_ids:
         *start, end = word
-        if not start or output[-len(start) :] == list(start):
+        if not start or past[-len(start) :] == start:
             banned.append(end)
     return banned

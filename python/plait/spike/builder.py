@@ -36,6 +36,7 @@ class SpikeIRBuilder:
         self._network = Network()
         self._random = np.random.default_rng(seed)
         self._drawn: list[str] = []
+        self._taken: dict[str, int] = {}  # a name -> how many were named so
 
     # Ports.
 
@@ -307,9 +308,11 @@ class SpikeIRBuilder:
                 node, net.Encoding
             ):
                 raise FrontendError(f"'{source}' is given once: only encodings can read it")
-        fresh, count = name, 1
+        fresh, count = name, self._taken.get(name, 0)
         while fresh in self._network.nodes:
-            fresh, count = f"{name}_{count}", count + 1
+            count += 1
+            fresh = f"{name}_{count}"
+        self._taken[name] = count
         self._network.nodes[fresh] = node
         self._network.edges += [(source, fresh) for source in dict.fromkeys(sources)]
         if not isinstance(node, net.Output):

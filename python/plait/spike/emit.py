@@ -59,9 +59,10 @@ class _Writer:
         self.network, self.time, self.batch = network, time, batch
         self.rates = rates
         self.kept = state == "carried"
-        self.weights: list[np.ndarray] = []
+        self.weights: dict[str, np.ndarray] = {}
         self.arguments: list[str] = []
         self.used = {"%batch", "%c0", "%c1", "%end", "%t", "%time", "%zero"}
+        self.taken: dict[str, int] = {}  # a name -> how often it was asked for
         self.before: list[str] = []  # lines ahead of the loop
         self.lines: list[str] = []  # lines of the loop's body
         self.carried: list[_State] = []
@@ -76,9 +77,11 @@ class _Writer:
         base = "%" + "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
         if not base[1:] or base[1].isdigit():
             base = "%n" + base[1:]
-        name, count = base, 1
+        name, count = base, self.taken.get(base, 0)
         while name in self.used:
-            name, count = f"{base}_{count}", count + 1
+            count += 1
+            name = f"{base}_{count}"
+        self.taken[base] = count
         self.used.add(name)
         return name
 
@@ -102,7 +105,7 @@ class _Writer:
         if not np.isfinite(array).all():
             raise FrontendError(f"'{name}' does not fit into 32 bits")
         value, type_ = self.fresh(name), _tensor(array.shape, element)
-        self.weights.append(array)
+        self.weights[value] = array
         self.arguments.append(f"{value}: {type_}")
         return value, type_
 
@@ -144,7 +147,7 @@ class _Writer:
         name, type_ = self.fresh(hint), _tensor((*front, self.batch, *shape))
         if self.kept:
             array = np.zeros((*front, self.batch, *shape), np.float32)
-            array[...] = 0 if start is None else self.weights[self._index(start[0])]
+            array[...] = 0 if start is None else self.weights[start[0]]
             entry = _State(name, self.fresh(f"{hint}_start"), type_, array)
         elif start is None:
             entry = _State(name, self.filled(self.before, shape, front), type_)
@@ -153,9 +156,6 @@ class _Writer:
         entry.next = self.fresh(f"{hint}_next")
         self.carried.append(entry)
         return entry
-
-    def _index(self, name: str) -> int:
-        return [text.split(":")[0] for text in self.arguments].index(name)
 
     # Nodes.
 
@@ -494,7 +494,7 @@ class _Writer:
         }
         return Module(
             self.text(arguments, callers, [*kept, *outs]),
-            weights=tuple(self.weights),
+            weights=tuple(self.weights.values()),
             state=tuple(entry.array for entry in kept),
             updates=tuple(range(len(kept))),
             inputs=tuple(spec[n] for n in inputs),
@@ -561,7 +561,8 @@ class _Writer:
             sizes.append(f"%time = arith.constant {self.time} : index")
         types = [entry.type for entry in outs]
         loop = f"%end:{len(self.carried)}"
-        results = ", ".join(f"%end#{self.carried.index(entry)}" for entry in outs)
+        places = {entry.name: place for place, entry in enumerate(self.carried)}
+        results = ", ".join(f"%end#{places[entry.name]}" for entry in outs)
         head = [
             "%c0 = arith.constant 0 : index",
             "%c1 = arith.constant 1 : index",

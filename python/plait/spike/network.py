@@ -191,7 +191,7 @@ class Network:
 
     Attributes:
         nodes: by name.
-        edges: pairs of names.
+        edges: pairs of names; more may come, and another list, but none goes from this one.
         labels: what a message calls a node's type, where that is not its class.
         delayed: edges that carry the value of the step before.
         order: the names such that a node follows all it reads in the same step.
@@ -211,6 +211,8 @@ class Network:
 
     def __post_init__(self):
         self._shapes: dict = {}
+        self._sources: dict = {}
+        self._indexed: tuple[list | None, int] = (None, 0)
 
     def named(self, kind) -> list[str]:
         """The names of the nodes of a class, in the order they came."""
@@ -218,7 +220,14 @@ class Network:
 
     def sources(self, name: str) -> list[str]:
         """The nodes whose outputs are summed into ``name``."""
-        return [a for a, b in self.edges if b == name]
+        edges, count = self._indexed
+        if edges is not self.edges:
+            self._sources, count = {}, 0
+        if count < len(self.edges):
+            for a, b in self.edges[count:]:
+                self._sources.setdefault(b, []).append(a)
+        self._indexed = self.edges, len(self.edges)
+        return self._sources.get(name, [])
 
     def describe(self, name: str) -> str:
         """A node as a message names it."""
@@ -371,21 +380,27 @@ class Network:
         late = {n for n in self.named(Neuron) if self.nodes[n].late}
         self.delayed = {(a, b) for a, b in self.edges if a in late}
         now = [edge for edge in self.edges if edge not in self.delayed]
-        for cycle in components(self.nodes, now):
-            for name in cycle:
-                node = self.nodes[name]
-                if isinstance(node, Delay) and np.size(node.steps) and np.min(node.steps) > 0:
-                    self.delayed |= {(a, b) for a, b in self.edges if a == name}
+        lines = {
+            name
+            for name in set().union(*components(self.nodes, now))
+            if isinstance(node := self.nodes[name], Delay)
+            and np.size(node.steps)
+            and np.min(node.steps) > 0
+        }
+        self.delayed |= {(a, b) for a, b in self.edges if a in lines}
         now = [edge for edge in self.edges if edge not in self.delayed]
+        # The one population of each cycle, and that cycle.
+        recurrent = {}
         for cycle in components(self.nodes, now):
-            populations = [n for n in self.named(Neuron) if n in cycle]
+            populations = [n for n in cycle if isinstance(self.nodes[n], Neuron)]
             if len(populations) != 1:
                 raise FrontendError(
                     f"a cycle runs through {len(populations)} populations without a Delay node: "
                     f"{self.listing(n for n in self.nodes if n in cycle)}; NIR does not say "
                     "which edge is late, put a Delay node of at least one step on it"
                 )
-            self.delayed |= {(a, b) for a, b in now if a == populations[0] and b in cycle}
+            recurrent[populations[0]] = cycle
+        self.delayed |= {(a, b) for a, b in now if b in recurrent.get(a, ())}
         before = {name: set() for name in self.nodes}
         after = {name: [] for name in self.nodes}
         for a, b in self.edges:

@@ -14,10 +14,13 @@ _DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int6
 
 _ELEMENTS = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
-#: From how many rows, and up to which share of elements that are not zero, adding those alone is
-#: faster than adding whole rows by vectors: measured on recurrent populations of 256 to 4000. At
-#: 512 rows the roads meet at a share of 0.09, at 1000 at 0.12, at 4000 beyond 0.2.
-_WORTHWHILE = ((1000, 0.11), (256, 0.05))
+#: From how many columns, and up to which share of elements that are not zero, adding those alone is
+#: faster than adding whole rows by vectors: measured on recurrent populations of 256 to 4000 (at
+#: 512 the roads meet at a share of 0.09, at 1000 at 0.12, at 4000 beyond 0.2) and on layers of 128
+#: to 2048, whose rows come in panels that stay in a cache (at 512 for several samples at 0.03, at
+#: 2048 at 0.055).
+_RECURRENT = ((1000, 0.11), (256, 0.05))
+_LAYER = ((2048, 0.05), (256, 0.02))
 
 #: A constant of many different elements, as plait-opt prints it.
 _CONSTANT = re.compile(
@@ -56,17 +59,22 @@ def run_on_constants(module: Module, passes: str) -> Module:
 
 
 def without_zeros(module: Module) -> Module:
-    """``module`` with square weights that are mostly zeros as the elements that are not.
+    """``module`` with matrices that are mostly zeros as the elements that are not.
 
-    Such are the synapses of a sparse recurrent population; whoever reads them otherwise sees the
-    same matrix. No spike changes: sums start at zero, and to them a zero of either sign adds
-    nothing. What is not finite stays as it is.
+    Such are the synapses of a sparse population; whoever reads them otherwise sees the same
+    matrix. No spike changes: sums start at zero, and to them a zero of either sign adds nothing.
+    What is not finite stays as it is.
     """
-    sparse = [i for i, weight in enumerate(module.weights) if _mostly_zeros(weight)]
+    sparse = [i for i, weight in enumerate(module.weights) if _mostly_zeros(weight, _RECURRENT)]
     if not sparse or "@main(" not in module.text:
         return module
     arguments, _ = _signature(module.text)
-    sparse = [i for i in sparse if "?" not in arguments[i]]
+    carried = _multiplying_carried(module.text)
+    sparse = [
+        i
+        for i in sparse
+        if "?" not in arguments[i] and (i in carried or _mostly_zeros(module.weights[i], _LAYER))
+    ]
     if not sparse:
         return module
     given, lines, names, weights = [], [], [], []
@@ -81,9 +89,9 @@ def without_zeros(module: Module) -> Module:
             names.append(pass_on(weight, type_))
             continue
         matrix = arrays.to_numpy(weight)
-        places, size = np.flatnonzero(matrix != 0), len(matrix)
-        starts = np.searchsorted(places, np.arange(size + 1) * size).astype(np.int32)
-        parts = (starts, (places % size).astype(np.int32), matrix.reshape(-1)[places])
+        places, (rows, columns) = np.flatnonzero(matrix != 0), matrix.shape
+        starts = np.searchsorted(places, np.arange(rows + 1) * columns).astype(np.int32)
+        parts = (starts, (places % columns).astype(np.int32), matrix.reshape(-1)[places])
         types = [
             f"tensor<{len(part)}x{element}>"
             for part, element in zip(parts, ("i32", "i32", _ELEMENTS[matrix.dtype]), strict=True)
@@ -98,11 +106,10 @@ def without_zeros(module: Module) -> Module:
     return replace(module, text=_behind(module.text, given, lines, names), weights=tuple(weights))
 
 
-def _mostly_zeros(weight) -> bool:
-    shape = weight.shape
-    if len(shape) != 2 or shape[0] != shape[1]:
+def _mostly_zeros(weight, limits) -> bool:
+    if len(weight.shape) != 2:
         return False
-    share = next((share for rows, share in _WORTHWHILE if shape[0] >= rows), 0)
+    share = next((share for columns, share in limits if weight.shape[1] >= columns), 0)
     if not share:
         return False
     matrix = arrays.to_numpy(weight)
@@ -111,6 +118,18 @@ def _mostly_zeros(weight) -> bool:
         and 0 < np.count_nonzero(matrix != 0) <= share * matrix.size
         and bool(np.isfinite(matrix).all())
     )
+
+
+def _multiplying_carried(text: str) -> set[int]:
+    """The arguments of ``@main`` by which a loop over time multiplies what it carries."""
+    name = r"%[\w$.-]+"
+    loops = "".join(re.findall(r"iter_args\(([^)]*)\)", text))
+    carried = set(re.findall(rf"({name}) = ", loops))
+    products = re.findall(rf"linalg\.matmul ins\(({name}), ({name}) :", text)
+    read = {weight for value, weight in products if value in carried}
+    given, _ = _balanced(text, text.index("@main(") + len("@main"))
+    names = [piece.partition(":")[0].strip() for piece in _pieces(given)]
+    return {i for i, own in enumerate(names) if own in read}
 
 
 def _bound(module: Module) -> str:

@@ -273,3 +273,17 @@ func.func @unknown(%a: memref<64x64xf32>, %b: memref<2x64x32xf32>, %d: memref<64
   memref.dealloc %c : memref<64x64xf32>
   return
 }
+
+// 48 columns are a tile of two vectors and one of one: all are full.
+// CHECK-LABEL: func @narrow
+// CHECK-NOT: vector.maskedstore
+func.func @narrow(%a: memref<64x8xf32>, %b: memref<8x48xf32>, %c: memref<64x48xf32>) {
+  linalg.generic {indexing_maps = [#mk, affine_map<(m, n, k) -> (k, n)>, #mn], iterator_types = #contraction}
+      ins(%a, %b : memref<64x8xf32>, memref<8x48xf32>) outs(%c : memref<64x48xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  }
+  return
+}

@@ -80,6 +80,31 @@ func.func @rows(%starts: tensor<101xi32>, %columns: tensor<500xi32>, %values: te
   return %z : tensor<10x2x100xf32>
 }
 
+// Of a layer's weights in rows, too: a task per sample.
+// CHECK-LABEL: func @layer_rows
+// CHECK: %[[SUMS:.*]] = memref.alloc() {alignment = 64 : i64} : memref<2x128xf32>
+// CHECK: scf.forall (%[[B:.*]]) in (2)
+// CHECK:   vector.store %{{.*}}, %[[SUMS]]
+// CHECK:   scf.for
+// CHECK:     scf.for
+// CHECK:       scf.for
+// CHECK:         memref.load %[[SUMS]]
+// CHECK:         arith.addf
+// CHECK:         memref.store %{{.*}}, %[[SUMS]]
+// CHECK:     scf.for
+// CHECK:       vector.load %[[SUMS]][%[[B]], %{{.*}}] : memref<2x128xf32>, vector<64xf32>
+// CHECK:       vector.store %{{.*}}, %[[SUMS]]
+func.func @layer_rows(%starts: tensor<51xi32>, %columns: tensor<500xi32>, %values: tensor<500xf32>,
+                      %i: tensor<10x2x50xi32>, %n: tensor<10x2xi32>,
+                      %v: tensor<2x100xf32>, %a: tensor<f32>) -> tensor<10x2x100xf32> {
+  %w = spike.from_rows %starts, %columns, %values
+      : tensor<51xi32>, tensor<500xi32>, tensor<500xf32> to tensor<50x100xf32>
+  %z, %v1 = spike.scan events(%i, %n, %w : tensor<10x2x50xi32>, tensor<10x2xi32>, tensor<50x100xf32>) state(%v : tensor<2x100xf32>)
+      integrator impulse decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now
+      : tensor<10x2x100xf32>
+  return %z : tensor<10x2x100xf32>
+}
+
 // The list of a step leaves as it is: no bits are made.
 // CHECK-LABEL: func @lists
 // CHECK: scf.forall (%{{.*}}) in (2)

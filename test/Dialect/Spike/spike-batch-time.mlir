@@ -73,6 +73,39 @@ func.func @recurrent(%x: tensor<?x2x4xf32>, %w: tensor<4x4xf32>, %b: tensor<4xf3
 
 // -----
 
+// The product of the last spikes is read outside of the recurrence, too.
+// CHECK-LABEL: func @read_twice
+// CHECK-NOT: scf.for
+// CHECK: %[[Z:.*]], %{{.*}}, %{{.*}} = spike.scan {{.*}} recurrent(%[[W:[a-z0-9]+]], %[[L:[a-z0-9]+]] :
+// CHECK: tensor.insert_slice %[[L]] into %{{.*}}[0, 0, 0] [1, 2, 4]
+// CHECK: %[[WHOLE:.*]] = tensor.insert_slice %[[Z]] into %{{.*}}[1, 0, 0]
+// CHECK: %[[LAST:.*]] = tensor.extract_slice %[[WHOLE]][0, 0, 0]
+// CHECK: %[[FLAT:.*]] = tensor.collapse_shape %[[LAST]]
+// CHECK: linalg.matmul ins(%[[FLAT]], %[[W]]
+func.func @read_twice(%x: tensor<5x2x4xf32>, %w: tensor<4x4xf32>, %a: tensor<f32>, %late: tensor<2x4xf32>)
+    -> tensor<5x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4xf32>
+  %rest = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %out = tensor.empty() : tensor<5x2x4xf32>
+  %r:3 = scf.for %t = %c0 to %c5 step %c1 iter_args(%v = %rest, %last = %late, %o = %out)
+      -> (tensor<2x4xf32>, tensor<2x4xf32>, tensor<5x2x4xf32>) {
+    %s = tensor.extract_slice %x[%t, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<5x2x4xf32> to tensor<2x4xf32>
+    %m = linalg.matmul ins(%last, %w : tensor<2x4xf32>, tensor<4x4xf32>) outs(%rest : tensor<2x4xf32>) -> tensor<2x4xf32>
+    %i = linalg.add ins(%s, %m : tensor<2x4xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+    %z, %v1 = spike.neuron %i, %v integrator impulse decay(%a : tensor<f32>)
+        threshold(%a : tensor<f32>) compare gt reset value at now : tensor<2x4xf32>
+    %o1 = tensor.insert_slice %m into %o[%t, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<2x4xf32> into tensor<5x2x4xf32>
+    scf.yield %v1, %z, %o1 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<5x2x4xf32>
+  }
+  return %r#2 : tensor<5x2x4xf32>
+}
+
+// -----
+
 // Two populations in a cycle stay in the loop; the layer ahead of them does not.
 // CHECK-LABEL: func @cycle
 // CHECK: %[[Z:.*]], %{{.*}} = spike.scan

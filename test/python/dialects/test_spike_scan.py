@@ -44,9 +44,22 @@ def lattice(rng, shape, low=-10, high=12):
     return (rng.integers(low, high, shape) / 8).astype(F32)
 
 
+def as_rows(name, matrix):
+    """A matrix as ``spike.from_rows`` takes it: its arrays, arguments, and the op."""
+    at, columns = np.nonzero(matrix)
+    starts = np.searchsorted(at, np.arange(len(matrix) + 1))
+    parts = starts.astype(np.int32), columns.astype(np.int32), matrix[at, columns]
+    types = [tensor(len(a), element=e) for a, e in zip(parts, ("i32", "i32", "f32"), strict=True)]
+    given = [f"%{name}{i}" for i in range(3)]
+    arguments = ", ".join(f"{n}: {t}" for n, t in zip(given, types, strict=True))
+    op = f"%{name} = spike.from_rows {', '.join(given)} : {', '.join(types)} to "
+    return parts, arguments, f"{op}{tensor(*matrix.shape)}\n"
+
+
 @pytest.mark.parametrize("road", ["fast", "reference"])
 @pytest.mark.parametrize("neurons", [10, 32, 100])
-def test_layers_of_events(road, neurons):
+@pytest.mark.parametrize("sparse", [False, True])
+def test_layers_of_events(road, neurons, sparse):
     steps, batch, inputs = 12, 3, 70
     words = "i16" if neurons <= 16 else "i32" if neurons <= 32 else "i64"
     packed = tensor(steps, batch, -(-neurons // int(words[1:])), element=words)
@@ -59,8 +72,21 @@ def test_layers_of_events(road, neurons):
         "integrator impulse decay(%a : tensor<f32>) threshold(%th : "
         f"{b}) compare ge reset value at now"
     )
-    text = f"""func.func @main(%x: {x}, %w: {w}, %u: {u}, %b: {b}, %v: {v}, %a: tensor<f32>,
+    rng = np.random.default_rng(0)
+    train = (rng.random((steps, batch, inputs)) < 0.2).astype(F32)
+    weights, more = lattice(rng, (inputs, neurons)), lattice(rng, (neurons, neurons))
+    given, rows, arrays = f"%w: {w}, %u: {u}", "", (weights, more)
+    if sparse:
+        for matrix in arrays:
+            matrix[rng.random(matrix.shape) < 0.5] = 0
+            matrix[4] = 0  # A row of nothing.
+        (own, first, w_rows), (theirs, second, u_rows) = (
+            as_rows(name, matrix) for name, matrix in (("w", weights), ("u", more))
+        )
+        given, rows, arrays = f"{first}, {second}", w_rows + u_rows, (*own, *theirs)
+    text = f"""func.func @main(%x: {x}, {given}, %b: {b}, %v: {v}, %a: tensor<f32>,
         %th: {b}) -> ({packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>) {{
+      {rows}
       %i, %n, %s = spike.list_events %x : {x} to {lists[0]}, {lists[1]}, tensor<2xi64>
       %z, %v1 = spike.scan events(%i, %n, %w : {lists[0]}, {lists[1]}, {w}) bias(%b : {b})
           state(%v : {v}) {rule} encoding packed : {packed}
@@ -69,9 +95,6 @@ def test_layers_of_events(road, neurons):
           state(%v : {v}) {rule} record : {whole} potentials {whole}
       return %z, %v1, %y, %p, %v2, %s : {packed}, {v}, {whole}, {whole}, {v}, tensor<2xi64>
     }}"""
-    rng = np.random.default_rng(0)
-    train = (rng.random((steps, batch, inputs)) < 0.2).astype(F32)
-    weights, more = lattice(rng, (inputs, neurons)), lattice(rng, (neurons, neurons))
     bias, v0 = lattice(rng, neurons), lattice(rng, (batch, neurons))
     decay, threshold = F32(0.5), lattice(rng, neurons, 4, 40)
 
@@ -88,7 +111,7 @@ def test_layers_of_events(road, neurons):
 
     first, v1, _ = run(train, weights, bias)
     second, v2, potentials = run(first, more, F32(0))
-    got = build(text, road)(train, weights, more, bias, v0, decay, threshold)
+    got = build(text, road)(train, *arrays, bias, v0, decay, threshold)
     assert 0.02 < first.mean() < 0.98 and 0.02 < second.mean() < 0.98
     np.testing.assert_array_equal(unpacked(got[0], neurons), first)
     if neurons % 16:
@@ -98,13 +121,6 @@ def test_layers_of_events(road, neurons):
     np.testing.assert_array_equal(got[3], potentials)
     np.testing.assert_array_equal(got[4], v2)
     np.testing.assert_array_equal(got[5], [train.sum(), 0])
-
-
-def stored(matrix):
-    """Where rows start, columns and elements of a matrix, as ``spike.from_rows`` takes them."""
-    rows, columns = np.nonzero(matrix)
-    starts = np.searchsorted(rows, np.arange(len(matrix) + 1))
-    return starts.astype(np.int32), columns.astype(np.int32), matrix[rows, columns]
 
 
 @pytest.mark.parametrize("road", ["fast", "reference"])
@@ -130,11 +146,7 @@ def test_recurrent_population(road, neurons, encoding):
     if sparse:
         weights[rng.random(weights.shape) < 0.6] = 0
         weights[4] = 0  # A row of nothing.
-        arrays = stored(weights)
-        elements = ("i32", "i32", "f32")
-        types = [tensor(len(a), element=e) for a, e in zip(arrays, elements, strict=True)]
-        given = ", ".join(f"%r{i}: {type_}" for i, type_ in enumerate(types))
-        rows = f"%w = spike.from_rows %r0, %r1, %r2 : {', '.join(types)} to {w}"
+        arrays, given, rows = as_rows("w", weights)
     text = f"""func.func @main(%x: {whole}, {given}, %b: {tensor(neurons)}, %last: {v},
         %v: {v}, %left: {v},
         %a: tensor<f32>, %one: tensor<f32>, %two: tensor<f32>) -> ({out}, {v}, {v}, {v}{more}) {{
@@ -422,3 +434,60 @@ def test_roads_of_a_hidden_layer(name):
         assert 0.05 < np.mean(want) < 0.95
         np.testing.assert_array_equal(run(x, weights, np.zeros((3, 48), F32), F32(1)), want)
     assert shares[0] < 0.3 and shares[1] > 0.45, shares
+
+
+def layer(steps, batch, inputs, neurons):
+    """A layer in a loop over time."""
+    x, w, v = tensor(steps, batch, inputs), tensor(inputs, neurons), tensor(batch, neurons)
+    out = tensor(steps, batch, neurons)
+    return f"""func.func @main(%w: {w}, %a: tensor<f32>, %one: tensor<f32>, %x: {x}) -> {out} {{
+      %zero = arith.constant 0.0 : f32
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %end = arith.constant {steps} : index
+      %e = tensor.empty() : {v}
+      %z = linalg.fill ins(%zero : f32) outs(%e : {v}) -> {v}
+      %eo = tensor.empty() : {out}
+      %r:2 = scf.for %t = %c0 to %end step %c1 iter_args(%v = %z, %o = %eo) -> ({v}, {out}) {{
+        %s = tensor.extract_slice %x[%t, 0, 0] [1, {batch}, {inputs}] [1, 1, 1]
+            : {x} to {tensor(batch, inputs)}
+        %m = linalg.matmul ins(%s, %w : {tensor(batch, inputs)}, {w}) outs(%z : {v}) -> {v}
+        %f, %n = spike.neuron %m, %v integrator impulse decay(%a : tensor<f32>)
+            threshold(%one : tensor<f32>) compare gt reset value at now : {v}
+        %on = tensor.insert_slice %f into %o[%t, 0, 0] [1, {batch}, {neurons}] [1, 1, 1]
+            : {v} into {out}
+        scf.yield %n, %on : {v}, {out}
+      }}
+      return %r#1 : {out}
+    }}"""
+
+
+def test_sparse_layers_are_rows():
+    """Events take the elements that are there; numbers take the matrix, from the same weights."""
+    steps, batch, inputs, neurons = 12, 3, 90, 260
+    rng = np.random.default_rng(5)
+    weights = lattice(rng, (inputs, neurons), 1, 20)
+    weights[rng.random(weights.shape) > 0.018] = 0
+    decay, one, text = F32(0.5), F32(1), layer(steps, batch, inputs, neurons)
+    module = Module(text, weights=(weights, decay, one))
+    strand = plait.compile(module, to="strand")
+    assert strand.count("spike.from_rows") == 2  # Of events, and within the other branch.
+    assert strand.index("scf.if") < strand.rindex("spike.from_rows")
+    run, dense = plait.compile(module), plait.compile(text)
+    assert max(w.size for w in run._weights) == np.count_nonzero(weights)
+    for x in (rng.random((steps, batch, inputs)) < 0.3, lattice(rng, (steps, batch, inputs), 0, 9)):
+        x = x.astype(F32)
+        v, want = np.zeros((batch, neurons), F32), []
+        for step in x:
+            v = decay * v + step @ weights
+            want.append((v > one).astype(F32))
+            v = np.where(v > one, F32(0), v)
+        assert 0.02 < np.mean(want) < 0.9
+        np.testing.assert_array_equal(run(x), want)
+        np.testing.assert_array_equal(dense(weights, decay, one, x), want)
+    # As sparse a square matrix is one of a population that reads itself, but not of a layer.
+    square = np.zeros((1000, 1000), F32)
+    square[:, ::12] = 1
+    bound = {"weights": (square, decay, one)}
+    assert "from_rows" in plait.compile(Module(population(2, 1, 1000), **bound), to="import")
+    assert "from_rows" not in plait.compile(Module(layer(2, 1, 1000, 1000), **bound), to="import")

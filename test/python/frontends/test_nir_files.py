@@ -1,6 +1,7 @@
 """Files that no exporter should write, and what `plait check`, `plait verify` and `auto` say."""
 
 import copy
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -402,3 +403,59 @@ def test_state_carried_across_calls():
     np.testing.assert_array_equal(exe(x), whole)
     assert "give a 'batch'" in refused(graph, dt=1e-4, state="carried")
     assert "expects state='fresh' or 'carried'" in refused(graph, dt=1e-4, state="kept")
+
+
+# Size.
+
+
+def ladder(count):
+    """A chain of recurrent populations, each with a port of its own on both sides."""
+    one, weight = np.ones(2), np.eye(2)
+    nodes, edges, last = {}, [], None
+    for i in range(count // 5):
+        nodes |= {
+            f"in{i}": nir.Input(np.array([2])), f"fc{i}": nir.Linear(weight),
+            f"n{i}": nir.LIF(one / 100, one, 0 * one, one, 0 * one),
+            f"back{i}": nir.Linear(weight),
+            f"out{i}": nir.Output(np.array([2])),
+        }  # fmt: skip
+        edges += [(f"in{i}", f"fc{i}"), (f"fc{i}", f"n{i}"), (f"n{i}", f"back{i}")]
+        edges += [(f"back{i}", f"n{i}"), (f"n{i}", f"out{i}")]
+        edges += [(last, f"fc{i}")] if last else []
+        last = f"n{i}"
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def work(call):
+    """The lines that run in ``call``, each turn of a loop counted."""
+    lines = 0
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+@pytest.mark.parametrize("convention", ["nir", "lava", "nengo"])
+def test_the_work_grows_with_the_graph(convention):
+    def read_and_write(graph):
+        reading = {"dt": 1e-3, "convention": convention}
+        module = plait.from_nir(graph, **reading, time_steps=2, batch=1, state="carried")
+        assert not any(report.problem for report in check_nir(graph, **reading))
+        plait.to_nir(module)
+
+    small, large = (work(lambda n=n: read_and_write(ladder(n))) for n in (100, 400))
+    assert large < 5 * small
+
+
+def test_twenty_thousand_nodes():
+    module = plait.from_nir(ladder(20_000), dt=1e-3, convention="nir", time_steps=1, batch=1)
+    assert module.text.count("spike.neuron") == 4000

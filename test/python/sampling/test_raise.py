@@ -4,19 +4,19 @@ import dataclasses
 
 import numpy as np
 import pytest
+import typer.testing
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import plait
-from plait.sampling import reference
-from plait.worker import run_tool
+from plait.cli import app
+from plait.sampling import draw_keys, raise_to_sample, reference
 
 
-def raised(module, options=""):
+def raised(module, keep_bits=True):
     """``module`` after ``raise-to-sample`` and the import stage."""
-    passes = f"--pass-pipeline=builtin.module(raise-to-sample{options},plait-import)"
-    text = run_tool("plait-opt", [passes], module.text.encode()).decode()
-    return dataclasses.replace(module, text=text)
+    module = raise_to_sample(module, keep_bits=keep_bits)
+    return dataclasses.replace(module, text=plait.compile(module, to="import"))
 
 
 def normal(rows, vocab):
@@ -55,7 +55,7 @@ def test_categorical_of_jax_keeps_its_bits(rows, vocab):
         assert sure.any()
         np.testing.assert_array_equal(ours[sure], theirs[sure])
 
-    drawn = raised(module, "{keep-bits=false}")
+    drawn = raised(module, keep_bits=False)
     assert "sample.draw" in drawn.text
     ours = plait.compile(drawn)(key, x)
     random = [reference.random(high << 32 | low, 0, b, 0) for b in range(rows)]
@@ -183,24 +183,51 @@ def drawn_of_top_p(jax, key, x):
     return jnp.take_along_axis(indices, place[:, None], -1)[:, 0]
 
 
-@pytest.mark.parametrize("program", [drawn_of_top_k, drawn_of_top_p], ids=lambda p: p.__name__)
+def sorted_of_top_k(jax, x):
+    return jax.lax.top_k(x, K)
+
+
+def sorted_of_top_p(jax, x):
+    """What :func:`drawn_of_top_p` draws from, and the tokens there."""
+    weights, indices = jax.lax.top_k(jax.nn.softmax(x, -1), x.shape[-1])
+    weights = jax.numpy.where(jax.numpy.cumsum(weights, -1) - weights > P, 0.0, weights)
+    return jax.numpy.log(weights / jax.numpy.sum(weights, -1, keepdims=True)), indices
+
+
+SORTED = {drawn_of_top_k: sorted_of_top_k, drawn_of_top_p: sorted_of_top_p}
+
+
+@pytest.mark.parametrize("program", SORTED, ids=lambda program: program.__name__)
 def test_draws_from_sorted_rows(program):
-    """One keyed draw of the row; JAX's noise is that of places in the sorted row."""
+    """One keyed draw of the row, or JAX's noise, which is that of places in the sorted row."""
     jax = pytest.importorskip("jax")
     x, key = normal(6, 300), jax.random.PRNGKey(3)
     module = plait.from_jax(lambda key, x: program(jax, key, x), key, x)
-    assert "sample.draw" not in raised(module).text
-    drawn = raised(module, "{keep-bits=false}")
+    kept = raised(module)
+    assert kept.text.count("sample.gumbel") == 1 and "sample.draw" not in kept.text
+    executable = plait.compile(kept)
+    rows, tokens = map(np.asarray, SORTED[program](jax, x))
+    sure = 0
+    for seed in (3, 99):
+        key = jax.random.PRNGKey(seed)
+        ours, theirs = executable(np.asarray(key), x), np.asarray(program(jax, key, x))
+        for b, row in enumerate(rows):
+            pick = reference.gumbel(row, seed, 0, b, 0, "jax_threefry")
+            if pick.margin > 1e-4:  # Else rounding of the weights decides.
+                assert ours[b] == theirs[b] == tokens[b, pick.token]
+                sure += 1
+    assert sure > 6
+
+    drawn = raised(module, keep_bits=False)
     assert drawn.text.count("sample.draw") == 1 and "scf." not in drawn.text
-    ours = plait.compile(drawn)(np.asarray(key), x)
+    ours = plait.compile(drawn)(np.asarray(jax.random.PRNGKey(3)), x)
     for b, row in enumerate(x):
         top = program is drawn_of_top_k
         kept = reference.top_k(row, K) if top else reference.top_p(row, P)
         assert ours[b] == reference.draw(kept, reference.random(3, 0, b, 0)).token
 
 
-# Draws whose random numbers are arguments, as torch programs have them: torch's
-# own generator is not part of a program.
+# Draws whose random numbers are arguments.
 
 
 def torch_draw(torch, x, u):
@@ -289,10 +316,177 @@ def test_noise_that_is_an_argument():
     assert len(set(ours.tolist())) > 1
 
 
-def test_a_generator_of_torch_is_refused():
+# Draws from torch's generator, as people write them.
+
+
+def multinomial(torch, x):
+    return torch.multinomial(x.softmax(-1), 1)[:, 0]
+
+
+def multinomial_of_weights(torch, x):
+    return torch.multinomial(x.exp(), 1)
+
+
+def multinomial_of_bfloat16(torch, x):
+    return torch.multinomial(x.softmax(-1).bfloat16(), 1)
+
+
+def draw_of_vllm(torch, x):
+    """random_sample of vLLM."""
+    q = torch.empty_like(probs := x.softmax(dim=-1, dtype=torch.float32))
+    q.exponential_()
+    return probs.div_(q).argmax(dim=-1).view(-1)
+
+
+def draw_of_gpt_fast(torch, x):
+    """sample of gpt-fast, with its top-k."""
+    x = x / max(0.7, 1e-5)
+    pivot = torch.topk(x, min(K, x.size(-1)))[0].select(-1, -1).unsqueeze(-1)
+    probs = torch.softmax(torch.where(x < pivot, -float("Inf"), x), dim=-1)
+    q = torch.empty_like(probs).exponential_(1)
+    return torch.argmax(probs / q, dim=-1, keepdim=True).to(dtype=torch.int)
+
+
+def draw_of_llama(torch, x):
+    """sample_top_p of Llama."""
+    probs, indices = torch.sort(torch.softmax(x, dim=-1), dim=-1, descending=True)
+    mask = torch.cumsum(probs, dim=-1) - probs > P
+    probs[mask] = 0.0
+    probs.div_(probs.sum(dim=-1, keepdim=True))
+    return torch.gather(indices, -1, torch.multinomial(probs, num_samples=1))
+
+
+def gumbel_max(torch, x):
+    return (x - torch.empty_like(x).exponential_().log()).argmax(-1)
+
+
+def two_draws(torch, x):
+    p = x.softmax(-1)
+    return torch.cat([torch.multinomial(p, 1), torch.multinomial(p, 1)], -1)
+
+
+#: The row that each draws from.
+DRAWS = {
+    multinomial: lambda row: row,
+    multinomial_of_weights: lambda row: row,
+    multinomial_of_bfloat16: None,
+    draw_of_vllm: lambda row: row,
+    draw_of_gpt_fast: lambda row: reference.top_k(row / np.float32(0.7), K, True),
+    draw_of_llama: lambda row: reference.top_p(row, P),
+    gumbel_max: lambda row: row,
+    two_draws: lambda row: row,
+}
+
+
+@pytest.mark.parametrize("program", DRAWS, ids=lambda program: program.__name__)
+def test_draws_of_torch(program):
+    """One keyed draw of the row, by the keys that the program takes now."""
     torch = pytest.importorskip("torch")
-    with pytest.raises(plait.errors.FrontendError, match=r"aten.multinomial(.|\n)*plait.sampling"):
-        plait.from_torch(lambda x: torch.multinomial(x.softmax(-1), 1), (torch.zeros(2, 9),))
+    # Without ties: which of equal logits stays is torch's own affair.
+    x = np.random.default_rng(5).standard_normal((6, 300)).astype(np.float32) * 3
+    module = imported(program, x, torch)
+    drawn = raised(module, keep_bits=False)
+    lanes = (0, 2) if program is two_draws else (0,)
+    assert drawn.text.count("sample.draw") == len(lanes)
+    executable = plait.compile(drawn)
+    key = draw_keys(6, seed=range(6), position=9, session_id=2)
+    ours = executable(x, **key).reshape(6, -1)
+    assert ours.dtype == (np.int32 if program is draw_of_gpt_fast else np.int64)
+    if (row_of := DRAWS[program]) is not None:
+        if program not in (multinomial_of_weights, draw_of_llama):
+            assert "math.exp" not in drawn.text or program is draw_of_gpt_fast
+        for b, row in enumerate(x):
+            for lane, token in zip(lanes, ours[b], strict=True):
+                bits = reference.random(b, 2, b, 9, lane=lane)
+                assert token == reference.draw(row_of(row), bits).token
+    # A row's key decides, not its place.
+    order = np.array([3, 5, 0, 1, 4, 2])
+    moved = executable(x[order], **{name: value[order] for name, value in key.items()})
+    np.testing.assert_array_equal(moved.reshape(6, -1), ours[order])
+
+
+@pytest.mark.parametrize(
+    "program", [multinomial, multinomial_of_weights, multinomial_of_bfloat16, draw_of_llama],
+    ids=lambda program: program.__name__,
+)  # fmt: skip
+def test_draws_of_torch_are_as_torch_s(program):
+    """Of 2**15 draws each, torch's own and ours: one distribution, by chi-square."""
+    torch = pytest.importorskip("torch")
+    stats = pytest.importorskip("scipy.stats")
+    row, count = np.linspace(-2, 2, 24, dtype=np.float32), 2**15
+    x = np.tile(row, (count, 1))
+    executable = plait.compile(raise_to_sample(imported(program, x, torch), keep_bits=False))
+    torch.manual_seed(1)
+    tokens = executable(x, **draw_keys(count, seed=5)), program(torch, torch.from_numpy(x)).numpy()
+    table = np.array([np.bincount(part.ravel(), minlength=24) for part in tokens])
+    table = table[:, table.sum(0) > 0]
+    assert table.shape[1] >= 12
+    assert stats.chi2_contingency(table).pvalue > 1e-3
+
+
+def test_a_generator_of_torch_needs_keys():
+    torch = pytest.importorskip("torch")
+    errors = plait.errors
+    module = imported(multinomial, normal(2, 9), torch)
+    with pytest.raises(errors.CompileError, match=r"has a state(.|\n)*keep-bits=false"):
+        raise_to_sample(module)
+    with pytest.raises(errors.CompileError, match=r"test_raise.py(.|\n)*raise_to_sample"):
+        plait.compile(module)
+    drawn = raise_to_sample(module, keep_bits=False)
+    with pytest.raises(errors.ArgumentError, match="seed"):
+        plait.compile(drawn)(normal(2, 9))
+    # More than one sample, and a loop, which would draw with the same key again.
+    with pytest.raises(errors.FrontendError, match=r"aten.multinomial(.|\n)*plait.sampling"):
+        plait.from_torch(lambda x: torch.multinomial(x.softmax(-1), 2), (torch.zeros(2, 9),))
+
+    def loop(i, x):
+        step = lambda i, x: (i + 1, x + torch.multinomial(x.softmax(-1), 1))  # noqa: E731
+        return torch._higher_order_ops.while_loop(lambda i, x: i < 3, step, (i, x))[1]
+
+    module = plait.from_torch(loop, (torch.tensor(0), torch.zeros(2, 9)))
+    with pytest.raises(errors.CompileError, match="outside of control flow"):
+        raise_to_sample(module, keep_bits=False)
+
+
+def test_keys_are_keyword_arguments():
+    torch = pytest.importorskip("torch")
+
+    def program(x, *, t):
+        return torch.multinomial((x / t).softmax(-1), 1)
+
+    x = torch.from_numpy(normal(3, 20))
+    module = plait.from_torch(program, (x,), {"t": torch.tensor(0.5)})
+    executable = plait.compile(raise_to_sample(module, keep_bits=False))
+    tokens = executable(x, t=torch.tensor(0.5), **draw_keys(3, seed=8))[:, 0]
+    rows = x.numpy() / np.float32(0.5)
+    want = [reference.draw(r, reference.random(8, 0, b, 0)).token for b, r in enumerate(rows)]
+    assert tokens.tolist() == want
+    seed = plait.from_torch(lambda x, *, seed: multinomial(torch, x + seed), (x,), {"seed": x})
+    with pytest.raises(plait.errors.ArgumentError, match="'seed'"):
+        raise_to_sample(seed, keep_bits=False)
+
+
+def test_a_file_is_raised(tmp_path):
+    """`plait run` and `plait compile` with --keep-bits and --no-keep-bits."""
+    torch = pytest.importorskip("torch")
+    x = normal(4, 30)
+    path, out = tmp_path / "draw.mlir", tmp_path / "out.npz"
+    path.write_text(imported(multinomial, x, torch).text)
+    values = {"x": x, **draw_keys(4, seed=3, position=1)}
+    files = []
+    for name, value in values.items():
+        files += ["-i", str(tmp_path / f"{name}.npy")]
+        signed = value if name == "x" else value.astype(value.dtype.name.lstrip("u"))
+        np.save(files[-1], signed)
+    runner = typer.testing.CliRunner()
+    done = runner.invoke(app, ["run", str(path), *files, "-o", str(out), "--no-keep-bits"])
+    assert done.exit_code == 0, done
+    want = [reference.draw(r, reference.random(3, 0, b, 1)).token for b, r in enumerate(x)]
+    assert np.load(out)["arr_0"].tolist() == want
+    shown = runner.invoke(app, ["compile", str(path), "--to", "import", "--no-keep-bits"])
+    assert "sample.draw" in shown.output
+    refused = runner.invoke(app, ["compile", str(path), "--keep-bits"])
+    assert "keep-bits=false" in str(refused.exception)
 
 
 def test_what_is_not_a_filter_stays():

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The noise of a categorical draw is a function that JAX outlines; it is known
-// by what it is made of.
+// by what it is made of. That of torch is the result of a function that the
+// front end declares.
 //
 //===----------------------------------------------------------------------===//
 
@@ -110,31 +111,62 @@ struct Contents {
   }
 };
 
-/// `a + b`, element by element.
-bool matchSum(Value value, Value &a, Value &b) {
-  if (auto add = value.getDefiningOp<arith::AddFOp>()) {
-    a = add.getLhs(), b = add.getRhs();
-    return true;
+/// `value` without its widening to f32.
+Value narrow(Value value) {
+  auto widen = value.getDefiningOp<arith::ExtFOp>();
+  return widen ? widen.getIn() : value;
+}
+
+/// The operands of `value` if it is an `Op` of different tensors, element by
+/// element.
+template <typename Op> SmallVector<Value> matchElementwise(Value value) {
+  if (auto op = value.getDefiningOp<Op>()) {
+    SmallVector<Value> operands(op->getOperands());
+    bool areDifferent = operands.size() == 1 || operands[0] != operands[1];
+    return areDifferent ? operands : SmallVector<Value>{};
   }
   auto op = value.getDefiningOp<linalg::GenericOp>();
-  if (!op || op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+  if (!op || op.getNumDpsInits() != 1 ||
       op.getNumParallelLoops() != op.getNumLoops() ||
       !llvm::all_of(op.getIndexingMapsArray(),
                     [](AffineMap map) { return map.isIdentity(); }))
-    return false;
+    return {};
   auto yield = cast<linalg::YieldOp>(op.getBody()->getTerminator());
-  auto add = yield.getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add || add->getBlock() != op.getBody())
-    return false;
-  auto isArgument = [&](Value x) {
-    return x == op.getBody()->getArgument(0) ||
-           x == op.getBody()->getArgument(1);
-  };
-  if (!isArgument(add.getLhs()) || !isArgument(add.getRhs()) ||
-      add.getLhs() == add.getRhs())
-    return false;
-  a = op.getDpsInputs()[0], b = op.getDpsInputs()[1];
-  return true;
+  auto inner = yield.getOperand(0).getDefiningOp<Op>();
+  if (!inner || inner->getBlock() != op.getBody())
+    return {};
+  SmallVector<Value> operands;
+  for (Value operand : inner->getOperands()) {
+    auto argument = dyn_cast<BlockArgument>(operand);
+    if (!argument || argument.getOwner() != op.getBody() ||
+        argument.getArgNumber() >= op.getNumDpsInputs())
+      return {};
+    Value input = op.getDpsInputs()[argument.getArgNumber()];
+    if (llvm::is_contained(operands, input))
+      return {};
+    operands.push_back(input);
+  }
+  return operands;
+}
+
+/// What torch's generator gives is the result of a declared function, which
+/// says what that is.
+func::FuncOp lookUpGenerator(func::CallOp call) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      call, call.getCalleeAttr());
+  return callee && callee.isExternal() && callee->hasAttr("torch.kernel")
+             ? callee
+             : func::FuncOp();
+}
+
+/// The call that gives `value` as exponential noise which nothing else uses.
+func::CallOp matchExponential(Value value) {
+  auto call = value.getDefiningOp<func::CallOp>();
+  auto callee = call ? lookUpGenerator(call) : func::FuncOp();
+  if (!callee || !value.hasOneUse())
+    return {};
+  auto words = callee->getAttrOfType<ArrayAttr>("torch.kernel");
+  return cast<StringAttr>(words[0]) == "exponential" ? call : func::CallOp();
 }
 
 struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
@@ -158,8 +190,13 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
 
     SmallVector<GreedyOp> picks;
     getOperation().walk([&](GreedyOp op) { picks.push_back(op); });
-    for (GreedyOp op : picks)
-      raiseCategorical(op);
+    for (GreedyOp op : picks) {
+      bool isDrawn = raiseCategorical(op);
+      if (!isDrawn && !keepBits && failed(raiseRace(op)))
+        return signalPassFailure();
+    }
+    if (failed(finishGenerators()))
+      return signalPassFailure();
 
     for (auto function : getOperation().getOps<func::FuncOp>())
       numFilters += raiseFilters(function);
@@ -187,18 +224,16 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
   }
 
   /// greedy(logits + noise(key)) --> a draw from logits.
-  void raiseCategorical(GreedyOp op) {
-    Value a, b;
-    if (!matchSum(op.getLogits(), a, b))
-      return;
-    auto noise = a.getDefiningOp<func::CallOp>();
-    Value logits = b;
-    if (!noise) {
-      noise = b.getDefiningOp<func::CallOp>();
-      logits = a;
-    }
+  bool raiseCategorical(GreedyOp op) {
+    SmallVector<Value> both = matchElementwise<arith::AddFOp>(op.getLogits());
+    if (both.empty())
+      return false;
+    if (!both[0].getDefiningOp<func::CallOp>())
+      std::swap(both[0], both[1]);
+    auto noise = both[0].getDefiningOp<func::CallOp>();
+    Value logits = both[1];
     if (!noise || noise.getNumOperands() != 1)
-      return;
+      return false;
     auto key = dyn_cast<RankedTensorType>(noise.getOperand(0).getType());
     auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
         noise, noise.getCalleeAttr());
@@ -206,7 +241,7 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
     if (!key || key.getShape() != ArrayRef<int64_t>{2} ||
         !key.getElementType().isInteger(32) || !type.hasStaticShape() ||
         !callee || !Contents(callee).isNoise())
-      return;
+      return false;
 
     OpBuilder builder(op);
     Location loc = op.getLoc();
@@ -245,15 +280,154 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
                                     sequence, zeros, /*lane=*/0);
       pick = DrawOp::create(builder, loc, logits, bits);
     }
-    op.getTokens().replaceAllUsesWith(pick->getResult(0));
-    Operation *sum = op.getLogits().getDefiningOp();
-    op.erase();
-    if (sum->use_empty())
-      sum->erase();
-    if (noise.use_empty())
-      noise.erase();
-    ++numDrawn;
+    replacePick(op, pick->getResult(0));
+    return true;
   }
+
+  /// Whether an op that nothing uses was there to make noise.
+  static bool isNoise(Operation *op) {
+    auto call = dyn_cast<func::CallOp>(op);
+    if (!call)
+      return isa<linalg::GenericOp>(op) ||
+             (isMemoryEffectFree(op) && !isa<GreedyOp>(op));
+    auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+        call, call.getCalleeAttr());
+    return lookUpGenerator(call) || (callee && Contents(callee).isNoise());
+  }
+
+  void replacePick(GreedyOp op, Value tokens) {
+    op.getTokens().replaceAllUsesWith(tokens);
+    ++numDrawn;
+    // What only the pick used goes with it.
+    SmallVector<Operation *> unused{op};
+    while (!unused.empty()) {
+      Operation *dead = unused.pop_back_val();
+      SmallVector<Value> operands(dead->getOperands());
+      dead->erase();
+      for (Value operand : operands)
+        if (Operation *maker = operand.getDefiningOp();
+            maker && maker->use_empty() && isNoise(maker))
+          unused.push_back(maker);
+    }
+  }
+
+  //===--------------------------------------------------------------------===//
+  // torch's generator
+  //===--------------------------------------------------------------------===//
+
+  /// What a draw that `scores` decide is from: weights, whose greatest quotient
+  /// by exponential noise wins, or logits less its logarithm.
+  std::pair<Value, bool> matchRace(Value scores) {
+    auto isLogOfNoise = [](Value value) {
+      SmallVector<Value> of = matchElementwise<math::LogOp>(value);
+      return !of.empty() && value.hasOneUse() && matchExponential(of[0]);
+    };
+    scores = narrow(scores);
+    SmallVector<Value> both = matchElementwise<arith::DivFOp>(scores);
+    if (!both.empty() && matchExponential(both[1]))
+      return {both[0], true};
+    both = matchElementwise<arith::SubFOp>(scores);
+    if (!both.empty() && isLogOfNoise(both[1]))
+      return {both[0], false};
+    both = matchElementwise<arith::AddFOp>(scores);
+    for (auto [i, term] : llvm::enumerate(both)) {
+      SmallVector<Value> negated = matchElementwise<arith::NegFOp>(term);
+      if (!negated.empty() && term.hasOneUse() && isLogOfNoise(negated[0]))
+        return {both[1 - i], false};
+    }
+    return {};
+  }
+
+  /// Logits f32 of `from`, or of weights by their logarithm.
+  Value makeLogits(OpBuilder &builder, Location loc, Value from,
+                   bool isWeights) {
+    auto type = cast<RankedTensorType>(from.getType());
+    auto f32 = type.clone(builder.getF32Type());
+    if (type != f32)
+      from = arith::ExtFOp::create(builder, loc, f32, from);
+    if (!isWeights)
+      return from;
+    SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(2));
+    SmallVector<utils::IteratorType> loops(2, utils::IteratorType::parallel);
+    Value empty = tensor::EmptyOp::create(builder, loc, f32.getShape(),
+                                          f32.getElementType());
+    return linalg::GenericOp::create(
+               builder, loc, f32, from, empty, maps, loops,
+               [](OpBuilder &inner, Location at, ValueRange arguments) {
+                 Value log = math::LogOp::create(inner, at, arguments[0]);
+                 linalg::YieldOp::create(inner, at, log);
+               })
+        .getResult(0);
+  }
+
+  /// The greatest of what noise of torch's generator decides becomes a keyed
+  /// draw, whose keys are new arguments of the function.
+  LogicalResult raiseRace(GreedyOp op) {
+    auto [from, isWeights] = matchRace(op.getLogits());
+    if (!from)
+      return success();
+    auto type = cast<RankedTensorType>(op.getLogits().getType());
+    if (!type.hasStaticShape())
+      return op.emitError("expects a draw from logits of known sizes, got ")
+             << type;
+    auto function = dyn_cast<func::FuncOp>(op->getParentOp());
+    if (!function || !function.isPublic())
+      return op.emitError("expects a draw outside of control flow and private "
+                          "functions, since its keys are arguments of the "
+                          "program");
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    auto i32 = builder.getI32Type(), i64 = builder.getI64Type();
+    int64_t rows = type.getDimSize(0);
+    SmallVector<Value> &key = keys[function];
+    for (unsigned part = key.size(); part < 4; ++part) {
+      Type element = part == 0 ? i64 : i32;
+      unsigned end = function.getNumArguments();
+      if (failed(function.insertArgument(
+              end, RankedTensorType::get(rows, element), {}, loc)))
+        return failure();
+      key.push_back(function.getArgument(end));
+    }
+    auto seeds = cast<RankedTensorType>(key[0].getType());
+    if (seeds.getDimSize(0) != rows)
+      return op.emitError("expects a draw of ")
+             << seeds.getDimSize(0) << " rows, as the one before, got " << rows;
+    // Lane 1 is that of XTC.
+    int32_t draw = draws[function]++;
+    Value bits =
+        RandomOp::create(builder, loc, seeds, key[0], key[1], key[2], key[3],
+                         /*lane=*/draw ? draw + 1 : 0);
+    Value logits = makeLogits(builder, loc, from, isWeights);
+    replacePick(op, DrawOp::create(builder, loc, logits, bits).getTokens());
+    return success();
+  }
+
+  /// Whether nothing calls for torch's generator any more; then it goes.
+  LogicalResult finishGenerators() {
+    bool bad = false;
+    getOperation().walk([&](func::CallOp call) {
+      func::FuncOp generator = lookUpGenerator(call);
+      if (!generator)
+        return;
+      bad = true;
+      auto error =
+          call.emitError("torch's generator has a state, and bits that "
+                         "no other program can repeat");
+      if (keepBits)
+        error << ": only 'keep-bits=false' draws without it, by keys";
+      else
+        error << ": expects the argmax of weights / noise, or of logits - "
+                 "log(noise), and no other use of the noise";
+    });
+    for (auto function :
+         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
+      if (!bad && function.isExternal() && function->hasAttr("torch.kernel"))
+        function.erase();
+    return failure(bad);
+  }
+
+  llvm::DenseMap<func::FuncOp, SmallVector<Value>> keys;
+  llvm::DenseMap<func::FuncOp, int32_t> draws;
 };
 
 } // namespace

@@ -170,6 +170,8 @@ private:
   struct Recurrence {
     Value current, weights, bias;
     BlockArgument last;
+    /// Whether nobody else reads the product, its sums or the last spikes.
+    bool alone;
   };
   std::optional<Recurrence> matchRecurrence(NeuronOp op) {
     // The two terms of a sum, in both orders, or the value alone.
@@ -191,8 +193,7 @@ private:
         BlockArgument last = carried(matmul.getDpsInputs()[0]);
         Value weights = invariant(matmul.getDpsInputs()[1]);
         auto fill = matmul.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-        if (!last || !last.hasOneUse() || yielded(last) != op.getOut() ||
-            !weights || !fill ||
+        if (!last || yielded(last) != op.getOut() || !weights || !fill ||
             !matchPattern(fill.getInputs()[0], m_PosZeroFloat()))
           continue;
         Value bias;
@@ -201,7 +202,10 @@ private:
           if (!spread || !(bias = invariant(spread.getInput())))
             continue;
         }
-        return Recurrence{current, weights, bias, last};
+        bool alone =
+            llvm::all_of(ArrayRef<Value>{last, product, sum, op.getCurrent()},
+                         [](Value value) { return value.hasOneUse(); });
+        return Recurrence{current, weights, bias, last, alone};
       }
     }
     return std::nullopt;
@@ -252,8 +256,13 @@ private:
     ends[op.getV()] = scan.getNextV();
     if (op.getLeft())
       ends[op.getLeft()] = scan.getNextLeft();
-    if (recurrence)
-      ends[recurrence->last] = scan.getNextLast();
+    if (recurrence) {
+      BlockArgument last = recurrence->last;
+      if (!recurrence->alone)
+        runs[last] = slice(joined(init(last), scan.getOut(), 1),
+                           b.getIndexAttr(0), time, runType(last));
+      ends[last] = scan.getNextLast();
+    }
     return true;
   }
 
@@ -281,7 +290,7 @@ private:
       loop.getTiedLoopYieldedValue(own)->set(own);
       loop.getTiedLoopResult(own).replaceAllUsesWith(end);
     }
-    // Operands of a recurrence are read by nobody else.
+    // Operands of a recurrence that nobody else reads.
     for (bool changed = true; changed;) {
       changed = false;
       for (Operation &op : *loop.getBody())

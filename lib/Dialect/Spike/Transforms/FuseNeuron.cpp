@@ -115,7 +115,7 @@ struct SpikeFuseNeuron
     Operation *op = value.getDefiningOp();
     if (!op || !isa<linalg::AddOp, linalg::BroadcastOp, linalg::FillOp,
                     linalg::MatmulOp, tensor::CollapseShapeOp, tensor::EmptyOp,
-                    tensor::ExpandShapeOp>(op))
+                    tensor::ExpandShapeOp, FromRowsOp>(op))
       return value;
     for (Value operand : op->getOperands())
       cloneProduct(b, operand, run, mapping);

@@ -272,11 +272,13 @@ private:
     if (op.getIndices()) {
       indices = b.read(op.getIndices());
       counts = b.read(op.getCounts());
-      weights = b.read(packPanels(b, op.getWeights(), lanes));
-    } else if (auto rows = getRows()) {
+    }
+    if (auto rows = getRows()) {
       starts = b.read(rows.getStarts());
       columns = b.read(rows.getColumns());
       weights = b.read(rows.getValues());
+    } else if (indices) {
+      weights = b.read(packPanels(b, op.getWeights(), lanes));
     } else if (op.getRecurrent()) {
       weights = b.read(padColumns(b, op.getRecurrent(), lanes));
     }
@@ -296,15 +298,20 @@ private:
       countsBuffer = b.alloc({time, batch}, b.getI32Type());
     if (op.getRecord())
       recordBuffer = b.alloc({time, batch, size}, element);
-    Value nextV = b.alloc({batch, size}, element);
-    Value nextLeft = remaining ? b.alloc({batch, size}, element) : Value();
+    nextV = b.alloc({batch, size}, element);
+    nextLeft = remaining ? b.alloc({batch, size}, element) : Value();
     Value nextLast;
+    // Zero between steps.
+    if (starts)
+      sums = b.alloc({batch, b.getIndexAttr(blocks * lanes)}, element);
     if (op.getRecurrent()) {
       nextLast = b.alloc({batch, size}, element);
-      emitRecurrent(b, potentials, remaining, nextV, nextLeft, nextLast);
+      emitRecurrent(b, potentials, remaining, nextLast);
+    } else if (starts) {
+      emitRows(b, potentials, remaining);
     } else {
       b.tasks({b.getIndexAttr(blocks), batch}, [&](Emitter &b, ValueRange at) {
-        emitTask(b, at[0], at[1], potentials, remaining, nextV, nextLeft);
+        emitTask(b, at[0], at[1], potentials, remaining);
       });
     }
     auto tensorOf = [&](Value buffer, Value result) {
@@ -329,10 +336,10 @@ private:
                             ValueRange{sample, block.start});
   }
 
-  /// The rows of recurrent weights that are mostly zeros, or null.
+  /// The rows of weights that are mostly zeros, or null.
   FromRowsOp getRows() {
-    Value recurrent = op.getRecurrent();
-    return recurrent ? recurrent.getDefiningOp<FromRowsOp>() : FromRowsOp();
+    Value matrix = op.getIndices() ? op.getWeights() : op.getRecurrent();
+    return matrix ? matrix.getDefiningOp<FromRowsOp>() : FromRowsOp();
   }
 
   /// Adds the elements of the rows of the list at `slot`, `count` long, to the
@@ -412,7 +419,7 @@ private:
   }
 
   void emitTask(Emitter &b, Value number, Value sample, Value potentials,
-                Value remaining, Value nextV, Value nextLeft) {
+                Value remaining) {
     LaneBlock block = getBlock(b, number, neurons, lanes);
     Parameters own = loadParameters(b, parameters, block, vector, sample);
     Value biases = loadBias(b, block, sample);
@@ -444,29 +451,81 @@ private:
       block.store(b, ends[1], nextLeft, sample);
   }
 
+  /// The state of `sample`, of which a step changes all blocks: where the
+  /// next state will be.
+  void startBlock(Emitter &b, const LaneBlock &block, Value sample,
+                  Value potentials, Value remaining) {
+    block.store(b, block.load(b, potentials, sample), nextV, sample);
+    if (remaining)
+      block.store(b, block.load(b, remaining, sample), nextLeft, sample);
+    if (starts)
+      clearSums(b, block, sample);
+  }
+
+  /// One step of a block of that state; without `sum`, of the sums of
+  /// `scatter`.
+  Stepped stepBlock(Emitter &b, const LaneBlock &block, Value number, Value t,
+                    Value sample, Value sum) {
+    Parameters own = loadParameters(b, parameters, block, vector, sample);
+    if (!sum) {
+      sum = vector::LoadOp::create(b, vector, sums,
+                                   ValueRange{sample, block.start});
+      clearSums(b, block, sample);
+    }
+    Value x = input(b, block, sum, loadBias(b, block, sample), t, sample);
+    Stepped stepped = step(b, block, number, x, block.load(b, nextV, sample),
+                           nextLeft ? block.load(b, nextLeft, sample) : Value(),
+                           own, t, sample);
+    block.store(b, stepped.v, nextV, sample);
+    if (nextLeft)
+      block.store(b, stepped.left, nextLeft, sample);
+    return stepped;
+  }
+
+  /// One task per sample, whose sums any event may change.
+  void emitRows(Emitter &b, Value potentials, Value remaining) {
+    b.tasks({batch}, [&](Emitter &b, ValueRange at) {
+      Value sample = at[0];
+      auto forBlocks = [&](Emitter &b,
+                           function_ref<void(Emitter &, Value)> body) {
+        b.loop(b.index(0), b.index(blocks), {},
+               [&](Emitter &b, Value number, ValueRange) {
+                 body(b, number);
+                 return SmallVector<Value>{};
+               });
+      };
+      forBlocks(b, [&](Emitter &b, Value number) {
+        startBlock(b, getBlock(b, number, neurons, lanes), sample, potentials,
+                   remaining);
+      });
+      b.loop(b.index(0), b.index(time), {},
+             [&](Emitter &b, Value t, ValueRange) {
+               Value count = b.toIndex(
+                   memref::LoadOp::create(b, counts, ValueRange{t, sample}));
+               scatter(b, indices, {t, sample}, count, sample);
+               forBlocks(b, [&](Emitter &b, Value number) {
+                 stepBlock(b, getBlock(b, number, neurons, lanes), number, t,
+                           sample, Value());
+               });
+               return SmallVector<Value>{};
+             });
+    });
+  }
+
   /// One task per sample: a step needs the spikes of all blocks of the one
   /// before. Two lists take turns.
-  void emitRecurrent(Emitter &b, Value potentials, Value remaining, Value nextV,
-                     Value nextLeft, Value nextLast) {
+  void emitRecurrent(Emitter &b, Value potentials, Value remaining,
+                     Value nextLast) {
     Value first = b.read(op.getLast());
     Value lists = b.alloc({batch, b.getIndexAttr(2), b.getIndexAttr(neurons)},
                           b.getI32Type());
-    // Zero between steps.
-    if (starts)
-      sums = b.alloc({batch, b.getIndexAttr(blocks * lanes)},
-                     state.getElementType());
     b.tasks({batch}, [&](Emitter &b, ValueRange at) {
       Value sample = at[0], zero = b.index(0), one = b.index(1);
       Value end = b.index(blocks);
       SmallVector<Value> counts = b.loop(
           zero, end, zero, [&](Emitter &b, Value number, ValueRange length) {
             LaneBlock block = getBlock(b, number, neurons, lanes);
-            block.store(b, block.load(b, potentials, sample), nextV, sample);
-            if (remaining)
-              block.store(b, block.load(b, remaining, sample), nextLeft,
-                          sample);
-            if (starts)
-              clearSums(b, block, sample);
+            startBlock(b, block, sample, potentials, remaining);
             Value spikes = block.load(b, first, sample);
             Value bits = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
                                                spikes, b.splat(vector, 0));
@@ -484,28 +543,13 @@ private:
                 b.index(0), end, b.index(0),
                 [&](Emitter &b, Value number, ValueRange length) {
                   LaneBlock block = getBlock(b, number, neurons, lanes);
-                  Parameters own =
-                      loadParameters(b, parameters, block, vector, sample);
                   Value sum;
-                  if (starts) {
-                    sum = vector::LoadOp::create(
-                        b, vector, sums, ValueRange{sample, block.start});
-                    clearSums(b, block, sample);
-                  } else {
+                  if (!starts)
                     sum = gather(
                         b, lists, {sample, from}, count, [&](Value event) {
                           return SmallVector<Value>{event, block.start};
                         });
-                  }
-                  Value x = input(b, block, sum, loadBias(b, block, sample), t,
-                                  sample);
-                  Stepped stepped = step(
-                      b, block, number, x, block.load(b, nextV, sample),
-                      remaining ? block.load(b, nextLeft, sample) : Value(),
-                      own, t, sample);
-                  block.store(b, stepped.v, nextV, sample);
-                  if (remaining)
-                    block.store(b, stepped.left, nextLeft, sample);
+                  Stepped stepped = stepBlock(b, block, number, t, sample, sum);
                   return SmallVector<Value>{
                       b.appendBits(b.toWord(stepped.fired), block.start,
                                    length[0], lists, {sample, to})};
@@ -548,8 +592,8 @@ private:
   RankedTensorType state;
   Value v, current, currentBuffer, indices, counts, weights, bias;
   Parameters parameters;
-  Value outBuffer, recordBuffer, countsBuffer;
-  /// Of recurrent weights in rows, of which `weights` are the elements.
+  Value outBuffer, recordBuffer, countsBuffer, nextV, nextLeft;
+  /// Of weights in rows, of which `weights` are the elements.
   Value starts, columns, sums;
   bool packed = false, listed = false;
   int64_t samples = 0, neurons = 0, lanes = 0, blocks = 0;

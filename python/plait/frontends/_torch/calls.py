@@ -10,7 +10,14 @@ from torch_mlir import ir
 
 from plait.frontends._torch import spiking  # noqa: F401  It defines a kernel.
 from plait.frontends._torch.kernels import KERNELS
-from plait.frontends._torch.text import Body, Value, function
+from plait.frontends._torch.text import Body, Value, declaration, function
+
+#: Why what draws from torch's generator cannot be compiled as it is.
+_GENERATOR = (
+    "torch's generator has a state, and bits that no other program can repeat; "
+    "raise-to-sample with keep-bits=false draws by keys instead "
+    "(plait.sampling.raise_to_sample, or --no-keep-bits)"
+)
 
 
 def is_call(node) -> bool:
@@ -103,6 +110,9 @@ def _kind(type):
 
 def _write(name, node, functions):
     kinds, results = functions[name]
+    if node.target in KERNELS and KERNELS[node.target] is None:
+        words = (node.target.name().removeprefix("plait::"),)
+        return declaration(name, kinds, results, words, _GENERATOR)
     inputs = [Value(f"%a{k}", *kind) for k, kind in enumerate(kinds)]
     first = next(n for n in torch.utils._pytree.tree_leaves(node.args) if hasattr(n, "meta"))
     body = Body(results, getattr(first.meta["val"], "dtype", None), functions)

@@ -614,3 +614,22 @@ def _cdist(a, b, p=2.0, compute_mode=None):
     if p == 1:
         return gap.sum(-1)
     return (gap * gap).sum(-1).sqrt() if p == 2 else gap.pow(p).sum(-1).pow(1 / p)
+
+
+# Draws -----------------------------------------------------------------------
+
+
+@_decomposes(_aten.exponential.default)
+def _exponential(x, lambd=1.0, *, generator=None):
+    # The rate is a scale: no draw that raise-to-sample can make of it depends on it.
+    return _plait.exponential(x) if generator is None and lambd > 0 else NotImplemented
+
+
+@_decomposes(_aten.multinomial.default)
+def _multinomial(x, num_samples, replacement=False, *, generator=None):
+    """One sample, as torch takes it: ``at::multinomial`` in ATen/native/Distributions.cpp."""
+    if num_samples != 1 or generator is not None:
+        return NotImplemented
+    rows = x if x.dim() == 2 else x.unsqueeze(0)
+    tokens = (rows / _plait.exponential(rows)).argmax(-1, keepdim=True)
+    return tokens if x.dim() == 2 else tokens.squeeze(0)

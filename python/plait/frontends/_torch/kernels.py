@@ -14,7 +14,10 @@ KERNELS = {}
 
 
 def kernel(schema, fake):
-    """Defines ``plait::<schema>`` with its shape function; the decorated function writes it."""
+    """Defines ``plait::<schema>`` with its shape function; the decorated function writes it.
+
+    With None for a function it is only declared, for a pass to replace its calls.
+    """
     name = schema.split("(")[0]
     torch.library.define(f"plait::{name}", schema[len(name) :])
     torch.library.register_fake(f"plait::{name}")(fake)
@@ -286,6 +289,10 @@ def _is_nonzero(b, value):
     if _is_float(value):
         return b.compare("cmpf", "une", value, zero)
     return b.compare("cmpi", "ne", value, zero)
+
+
+# What torch's generator would give: see raise-to-sample.
+kernel("exponential(Tensor x) -> Tensor", lambda x: x.new_empty(x.shape))(None)
 
 
 @writes(torch.ops.aten.nonzero.default)

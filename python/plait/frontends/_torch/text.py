@@ -246,7 +246,21 @@ def function(name, inputs, body, values, kernel=()) -> str:
     head = ", ".join(f"{value.name}: {value.type}" for value in inputs)
     types = ", ".join(type_of(*kind) for kind in body.results)
     body.line(f"return {', '.join(v.name for v in values)} : {types}" if values else "return")
-    words = ", ".join(f'"{word}"' for word in kernel)
-    told = f" attributes {{torch.kernel = [{words}]}}" if kernel else ""
+    told = f" attributes {{{_told(kernel)}}}" if kernel else ""
     lines = [f"func.func private @{name}({head}) -> ({types}){told} {{", *body.lines, "}"]
     return "\n".join(lines) + "\n"
+
+
+def _told(kernel) -> str:
+    words = ", ".join(f'"{word}"' for word in kernel)
+    return f"torch.kernel = [{words}]"
+
+
+def declaration(name, inputs, results, kernel, missing) -> str:
+    """A function without a body; ``missing`` is what the error says if a call of it stays.
+
+    ``inputs`` and ``results`` have the (element, shape) of each.
+    """
+    head, types = (", ".join(type_of(*kind) for kind in kinds) for kinds in (inputs, results))
+    told = f'{_told(kernel)}, plait.missing = "{missing}"'
+    return f"func.func private @{name}({head}) -> ({types}) attributes {{{told}}}\n"

@@ -52,11 +52,19 @@ def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
     scattered back, or from the least logit that stays. With
     `keep-bits=false`, a draw from the first of a sorted row, or from its
     weights, whose token is looked up in the sort's indices, becomes a draw
-    from the row. JAX's noise is that of places in the sorted row there, so its
-    bits cannot be kept: with `keep-bits` such a draw stays as it is. A count of
-    the softmax's prefix sums below a number that the program is given is a
-    draw by that number's bits. torch's own generator has no bits that another
-    program could repeat, and is not imported.
+    from the row. JAX's noise is that of places in the sorted row there: with
+    `keep-bits` the draw stays one from the sorted row, whose token is looked
+    up, and so do filters that make weights 0 there. A count of the softmax's
+    prefix sums below a number that the program is given is a draw by that
+    number's bits.
+
+    torch's own generator has a state, and no bits that another program could
+    repeat: with `keep-bits` it is an error. Without, the greatest of weights
+    divided by its exponential noise (which `torch.multinomial` of one sample
+    is), or of logits less the logarithm of it, becomes a keyed draw. The keys
+    are new last arguments of the program, one of each per row: the seed
+    tensor<Bxi64>, session, sequence and position tensor<Bxi32>. A second draw
+    of a program takes its bits from another lane.
 
     It runs on what a front end has imported, before functions are inlined. It
     is not part of a pipeline, since it changes results: a row with a NaN or
