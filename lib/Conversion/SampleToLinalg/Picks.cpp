@@ -289,6 +289,14 @@ SmallVector<Value> lowerFused(Emitter &e, FusedOp op) {
   if (!type.getElementType().isF32())
     logits = arith::ExtFOp::create(e, type.clone(e.getF32Type()), logits,
                                    /*fastmath=*/arith::FastMathFlagsAttr());
+  if (!op.getEdits().empty()) {
+    IRMapping mapping;
+    Block &edits = op.getEdits().front();
+    mapping.map(edits.getArgument(0), logits);
+    for (Operation &edit : edits.without_terminator())
+      e.clone(edit, mapping);
+    logits = mapping.lookup(edits.getTerminator()->getOperand(0));
+  }
   if (Value t = op.getTemperature())
     logits = TemperatureOp::create(e, logits, t);
   if (Value k = op.getK())

@@ -5,9 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Bias, bans and penalties change the logits of the few tokens that a list
-// names. A function does a whole run of them: it copies a row, and then walks
-// lists. What one edit after the other leaves is the same as what dense ops do.
+// Bias, penalties and bans change the logits of the few tokens that a list
+// names, masks and lists remove tokens. Whoever walks the lists needs those
+// tokens' logits in memory of its own:
+//
+//   alone       a run of edits is a function that copies rows and edits them.
+//   in a kernel only the groups of a row in which a token changes are copied,
+//               and what is removed is a bit of a mask.
+//
+// One edit after the other leaves what dense ops leave.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,9 +32,11 @@ struct EditRun {
   /// Of every op, what it takes besides the logits, with the list of tokens in
   /// the place of their counts.
   SmallVector<Value> operands();
+  /// Whether a logit becomes another; whether one is removed.
+  bool changes(), removes();
 };
 
-/// The longest runs of a module.
+/// The longest runs of a module that are functions of their own.
 SmallVector<EditRun> findEdits(Operation *module);
 
 class Edits : Functions {
@@ -38,21 +46,71 @@ public:
   /// The function of (logits, the run's operands, the result), all memrefs.
   func::FuncOp emit();
 
+  /// The function of (logits, row, the run's operands (, copy, touched)
+  /// (, mask)) that edits a row: `touched` says which groups of it are in
+  /// `copy`, as f32 and filled up with -inf. The mask has a bit per token, up
+  /// to the end of the last group.
+  func::FuncOp emitInKernel(Type element);
+
+  /// The function of (the run's operands, row) that says whether the row's
+  /// parameters are all in their domains.
+  func::FuncOp emitAreValid();
+
+  /// The types of the run's operands in memory.
+  SmallVector<Type> types();
+
 private:
   /// Runtime values of one op's operands.
   struct Edit {
     Operation *op;
     Nums operands;
   };
-  void copyRow(Num logits, Num row, ArrayRef<Edit> edits, Num out, Num from,
-               Num to);
-  void walk(Num list, Num row, Num out,
+  /// A row, and where it is edited: f32 logits, and, in a kernel, which groups
+  /// are there and what is not removed.
+  struct Place {
+    Num logits, row, size, out, touched, mask;
+  };
+  /// Tokens, `count` of them.
+  struct List {
+    Num tokens, count;
+  };
+  SmallVector<Edit> editsOf(ArrayRef<Num> operands);
+  Num isValid(const Edit &edit, Num row);
+  void editRow(ArrayRef<Edit> edits, const Place &at);
+  void copyRow(Num logits, Num row, Num out, Num from, Num to);
+  void copyGroup(const Place &at, Num group);
+  void touch(const Place &at, List list);
+  void touchAll(ArrayRef<Edit> edits, const Place &at);
+  List listOf(Num lists, Num row);
+  void walk(const Place &at, List list,
             function_ref<void(Num place, Num token)> body);
-  void editRow(ArrayRef<Edit> edits, Num row, Num out);
-  void penalize(ArrayRef<Edit> edits, Num row, Num out);
+
+  // What is removed.
+  void fillMask(const Place &at, Num words);
+  Num bitOf(const Place &at, Num token);
+  void remove(const Place &at, Num token);
+  void allow(const Place &at, List list);
+  void banRepeats(const Edit &edit, const Place &at);
+
+  // What is changed.
+  Num change(const Place &at, Num token, Num logit, Num changed);
+  void bias(const Edit &edit, const Place &at);
+  void penalize(ArrayRef<Edit> edits, const Place &at);
   Num penalized(const Edit &edit, Num logit, Num count, Num row);
+  void changeByNumber(const Place &at, List list,
+                      function_ref<Num(Num place, Num number)> add,
+                      function_ref<Num(Num logit, Num number)> changed);
+  void dry(const Edit &edit, const Place &at);
+  struct Repeats {
+    Num length, runs;
+  };
+  Repeats repeatsOf(List list);
+
+  Num scratch(Type element, Num size);
 
   EditRun run;
+  /// Whether something may have been removed by the mask.
+  bool masked = false;
 };
 
 } // namespace plait::sampling

@@ -40,9 +40,10 @@ Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
   Num yes = e.constant(i1, 1);
   // A parameter out of its domain removes every candidate.
   result.valid = (t >= zero) & (t < e.f32(INFINITY)) &
-                 e.compare(arith::CmpFPredicate::ORD, p, minP);
-  // Temperature zero, and no bits to draw with, are the best candidate alone.
-  result.greedy = op.getBits() ? t == zero : yes;
+                 e.compare(arith::CmpFPredicate::ORD, p, minP) & operands[5];
+  // Temperature zero, and no bits to draw with, are the best candidate alone,
+  // but for a log-probability, which is one among all.
+  result.greedy = op.getBits() || hasNumbers() ? t == zero : yes;
   result.temperature = e.select(t > zero, t, e.f32(1));
   Num off = e.compare(arith::CmpIPredicate::sle, operands[1], e.i32(0));
   k = e.select(off | (k >= size), size, k);
@@ -58,36 +59,43 @@ Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
   return result;
 }
 
-/// Log-probability and margin of a drawn candidate: `rest` is how far the draw
-/// lies in its weight.
-Nums Kernel::numbersOf(const Drawn &drawn, Num best) {
-  Num last = drawn.weight - 1 - drawn.rest;
-  Num distance = e.select(drawn.rest < last, drawn.rest, last);
-  auto toFloat = [&](Num value) {
-    return e.num(arith::UIToFPOp::create(e, f32, value));
-  };
-  Num margin = toFloat(distance) / toFloat(drawn.total);
+/// The log-probability and the margin of what was picked: how near the draw
+/// lies to an end of its interval, or what the second best lacks.
+Nums Kernel::numbersOf(const Picked &picked, Num best) {
+  Num margin, value = picked.value;
+  if (op.getBits()) {
+    Num last = picked.weight - 1 - picked.rest;
+    Num distance = e.select(picked.rest < last, picked.rest, last);
+    auto toFloat = [&](Num value) {
+      return e.num(arith::UIToFPOp::create(e, f32, value));
+    };
+    margin = toFloat(distance) / toFloat(picked.total);
+  } else {
+    // Two infinities differ by nothing, not by NaN.
+    margin = e.select(best == value, e.f32(0), best - value);
+    value = best;
+  }
   sample::Emitter exact(op.getLoc(), e);
-  Num mass = (e.num(sample::log2(exact, drawn.total)) >> 24) -
+  Num mass = (e.num(sample::log2(exact, picked.total)) >> 24) -
              e.i64(int64_t(44) << 32);
-  Num fixed = e.num(arith::ExtSIOp::create(e, i64, fixedOf(drawn.value, best)));
+  Num fixed = e.num(arith::ExtSIOp::create(e, i64, fixedOf(value, best)));
   return {e.num(sample::toNats(exact, (fixed << 8) - mass)), margin};
 }
 
-/// finish(logits, row, greatest, sums, base, nan, temperature, k, min-p, p,
-/// bits) -> token, flags (, log-probability, margin)
+/// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits,
+/// valid) -> token, flags (, log-probability, margin)
 void Kernel::emitFinish() {
   Num least;
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], best = in[2], sums = in[3], base = in[4];
-    Num nan = in[5], bits = in[10];
-    Num size = e.num(memref::DimOp::create(e, logits, 1));
-    Parameters the = parametersOf({in[6], in[7], in[8], in[9]}, size);
+    Row row = takeRow(in);
+    Num best = in[0], sums = in[1], base = in[2], nan = in[3], bits = in[8];
+    Num size = dim(row.logits, 1);
+    Parameters the = parametersOf(ArrayRef(in).drop_front(4), size);
     Num t = the.temperature, padded = paddedGroups(size);
     least = e.f32(std::numeric_limits<float>::lowest());
     Line line = lineOf(t, call(greatest, {best, base, size})[0]);
     e.loop(e.index(0), padded, lanes, [&](Num at) {
-      Num top = loadVector(best, base + at, f32);
+      Num top = loadVector(best, {base + at});
       store(divide(top, t), best, base + at);
     });
     Num m = call(greatest, {best, base, size})[0];
@@ -100,16 +108,22 @@ void Kernel::emitFinish() {
     Num rest = alloc(floats), restWeights = alloc(longs);
 
     auto listed = [&](Num bound) {
-      return call(collect, {logits, row, best, base, t, bound, indices, values,
-                            line.scale, line.offset});
+      return callOnRow(
+          collect, row,
+          {best, base, t, bound, indices, values, line.scale, line.offset});
     };
     auto list = [&](Num bound) { return listed(bound)[0]; };
     auto weighTheList = [&](Num count) {
       return call(weighList, {values, weights, count, m})[0];
     };
-    // Token, rest, weight, total and value of a draw.
+    // The token and what is in `Picked`.
     SmallVector<Type> drawn = {i32, i64, i64, i64, f32};
     auto fromList = [&](Num count, Num mass) -> Nums {
+      if (!op.getBits()) {
+        Nums place = call(pickBest, {values, count});
+        return {loadScalar(indices, {place[0]}), e.i64(0), e.i64(1), mass,
+                place[1]};
+      }
       Nums place = call(pick, {weights, count, e.mulhi(bits, mass)});
       Num at = place[0];
       return {loadScalar(indices, {at}), place[1], loadScalar(weights, {at}),
@@ -125,15 +139,15 @@ void Kernel::emitFinish() {
       return call(cutMass, {values, count, bound, goal, weights});
     };
     auto sampled = [&](Num left, Num weighed) {
-      return call(suggestBound, {logits, row, t, m, left, weighed, values,
-                                 weights, rest, restWeights})[0];
+      return callOnRow(
+          suggestBound, row,
+          {t, m, left, weighed, values, weights, rest, restWeights})[0];
     };
     Num count = groups(size), no = e.constant(i1, 0), yes = e.constant(i1, 1);
 
-    auto fromBest = [&]() -> Nums {
+    auto fromBest = [&](Num k) -> Nums {
       // k groups have at least k candidates that reach the k-th of their
       // greatest. For a greater k look at a sample.
-      Num k = the.k;
       Num bound =
           e.choose(
                k == 1, {f32}, [&]() -> Nums { return {e.max(m, least)}; },
@@ -204,7 +218,7 @@ void Kernel::emitFinish() {
     };
 
     auto weighAll = [&] {
-      call(weigh, {logits, row, sums, base, t, m, e.index(0), count});
+      callOnRow(weigh, row, {sums, base, t, m, e.index(0), count});
     };
 
     auto fromMass = [&]() -> Nums {
@@ -213,9 +227,8 @@ void Kernel::emitFinish() {
       Num goal = target(the.p, all + slack);
       // Maybe the groups' greatest have the mass; if not, look at a sample,
       // and if that promised too much, for less and less to be left out.
-      e.loop(e.index(0), padded, lanes, [&](Num at) {
-        store(loadVector(best, base + at, f32), values, at);
-      });
+      e.loop(e.index(0), padded, lanes,
+             [&](Num at) { store(loadVector(best, {base + at}), values, at); });
       Num enough = weighTheList(count) >= goal;
       Num left = e.select(all > goal, all - goal, e.i64(0));
       left = left - (left >> 2);
@@ -274,10 +287,11 @@ void Kernel::emitFinish() {
     };
 
     auto fromAll = [&]() -> Nums {
+      if (!op.getBits())
+        return fromList(fromBest(e.i64(2))[0], sumOf(sums, base, count));
       auto draw = [&](Num slack) {
-        Nums drawn = call(
-            drawAll, {logits, row, t, m, sums, base, slack, bits, weights});
-        return drawn;
+        return callOnRow(drawAll, row,
+                         {t, m, sums, base, slack, bits, weights});
       };
       if (hasNumbers())
         return draw(e.i64(0));
@@ -296,7 +310,7 @@ void Kernel::emitFinish() {
         some, drawn,
         [&] {
           return e.choose(
-              the.limited, drawn, [&] { return fromLimited(fromBest()); },
+              the.limited, drawn, [&] { return fromLimited(fromBest(the.k)); },
               [&] {
                 return e.choose(
                     the.shared, drawn, [&] { return fromLimited(fromShare()); },
@@ -308,7 +322,7 @@ void Kernel::emitFinish() {
         [&]() -> Nums { return {e.i32(-1), e.i64(0), e.i64(1), e.i64(1), m}; });
     Nums results = {taken[0], nan | e.select(some, e.i32(0), e.i32(2))};
     if (hasNumbers()) {
-      Drawn drawn = {taken[1], taken[2], taken[3], taken[4]};
+      Picked drawn = {taken[1], taken[2], taken[3], taken[4]};
       for (Num number : numbersOf(drawn, m))
         results.push_back(e.select(some, number, e.f32(NAN)));
     }
@@ -317,8 +331,8 @@ void Kernel::emitFinish() {
   SmallVector<Type> results = {i32, i32};
   if (hasNumbers())
     results.append(2, f32);
-  finish = function(
-      "finish",
-      {logitsType, index, floats, longs, index, i32, f32, i32, f32, f32, i64},
-      results, body);
+  finish =
+      function("finish",
+               rowAnd({floats, longs, index, i32, f32, i32, f32, f32, i64, i1}),
+               results, body);
 }

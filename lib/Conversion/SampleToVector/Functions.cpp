@@ -91,6 +91,37 @@ Num Functions::loadScalar(Num memory, ArrayRef<Num> at) {
   return e.num(memref::LoadOp::create(e, memory, valuesOf(at)));
 }
 
+Num Functions::loadVector(Num memory, ArrayRef<Num> at) {
+  Type element = cast<MemRefType>(memory.type()).getElementType();
+  auto type = VectorType::get({lanes}, element);
+  return e.num(vector::LoadOp::create(e, type, memory, valuesOf(at)));
+}
+
+void Functions::askFor(Num logits, Num row, Num group) {
+  Type element = cast<MemRefType>(logits.type()).getElementType();
+  int64_t line = 64 * 8 / element.getIntOrFloatBitWidth();
+  for (int64_t at = 0; at < groupSize; at += line)
+    memref::PrefetchOp::create(e, logits,
+                               ValueRange{row, group * groupSize + at},
+                               /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
+}
+
+MemRefType Functions::rowType(Type element) {
+  return MemRefType::get(
+      {ShapedType::kDynamic}, element,
+      StridedLayoutAttr::get(e.getContext(), ShapedType::kDynamic, {1}));
+}
+
+Num Functions::rowOf(Num memory, Num row) {
+  SmallVector<OpFoldResult> at = {row.value, e.getIndexAttr(0)};
+  SmallVector<OpFoldResult> sizes = {e.getIndexAttr(1), dim(memory, 1).value};
+  SmallVector<OpFoldResult> ones(2, e.getIndexAttr(1));
+  Type element = cast<MemRefType>(memory.type()).getElementType();
+  return e.num(
+      memref::SubViewOp::create(e, rowType(element), memory, at, sizes, ones));
+}
+
 void Functions::store(Num value, Num memory, ArrayRef<Num> at) {
   if (isa<VectorType>(value.type()))
     vector::StoreOp::create(e, value, memory, valuesOf(at));

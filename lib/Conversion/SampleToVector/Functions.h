@@ -16,6 +16,9 @@
 
 namespace plait::sampling {
 
+/// Rows are cut into groups of so many logits.
+constexpr int64_t groupSize = 256;
+
 /// Who emits functions of a module.
 class Functions {
 public:
@@ -34,7 +37,13 @@ protected:
 
   Num dim(Num memory, int64_t dimension);
   Num loadScalar(Num memory, ArrayRef<Num> at);
+  Num loadVector(Num memory, ArrayRef<Num> at);
   void store(Num value, Num memory, ArrayRef<Num> at);
+  /// Memory is to send a group of a row, for which nobody waits yet.
+  void askFor(Num logits, Num row, Num group);
+  /// A row of a memref of two dimensions, and its type.
+  Num rowOf(Num memory, Num row);
+  MemRefType rowType(Type element);
   /// Logits in memory as f32.
   Num widen(Num logits);
 

@@ -17,11 +17,18 @@ using namespace plait::sampling;
 /// A part of a row is worth a thread from this many groups on.
 static constexpr int64_t groupsPerPart = 16;
 
-Kernel::Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits)
+Kernel::Kernel(sample::FusedOp op, EditRun run, SymbolTable &symbols,
+               int64_t vectorBits)
     : Functions(op.getLoc(), symbols, vectorBits), op(op),
       element(op.getLogits().getType().getElementType()),
       logitsType(buffer(2, element)), floats(buffer(1, f32)),
-      words(buffer(1, i32)), longs(buffer(1, i64)) {}
+      words(buffer(1, i32)), longs(buffer(1, i64)) {
+  if (run.ops.empty())
+    return;
+  edits.emplace(run, symbols, vectorBits);
+  changes = run.changes();
+  removes = run.removes();
+}
 
 Num Kernel::groups(Num size) { return (size + groupSize - 1) / groupSize; }
 
@@ -29,29 +36,87 @@ Num Kernel::paddedGroups(Num size) {
   return (groups(size) + padding - 1) / padding * padding;
 }
 
+SmallVector<Type> Kernel::rowAnd(ArrayRef<Type> types) {
+  SmallVector<Type> all = {logitsType, index};
+  if (changes)
+    all.append({rowType(f32), rowType(e.getI8Type())});
+  if (removes)
+    all.push_back(rowType(i32));
+  llvm::append_range(all, types);
+  return all;
+}
+
+Kernel::Row Kernel::takeRow(Nums &arguments) {
+  Row row;
+  Num *next = arguments.begin();
+  row.logits = *next++;
+  row.row = *next++;
+  if (changes) {
+    row.copy = *next++;
+    row.touched = *next++;
+  }
+  if (removes)
+    row.mask = *next++;
+  arguments.erase(arguments.begin(), next);
+  return row;
+}
+
+Nums Kernel::callOnRow(func::FuncOp callee, const Row &row,
+                       ArrayRef<Num> arguments) {
+  Nums all;
+  for (Num part : {row.logits, row.row, row.copy, row.touched, row.mask})
+    if (part.value)
+      all.push_back(part);
+  llvm::append_range(all, arguments);
+  return call(callee, all);
+}
+
 /// Every row is one thread's, which keeps it in its cache from scan to finish.
-void Kernel::emitWhole(ArrayRef<Num> in) {
-  Num logits = in[0];
-  forall({dim(logits, 0)}, [&](Nums at) {
-    Num row = at[0], zero = e.index(0), last = groups(dim(logits, 1));
+void Kernel::emitWhole(const Given &in) {
+  Num rows = dim(in.logits, 0), count = groups(dim(in.logits, 1));
+  forall({rows}, [&](Nums at) {
+    Num zero = e.index(0);
     constexpr int64_t most = (int64_t(1) << sample::indexBits) / groupSize;
     auto scratch = [&](Type type) {
       return e.num(memref::AllocaOp::create(
           e, MemRefType::get({most + padding}, type), e.getI64IntegerAttr(64)));
     };
+    auto alloc = [&](Type type, Num length) {
+      return e.num(memref::AllocOp::create(e, buffer(1, type),
+                                           ValueRange{length.value}));
+    };
+    Row row = {in.logits, at[0]};
+    if (changes) {
+      row.copy = alloc(f32, count * groupSize);
+      row.touched = alloc(e.getI8Type(), count);
+    }
+    if (removes)
+      row.mask = alloc(i32, count * (groupSize / 32));
+    editRow(in, row);
     Num best = scratch(f32), sums = scratch(i64);
-    Num nan = call(scan, {logits, row, best, zero, zero, last})[0];
-    Nums operands = rowOperands(in, row);
-    weighIfSummed(logits, row, best, sums, zero, operands, zero, last);
+    Num nan = callOnRow(scan, row, {best, zero, zero, count})[0];
+    Nums operands = rowOperands(in, row.row);
+    weighIfSummed(row, best, sums, zero, operands, zero, count);
     finishRow(in, row, best, sums, zero, nan);
   });
 }
 
+void Kernel::editRow(const Given &in, const Row &row) {
+  if (!edits)
+    return;
+  Nums arguments = {row.logits, row.row};
+  llvm::append_range(arguments, in.edits);
+  for (Num part : {row.copy, row.touched, row.mask})
+    if (part.value)
+      arguments.push_back(part);
+  call(edit, arguments);
+}
+
 /// Adds the weights of a part of a row whose draw, or whose top-p, is over all
 /// of it.
-void Kernel::weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
+void Kernel::weighIfSummed(const Row &row, Num best, Num sums, Num base,
                            ArrayRef<Num> operands, Num from, Num to) {
-  Num size = dim(logits, 1);
+  Num size = dim(row.logits, 1);
   Parameters the = parametersOf(operands, size);
   Num top = call(greatest, {best, base, size})[0];
   Num m = divide(top, the.temperature);
@@ -60,62 +125,94 @@ void Kernel::weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
   Num some = the.valid & (m > e.f32(-INFINITY));
   e.when(e.select(the.limited | the.shared, no, some), [&] {
     // Top-p walks over the row once more, which is to stay in the cache.
-    Num after = row + 1, rows = dim(logits, 0);
-    Num next = e.select(the.cut, row, e.select(after < rows, after, row));
+    Num after = row.row + 1, rows = dim(row.logits, 0);
+    Num next =
+        e.select(the.cut, row.row, e.select(after < rows, after, row.row));
     // The total that a log-probability needs is exact.
     Num rough = hasNumbers() ? the.cut : e.constant(i1, 1);
     e.choose(
         rough & line.fits, {},
         [&]() -> Nums {
-          return call(estimateSums, {logits, row, sums, base, line.scale,
-                                     line.offset, from, to, next});
+          return callOnRow(
+              estimateSums, row,
+              {sums, base, line.scale, line.offset, from, to, next});
         },
         [&]() -> Nums {
-          return call(weigh,
-                      {logits, row, sums, base, the.temperature, m, from, to});
+          return callOnRow(weigh, row,
+                           {sums, base, the.temperature, m, from, to});
         });
   });
 }
 
-void Kernel::finishRow(ArrayRef<Num> in, Num row, Num best, Num sums, Num base,
-                       Num nan) {
-  Nums arguments = {in[0], row, best, sums, base, nan};
-  arguments.append(rowOperands(in, row));
-  Nums results = call(finish, arguments);
-  for (auto [result, memory] : llvm::zip_equal(results, in.drop_front(6)))
-    store(result, memory, row);
+void Kernel::finishRow(const Given &in, const Row &row, Num best, Num sums,
+                       Num base, Num nan) {
+  Nums arguments = {best, sums, base, nan};
+  arguments.append(rowOperands(in, row.row));
+  Nums results = callOnRow(finish, row, arguments);
+  for (auto [result, memory] : llvm::zip_equal(results, in.results))
+    store(result, memory, row.row);
 }
 
-/// The parameters and bits of a row; what the op has not is neutral.
-Nums Kernel::rowOperands(ArrayRef<Num> in, Num row) {
+/// The parameters and bits of a row, and whether those of its edits are valid;
+/// what the op has not is neutral.
+Nums Kernel::rowOperands(const Given &in, Num row) {
   Nums neutral = {e.f32(1), e.i32(0), e.f32(0), e.f32(1), e.i64(0)};
-  for (auto [i, operand] : llvm::enumerate(neutral))
-    if (in[i + 1].value)
-      operand = loadScalar(in[i + 1], {row});
+  for (auto [operand, memory] : llvm::zip_equal(neutral, in.parameters))
+    if (memory.value)
+      operand = loadScalar(memory, {row});
+  if (!edits) {
+    neutral.push_back(e.constant(i1, 1));
+    return neutral;
+  }
+  Nums arguments = in.edits;
+  arguments.push_back(row);
+  neutral.append(call(areValid, arguments));
   return neutral;
 }
 
 /// Few rows for many threads: each is scanned and weighed in parts.
-void Kernel::emitParts(ArrayRef<Num> in, Num parts) {
-  Num logits = in[0];
-  Num rows = dim(logits, 0);
-  Num size = dim(logits, 1);
+void Kernel::emitParts(const Given &in, Num parts) {
+  Num logits = in.logits;
+  Num rows = dim(logits, 0), size = dim(logits, 1);
   Num padded = paddedGroups(size), count = groups(size);
   auto alloc = [&](MemRefType type, Num length) {
     return e.num(memref::AllocOp::create(e, type, ValueRange{length}));
   };
+  auto allocRows = [&](Type type, Num length) {
+    return e.num(
+        memref::AllocOp::create(e, buffer(2, type), ValueRange{rows, length}));
+  };
   Num best = alloc(floats, rows * padded), sums = alloc(longs, rows * padded);
   Num nans = alloc(words, rows * parts);
+  Row all = {logits};
+  if (changes) {
+    all.copy = allocRows(f32, count * groupSize);
+    all.touched = allocRows(e.getI8Type(), count);
+  }
+  if (removes)
+    all.mask = allocRows(i32, count * (groupSize / 32));
+  auto rowAt = [&](Num row) {
+    Row result = {logits, row};
+    if (changes) {
+      result.copy = rowOf(all.copy, row);
+      result.touched = rowOf(all.touched, row);
+    }
+    if (removes)
+      result.mask = rowOf(all.mask, row);
+    return result;
+  };
   auto bound = [&](Num part) { return part * count / parts; };
+  if (edits)
+    forall({rows}, [&](Nums at) { editRow(in, rowAt(at[0])); });
   forall({rows, parts}, [&](Nums at) {
     Num row = at[0], part = at[1];
-    Num nan = call(scan, {logits, row, best, row * padded, bound(part),
-                          bound(part + 1)})[0];
+    Num nan = callOnRow(scan, rowAt(row),
+                        {best, row * padded, bound(part), bound(part + 1)})[0];
     store(nan, nans, row * parts + part);
   });
   forall({rows, parts}, [&](Nums at) {
     Num row = at[0], part = at[1];
-    weighIfSummed(logits, row, best, sums, row * padded, rowOperands(in, row),
+    weighIfSummed(rowAt(row), best, sums, row * padded, rowOperands(in, row),
                   bound(part), bound(part + 1));
   });
   forall({rows}, [&](Nums at) {
@@ -124,11 +221,15 @@ void Kernel::emitParts(ArrayRef<Num> in, Num parts) {
                      [&](Num part, Nums nan) -> Nums {
                        return {nan[0] | loadScalar(nans, {row * parts + part})};
                      })[0];
-    finishRow(in, row, best, sums, row * padded, nan);
+    finishRow(in, rowAt(row), best, sums, row * padded, nan);
   });
 }
 
 func::FuncOp Kernel::emit() {
+  if (edits) {
+    edit = edits->emitInKernel(element);
+    areValid = edits->emitAreValid();
+  }
   emitScan();
   emitGreatest();
   emitWeigh();
@@ -142,6 +243,7 @@ func::FuncOp Kernel::emit() {
   emitCut(/*weighed=*/true);
   emitCutShare();
   emitPick();
+  emitPickBest();
   emitDrawAll();
   emitFinish();
 
@@ -152,18 +254,25 @@ func::FuncOp Kernel::emit() {
     if (operand)
       arguments.push_back(
           buffer(1, cast<ShapedType>(operand.getType()).getElementType()));
+  size_t count = 0;
+  if (edits) {
+    SmallVector<Type> types = edits->types();
+    count = types.size();
+    llvm::append_range(arguments, types);
+  }
   arguments.append(2, words);
   if (hasNumbers())
     arguments.append(2, floats);
   return function("rows", arguments, {}, [&](Nums given) -> Nums {
-    Nums in = {given[0]};
+    Given in = {given[0]};
     Num *next = given.begin() + 1;
     for (Value operand : operands)
-      in.push_back(operand ? *next++ : Num());
-    in.append(next, given.end());
+      in.parameters.push_back(operand ? *next++ : Num());
+    in.edits.append(next, next + count);
+    in.results.append(next + count, given.end());
 
-    Num rows = dim(in[0], 0);
-    Num size = dim(in[0], 1);
+    Num rows = dim(in.logits, 0);
+    Num size = dim(in.logits, 1);
     Num limit = e.num(
         arith::ConstantIndexOp::create(e, int64_t(1) << sample::indexBits));
     cf::AssertOp::create(e, size < limit,

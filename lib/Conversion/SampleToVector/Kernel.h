@@ -7,6 +7,7 @@
 //
 // A row is cut into groups of `groupSize` logits. The rounds over it:
 //
+//   edit      where the op has edits: walks their lists; see Edits.h.
 //   scan      reads the row, at the speed of memory: every group's greatest
 //             logit, and whether there is a NaN.
 //   estimate  every group's weight as a float, from the cache; only where all
@@ -28,24 +29,38 @@
 #ifndef PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
 #define PLAIT_LIB_CONVERSION_SAMPLETOVECTOR_KERNEL_H
 
-#include "Functions.h"
+#include "Edits.h"
 #include "plait/Dialect/Sample/IR/Sample.h"
 
 namespace plait::sampling {
 
-constexpr int64_t groupSize = 256;
 /// More than any vector has lanes.
 constexpr int64_t padding = 16;
 
 class Kernel : Functions {
 public:
-  Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits);
+  /// `edits` are those in the op.
+  Kernel(sample::FusedOp op, EditRun edits, SymbolTable &symbols,
+         int64_t vectorBits);
 
   /// The function of (logits, the op's other operands, its results), all
   /// memrefs, that does what the op does.
   func::FuncOp emit();
 
 private:
+  /// A row of logits, and what edits leave of it: see `Edits::emitInKernel`.
+  struct Row {
+    Num logits, row, copy, touched, mask;
+  };
+  /// 256 logits and where their bits in the mask begin.
+  struct Group {
+    Num logits, mask, firstWord;
+  };
+  /// Of a function on a row, the first arguments.
+  SmallVector<Type> rowAnd(ArrayRef<Type> types);
+  Row takeRow(Nums &arguments);
+  Nums callOnRow(func::FuncOp callee, const Row &row, ArrayRef<Num> arguments);
+
   // Rows.cpp: rounds over a row.
   void emitScan();
   void emitGreatest();
@@ -60,8 +75,10 @@ private:
   };
   Line lineOf(Num temperature, Num best);
   Num slackOf(Num total, Num size, Num best);
-  Value tailOf(Num logits, Num row, Num needed);
-  Value groupOf(Num logits, Num row, Value tail, Num group);
+  Value tailOf(const Row &row, Num needed);
+  Nums onGroup(const Row &row, Value tail, Num group, TypeRange types,
+               function_ref<Nums(const Group &)> body);
+  Num logitOf(const Row &row, Num token);
 
   // Lists.cpp: rounds over listed candidates.
   void emitWeighList();
@@ -69,6 +86,7 @@ private:
   void emitCut(bool weighed);
   void emitCutShare();
   void emitPick();
+  void emitPickBest();
 
   // Finish.cpp: what there is to do for a row.
   struct Parameters {
@@ -78,27 +96,37 @@ private:
     Num valid, greedy, limited, share, cut, shared;
   };
   Parameters parametersOf(ArrayRef<Num> operands, Num size);
-  struct Drawn {
+  /// What was picked: for a draw how far into its weight, for the best
+  /// candidate the value of the second.
+  struct Picked {
     Num rest, weight, total, value;
   };
-  Nums numbersOf(const Drawn &drawn, Num best);
+  Nums numbersOf(const Picked &picked, Num best);
   void emitFinish();
   Num target(Num p, Num total);
   Num sumOf(Num sums, Num base, Num count);
   bool hasNumbers() { return bool(op.getLogprobs()); }
 
   // Kernel.cpp: who does it.
-  void emitWhole(ArrayRef<Num> in);
-  void emitParts(ArrayRef<Num> in, Num parts);
-  Nums rowOperands(ArrayRef<Num> in, Num row);
-  void weighIfSummed(Num logits, Num row, Num best, Num sums, Num base,
+  /// What the kernel is given; a parameter that the op has not is empty.
+  struct Given {
+    Num logits;
+    Nums parameters, edits, results;
+  };
+  void emitWhole(const Given &in);
+  void emitParts(const Given &in, Num parts);
+  Nums rowOperands(const Given &in, Num row);
+  void editRow(const Given &in, const Row &row);
+  void weighIfSummed(const Row &row, Num best, Num sums, Num base,
                      ArrayRef<Num> operands, Num from, Num to);
-  void finishRow(ArrayRef<Num> in, Num row, Num best, Num sums, Num base,
+  void finishRow(const Given &in, const Row &row, Num best, Num sums, Num base,
                  Num nan);
 
   // Vectors.cpp: one vector.
-  Num loadLogits(Value view, Num at);
-  Num loadVector(Num memory, Num at, Type element);
+  Num loadLogits(const Group &group, Num at);
+  /// With what the mask removes, and what is left of it without.
+  Num loadGiven(const Group &group, Num at);
+  Num unremoved(const Group &group, Num at, Num logits);
   Num divide(Num logits, Num temperature);
   /// The weights of a vector of scaled logits: of its even and odd lanes.
   std::pair<Num, Num> weigh2(Num scaled, Num greatest);
@@ -122,12 +150,14 @@ private:
   Num paddedGroups(Num size);
 
   sample::FusedOp op;
+  std::optional<Edits> edits;
+  bool changes = false, removes = false;
   /// Of the logits in memory.
   Type element;
   MemRefType logitsType, floats, words, longs;
-  func::FuncOp scan, greatest, weigh, estimateSums, collect, suggestBound,
-      drawAll, weighList, bisectCount, bisectMass, cutCount, cutMass, cutShare,
-      pick, finish;
+  func::FuncOp edit, areValid, scan, greatest, weigh, estimateSums, collect,
+      suggestBound, drawAll, weighList, bisectCount, bisectMass, cutCount,
+      cutMass, cutShare, pick, pickBest, finish;
 };
 
 } // namespace plait::sampling

@@ -27,7 +27,7 @@ void Kernel::emitWeighList() {
         Nums sum = e.loop(e.index(0), count, lanes, {e.constant(wide, 0)},
                           [&](Num at, Nums sum) -> Nums {
                             Num w =
-                                weighInOrder(loadVector(values, at, f32), best);
+                                weighInOrder(loadVector(values, {at}), best);
                             store(w, weights, at);
                             return {sum[0] + w};
                           });
@@ -60,8 +60,8 @@ void Kernel::emitBisect(bool weighed) {
                         Num bound) {
       Nums sum = e.loop(e.index(0), count, lanes, {none},
                         [&](Num at, Nums sum) -> Nums {
-                          Num in = loadVector(values, from + at, f32) >= bound;
-                          Num more = weighed ? loadVector(weights, at, i64)
+                          Num in = loadVector(values, {from + at}) >= bound;
+                          Num more = weighed ? loadVector(weights, {at})
                                              : e.constant(wide, 1);
                           return {sum[0] + e.select(in, more, none)};
                         });
@@ -73,13 +73,13 @@ void Kernel::emitBisect(bool weighed) {
       Num no = e.constant(VectorType::get({lanes}, i1), 0);
       Num kept = e.loop(e.index(0), count, lanes, {e.index(0)},
                         [&](Num at, Nums kept) -> Nums {
-                          Num value = loadVector(values, from + at, f32);
+                          Num value = loadVector(values, {from + at});
                           Num upper = value >= middle;
                           Num lower = e.select(upper, no, value >= low);
                           Num in = e.select(enough, upper, lower);
                           if (weighed)
-                            append(loadVector(weights, at, i64), in,
-                                   restWeights, kept[0]);
+                            append(loadVector(weights, {at}), in, restWeights,
+                                   kept[0]);
                           return {append(value, in, rest, kept[0])};
                         })[0];
       store(gone, rest, kept);
@@ -142,8 +142,8 @@ void Kernel::emitCut(bool weighed) {
     Nums sums = e.loop(
         e.index(0), count, lanes, {none, none, none},
         [&](Num at, Nums sums) -> Nums {
-          Num value = loadVector(values, at, f32);
-          Num weight = weighed ? loadVector(in[4], at, i64) : one;
+          Num value = loadVector(values, {at});
+          Num weight = weighed ? loadVector(in[4], {at}) : one;
           Num tied = value == e.fit(bound, vector);
           store(e.select(value >= bound, value, e.f32(-INFINITY)), values, at);
           if (weighed)
@@ -187,8 +187,8 @@ void Kernel::emitCutShare() {
         Num gone = e.constant(VectorType::get({lanes}, f32), -INFINITY);
         Nums sum = e.loop(e.index(0), count, lanes, {none},
                           [&](Num at, Nums sum) -> Nums {
-                            Num value = loadVector(values, at, f32);
-                            Num weight = loadVector(weights, at, i64);
+                            Num value = loadVector(values, {at});
+                            Num weight = loadVector(weights, {at});
                             Num in = weight >= least;
                             weight = e.select(in, weight, none);
                             store(e.select(in, value, gone), values, at);
@@ -221,5 +221,24 @@ void Kernel::emitPick() {
               Num weight = loadScalar(weights, {state[0]});
               return {state[0] + 1, state[1] - weight};
             });
+      });
+}
+
+/// pick_best(values, count) -> (the first place of the greatest, the greatest
+/// of the other values, or -inf). Of a list that is not empty.
+void Kernel::emitPickBest() {
+  pickBest = function(
+      "pick_best", {floats, index}, {index, f32}, [&](Nums in) -> Nums {
+        Num least = e.f32(-INFINITY);
+        Nums found =
+            e.loop(e.index(0), in[1], 1, {e.index(0), least, least},
+                   [&](Num at, Nums found) -> Nums {
+                     Num place = found[0], best = found[1], second = found[2];
+                     Num value = loadScalar(in[0], {at}), better = value > best;
+                     return {e.select(better, at, place),
+                             e.select(better, value, best),
+                             e.select(better, best, e.max(value, second))};
+                   });
+        return {found[0], found[2]};
       });
 }

@@ -17,71 +17,90 @@ static Num sizeOf(Emitter &e, Num logits) {
   return e.num(memref::DimOp::create(e, logits, 1));
 }
 
-/// Memory is to send a group of a row, for which nobody waits yet.
-static void askFor(Emitter &e, Num logits, Num row, Num group) {
-  Type element = cast<MemRefType>(logits.type()).getElementType();
-  int64_t line = 64 * 8 / element.getIntOrFloatBitWidth();
-  for (int64_t at = 0; at < groupSize; at += line)
-    memref::PrefetchOp::create(e, logits,
-                               ValueRange{row, group * groupSize + at},
-                               /*isWrite=*/false, /*localityHint=*/2,
-                               /*isDataCache=*/true);
-}
-
 /// What a row has beyond its last whole group, filled up with -inf to be one;
 /// written where it is `needed`.
-Value Kernel::tailOf(Num logits, Num row, Num needed) {
+Value Kernel::tailOf(const Row &row, Num needed) {
   Value tail = memref::AllocaOp::create(
       e, MemRefType::get({groupSize}, element), e.getI64IntegerAttr(64));
   e.when(needed, [&] {
-    Num size = sizeOf(e, logits);
+    Num size = sizeOf(e, row.logits);
     Num first = size - size % groupSize;
     auto vector = VectorType::get({lanes}, element);
     e.loop(e.index(0), e.index(groupSize), lanes, [&](Num at) {
       store(e.constant(vector, -INFINITY), e.num(tail), at);
     });
     e.loop(first, size, 1, [&](Num at) {
-      store(loadScalar(logits, {row, at}), e.num(tail), at - first);
+      store(loadScalar(row.logits, {row.row, at}), e.num(tail), at - first);
     });
   });
   return tail;
 }
 
-/// The logits of a group, of which the last may be the tail.
-Value Kernel::groupOf(Num logits, Num row, Value tail, Num group) {
-  Num whole = sizeOf(e, logits) / groupSize;
-  SmallVector<OpFoldResult> at = {row.value, (group * groupSize).value};
+/// Emits what there is to do with the logits of a group, of which the last may
+/// be the tail: twice, if edits may have copied it and made it wider.
+Nums Kernel::onGroup(const Row &row, Value tail, Num group, TypeRange types,
+                     function_ref<Nums(const Group &)> body) {
+  Num whole = sizeOf(e, row.logits) / groupSize;
+  SmallVector<OpFoldResult> ones(2, e.getIndexAttr(1));
+  SmallVector<OpFoldResult> first = {row.row.value, (group * groupSize).value};
   SmallVector<OpFoldResult> sizes = {e.getIndexAttr(1),
                                      e.getIndexAttr(groupSize)};
-  SmallVector<OpFoldResult> ones(2, e.getIndexAttr(1));
-  auto type = MemRefType::get(
-      {groupSize}, element,
-      StridedLayoutAttr::get(e.getContext(), ShapedType::kDynamic, {1}));
-  Value view = memref::SubViewOp::create(e, type, logits, at, sizes, ones);
-  return e.select(group < whole, e.num(view),
-                  e.num(memref::CastOp::create(e, type, tail)));
+  auto typeOf = [&](Type element) {
+    return MemRefType::get(
+        {groupSize}, element,
+        StridedLayoutAttr::get(e.getContext(), ShapedType::kDynamic, {1}));
+  };
+  Value view = memref::SubViewOp::create(e, typeOf(element), row.logits, first,
+                                         sizes, ones);
+  Num given = e.select(group < whole, e.num(view),
+                       e.num(memref::CastOp::create(e, typeOf(element), tail)));
+  Num firstWord = group * (groupSize / 32);
+  if (!changes)
+    return body({given, row.mask, firstWord});
+  Num isCopied = loadScalar(row.touched, {group}) > 0;
+  Num copy = e.num(memref::SubViewOp::create(
+      e, typeOf(f32), row.copy, ArrayRef(first).drop_front(),
+      ArrayRef(sizes).drop_front(), ArrayRef(ones).drop_front()));
+  if (element == f32)
+    return body({e.select(isCopied, copy, given), row.mask, firstWord});
+  return e.choose(
+      isCopied, types, [&] { return body({copy, row.mask, firstWord}); },
+      [&] { return body({given, row.mask, firstWord}); });
 }
 
-/// scan(logits, row, greatest, base, from, to) -> 1 if there is a NaN.
+/// One logit, as edits leave it; it is not removed.
+Num Kernel::logitOf(const Row &row, Num token) {
+  auto given = [&]() -> Nums {
+    return {widen(loadScalar(row.logits, {row.row, token}))};
+  };
+  if (!changes)
+    return given()[0];
+  return e.choose(
+      loadScalar(row.touched, {token / groupSize}) > 0, {f32},
+      [&]() -> Nums { return {loadScalar(row.copy, {token})}; }, given)[0];
+}
+
+/// scan(row, greatest, base, from, to) -> 1 if there is a NaN.
 void Kernel::emitScan() {
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], best = in[2], base = in[3];
-    Num from = in[4], to = in[5];
-    Num size = sizeOf(e, logits);
-    Num last = groups(size);
-    Value tail = tailOf(logits, row, to * groupSize > size);
+    Row row = takeRow(in);
+    Num best = in[0], base = in[1], from = in[2], to = in[3];
+    Num size = sizeOf(e, row.logits), last = groups(size);
+    Value tail = tailOf(row, to * groupSize > size);
     auto vf = VectorType::get({lanes}, f32);
+    auto vb = VectorType::get({lanes}, i1);
     Num least = e.constant(vf, -INFINITY);
-    Num never = e.constant(VectorType::get({lanes}, i1), 0);
-    Nums nan = e.loop(from, to, 1, {never}, [&](Num group, Nums nan) -> Nums {
-      Value view = groupOf(logits, row, tail, group);
+    Num never = e.constant(vb, 0);
+    auto scanGroup = [&](const Group &group) -> Nums {
       Nums found =
           e.loop(e.index(0), e.index(groupSize), 4 * lanes,
-                 {nan[0], least, least, least, least}, [&](Num at, Nums found) {
+                 {never, least, least, least, least}, [&](Num at, Nums found) {
                    Nums v;
                    for (int64_t i = 0; i < 4; ++i) {
-                     v.push_back(loadLogits(view, at + i * lanes));
-                     found[i + 1] = e.max(v[i], found[i + 1]);
+                     Num place = at + i * lanes;
+                     v.push_back(loadGiven(group, place));
+                     Num in = unremoved(group, place, v[i]);
+                     found[i + 1] = e.max(in, found[i + 1]);
                    }
                    for (int64_t i = 0; i < 4; i += 2)
                      found[0] = found[0] | e.compare(arith::CmpFPredicate::UNO,
@@ -89,8 +108,12 @@ void Kernel::emitScan() {
                    return found;
                  });
       Num top = e.max(e.max(found[1], found[2]), e.max(found[3], found[4]));
-      store(reduceMax(top), best, base + group);
-      return {found[0]};
+      return {found[0], reduceMax(top)};
+    };
+    Nums nan = e.loop(from, to, 1, {never}, [&](Num group, Nums nan) -> Nums {
+      Nums found = onGroup(row, tail, group, {vb, f32}, scanGroup);
+      store(found[1], best, base + group);
+      return {nan[0] | found[0]};
     });
     // The last vector of the groups' greatest is whole.
     e.when(to == last, [&] {
@@ -101,8 +124,7 @@ void Kernel::emitScan() {
                                                 nan[0].value));
     return {e.to(any, i32)};
   };
-  scan = function("scan", {logitsType, index, floats, index, index, index},
-                  {i32}, body);
+  scan = function("scan", rowAnd({floats, index, index, index}), {i32}, body);
 }
 
 /// greatest(greatest of groups, base, size) -> that of the row.
@@ -113,60 +135,65 @@ void Kernel::emitGreatest() {
         Num padded = paddedGroups(in[2]);
         Nums best = e.loop(e.index(0), padded, lanes, {least},
                            [&](Num at, Nums best) -> Nums {
-                             Num more = loadVector(in[0], in[1] + at, f32);
+                             Num more = loadVector(in[0], {in[1] + at});
                              return {e.max(more, best[0])};
                            });
         return {reduceMax(best[0])};
       });
 }
 
-/// weigh(logits, row, sums, base, temperature, greatest, from, to): every
-/// group's weight.
+/// weigh(row, sums, base, temperature, greatest, from, to): every group's
+/// weight.
 void Kernel::emitWeigh() {
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], sums = in[2], base = in[3];
-    Num temperature = in[4], best = in[5], from = in[6], to = in[7];
-    Num size = sizeOf(e, logits);
-    Value tail = tailOf(logits, row, to * groupSize > size);
-    Num zero = e.constant(VectorType::get({lanes / 2}, i64), 0);
+    Row row = takeRow(in);
+    Num sums = in[0], base = in[1], temperature = in[2], best = in[3];
+    Num from = in[4], to = in[5], size = sizeOf(e, row.logits);
+    Value tail = tailOf(row, to * groupSize > size);
+    auto wide = VectorType::get({lanes / 2}, i64);
+    Num zero = e.constant(wide, 0);
     e.loop(from, to, 1, [&](Num group) {
-      Value view = groupOf(logits, row, tail, group);
-      Nums sum = e.loop(e.index(0), e.index(groupSize), lanes, {zero},
-                        [&](Num at, Nums sum) -> Nums {
-                          Num y = divide(loadLogits(view, at), temperature);
-                          auto [even, odd] = weigh2(y, best);
-                          return {sum[0] + (even + odd)};
-                        });
+      Nums sum = onGroup(row, tail, group, {wide}, [&](const Group &logits) {
+        return e.loop(e.index(0), e.index(groupSize), lanes, {zero},
+                      [&](Num at, Nums sum) -> Nums {
+                        Num y = divide(loadLogits(logits, at), temperature);
+                        auto [even, odd] = weigh2(y, best);
+                        return {sum[0] + (even + odd)};
+                      });
+      });
       store(reduceAdd(sum[0]), sums, base + group);
     });
     return {};
   };
-  weigh = function("weigh",
-                   {logitsType, index, longs, index, f32, f32, index, index},
-                   {}, body);
+  weigh = function("weigh", rowAnd({longs, index, f32, f32, index, index}), {},
+                   body);
 }
 
-/// estimate_sums(logits, row, sums, base, scale, offset, from, to, next): what
-/// `weigh` does, in floats: up to `slackOf` off in all, at any prefix. Memory
-/// can send the row `next` meanwhile.
+/// estimate_sums(row, sums, base, scale, offset, from, to, next): what `weigh`
+/// does, in floats: up to `slackOf` off in all, at any prefix. Memory can send
+/// the row `next` meanwhile.
 void Kernel::emitEstimateSums() {
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], sums = in[2], base = in[3];
-    Line line = {in[4], in[5], Num()};
-    Num from = in[6], to = in[7], size = sizeOf(e, logits);
-    Value tail = tailOf(logits, row, to * groupSize > size);
-    Num none = e.constant(VectorType::get({lanes}, f32), 0);
+    Row row = takeRow(in);
+    Num sums = in[0], base = in[1];
+    Line line = {in[2], in[3], Num()};
+    Num from = in[4], to = in[5], size = sizeOf(e, row.logits);
+    Value tail = tailOf(row, to * groupSize > size);
+    auto vector = VectorType::get({lanes}, f32);
+    Num none = e.constant(vector, 0);
     e.loop(from, to, 1, [&](Num group) {
-      askFor(e, logits, in[8], group);
-      Value view = groupOf(logits, row, tail, group);
-      Nums sum =
-          e.loop(e.index(0), e.index(groupSize), 4 * lanes,
-                 {none, none, none, none}, [&](Num at, Nums sum) -> Nums {
-                   for (int64_t i = 0; i < 4; ++i)
-                     sum[i] = sum[i] +
-                              estimate(loadLogits(view, at + i * lanes), line);
-                   return sum;
-                 });
+      askFor(row.logits, in[6], group);
+      SmallVector<Type> types(4, vector);
+      Nums sum = onGroup(row, tail, group, types, [&](const Group &logits) {
+        return e.loop(e.index(0), e.index(groupSize), 4 * lanes,
+                      {none, none, none, none}, [&](Num at, Nums sum) -> Nums {
+                        for (int64_t i = 0; i < 4; ++i)
+                          sum[i] = sum[i] +
+                                   estimate(loadLogits(logits, at + i * lanes),
+                                            line);
+                        return sum;
+                      });
+      });
       Num all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
       for (int64_t half = lanes / 2; half >= 1; half /= 2)
         all = slice(all, 0, half) + slice(all, half, half);
@@ -178,8 +205,7 @@ void Kernel::emitEstimateSums() {
   };
   estimateSums =
       function("estimate_sums",
-               {logitsType, index, longs, index, f32, f32, index, index, index},
-               {}, body);
+               rowAnd({longs, index, f32, f32, index, index, index}), {}, body);
 }
 
 /// The line for `estimate`, where that can be as good as `slackOf` says.
@@ -216,18 +242,20 @@ Num Kernel::slackOf(Num total, Num size, Num best) {
   return ((total >> 24) + 1) * parts + e.to(size, i64) * 3;
 }
 
-/// collect(logits, row, greatest, base, temperature, bound, indices, values,
+/// collect(row, greatest, base, temperature, bound, indices, values,
 /// scale, offset) -> (count, estimate): lists what is at least the bound, a
 /// number above -inf, and adds its estimates. The groups' greatest are scaled
 /// already. Memory can send the next row meanwhile.
 void Kernel::emitCollect() {
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], best = in[2], base = in[3];
-    Num temperature = in[4], bound = in[5], indices = in[6], values = in[7];
-    Line line = {in[8], in[9], Num()};
-    Num size = sizeOf(e, logits), rows = dim(logits, 0);
-    Num last = groups(size), next = e.select(row + 1 < rows, row + 1, row);
-    Value tail = tailOf(logits, row, last * groupSize > size);
+    Row row = takeRow(in);
+    Num best = in[0], base = in[1], temperature = in[2], bound = in[3];
+    Num indices = in[4], values = in[5];
+    Line line = {in[6], in[7], Num()};
+    Num size = sizeOf(e, row.logits), rows = dim(row.logits, 0);
+    Num last = groups(size), after = row.row + 1;
+    Num next = e.select(after < rows, after, row.row);
+    Value tail = tailOf(row, last * groupSize > size);
     // Division does not change an order, so that what reaches the bound is not
     // below `least`; nor is the product, as roundings do not either. (Two
     // steps down, as one from +0.0 is -0.0.)
@@ -241,15 +269,16 @@ void Kernel::emitCollect() {
     Num iota = e.num(arith::ConstantOp::create(
         e, DenseElementsAttr::get(places, ArrayRef(lane))));
     auto listGroup = [&](Num group, Num count) {
-      askFor(e, logits, next, group);
-      Value view = groupOf(logits, row, tail, group);
-      return e.loop(e.index(0), e.index(groupSize), lanes, {count},
-                    [&](Num at, Nums count) -> Nums {
-                      Num logit = loadLogits(view, at);
-                      Num in = logit >= least;
-                      Num first = e.to(group * groupSize + at, i32);
-                      return {append(iota + first, in, indices, count[0])};
-                    });
+      askFor(row.logits, next, group);
+      return onGroup(row, tail, group, {index}, [&](const Group &logits) {
+        return e.loop(e.index(0), e.index(groupSize), lanes, {count},
+                      [&](Num at, Nums count) -> Nums {
+                        Num logit = loadLogits(logits, at);
+                        Num in = logit >= least;
+                        Num first = e.to(group * groupSize + at, i32);
+                        return {append(iota + first, in, indices, count[0])};
+                      });
+      });
     };
     Num count =
         e.loop(e.index(0), last, 1, {e.index(0)}, [&](Num group, Nums count) {
@@ -260,7 +289,7 @@ void Kernel::emitCollect() {
         })[0];
     e.loop(e.index(0), count, 1, [&](Num at) {
       Num place = e.to(loadScalar(indices, {at}), index);
-      store(widen(loadScalar(logits, {row, place})), values, at);
+      store(logitOf(row, place), values, at);
     });
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
@@ -269,9 +298,9 @@ void Kernel::emitCollect() {
     Nums found = e.loop(
         e.index(0), count, lanes, {e.index(0), e.constant(wide, 0)},
         [&](Num at, Nums found) -> Nums {
-          Num logit = loadVector(values, at, f32);
+          Num logit = loadVector(values, {at});
           Num value = divide(logit, temperature);
-          Num place = loadVector(indices, at, i32), in = value >= bound;
+          Num place = loadVector(indices, {at}), in = value >= bound;
           append(place, in, indices, found[0]);
           Num estimated = e.select(in, estimate(logit, line), nothing);
           return {append(value, in, values, found[0]),
@@ -285,13 +314,12 @@ void Kernel::emitCollect() {
     sum = sum * e.constant(sum.type(), 0x1p44);
     return {found[0], e.num(arith::FPToUIOp::create(e, i64, sum))};
   };
-  collect = function(
-      "collect",
-      {logitsType, index, floats, index, f32, f32, words, floats, f32, f32},
-      {index, i64}, body);
+  collect = function("collect",
+                     rowAnd({floats, index, f32, f32, words, floats, f32, f32}),
+                     {index, i64}, body);
 }
 
-/// suggest_bound(logits, row, temperature, greatest, rest, weighed, values,
+/// suggest_bound(row, temperature, greatest, rest, weighed, values,
 /// weights, two more of those) -> a bound below which candidates weigh, or
 /// number, about `rest`, going by some of the row's vectors. The buffers are
 /// scratch.
@@ -299,21 +327,25 @@ void Kernel::emitSuggestBound() {
   // Of every `step`-th group, of which there are 64 to 127 in a long row.
   constexpr int64_t vectors = 2;
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
-    Num rest = in[4], weighed = in[5], values = in[6], weights = in[7];
-    Num size = sizeOf(e, logits);
+    Row row = takeRow(in);
+    Num temperature = in[0], best = in[1], rest = in[2], weighed = in[3];
+    Num values = in[4], weights = in[5], size = sizeOf(e, row.logits);
     Num whole = size / groupSize;
     Num step = e.max(whole / 64, e.index(1));
     Num taken = (whole + step - 1) / step * vectors;
-    Value none = tailOf(logits, row, e.constant(i1, 0));
+    Value none = tailOf(row, e.constant(i1, 0));
     auto wide = VectorType::get({lanes}, i64);
+    auto vector = VectorType::get({lanes}, f32);
     Num one = e.constant(wide, 1);
     Nums sum = e.loop(e.index(0), taken, 1, {e.constant(wide, 0)},
                       [&](Num at, Nums sum) -> Nums {
-                        Value view =
-                            groupOf(logits, row, none, at / vectors * step);
                         Num first = at % vectors * (groupSize / vectors);
-                        Num y = divide(loadLogits(view, first), temperature);
+                        Num logits =
+                            onGroup(row, none, at / vectors * step, {vector},
+                                    [&](const Group &logits) -> Nums {
+                                      return {loadLogits(logits, first)};
+                                    })[0];
+                        Num y = divide(logits, temperature);
                         Num w = e.select(weighed, weighInOrder(y, best), one);
                         store(y, values, at * lanes);
                         store(w, weights, at * lanes);
@@ -331,23 +363,23 @@ void Kernel::emitSuggestBound() {
                       return call(bisectMass,
                                   {values, e.index(0), taken * lanes,
                                    total - below, least, best, e.i64(1 << 12),
-                                   in[8], weights, in[9]});
+                                   in[6], weights, in[7]});
                     });
   };
   suggestBound = function(
       "suggest_bound",
-      {logitsType, index, f32, f32, i64, i1, floats, longs, floats, longs},
-      {f32}, body);
+      rowAnd({f32, f32, i64, i1, floats, longs, floats, longs}), {f32}, body);
 }
 
-/// draw_all(logits, row, temperature, greatest, sums, base, slack, bits,
+/// draw_all(row, temperature, greatest, sums, base, slack, bits,
 /// weights) -> (token, rest, its weight, total, value), or -1 where the sums,
 /// which are within `slack`, do not tell. `weights` is scratch.
 void Kernel::emitDrawAll() {
   auto body = [&](Nums in) -> Nums {
-    Num logits = in[0], row = in[1], temperature = in[2], best = in[3];
-    Num sums = in[4], base = in[5], slack = in[6], bits = in[7];
-    Num weights = in[8], size = sizeOf(e, logits);
+    Row row = takeRow(in);
+    Num temperature = in[0], best = in[1], sums = in[2], base = in[3];
+    Num slack = in[4], bits = in[5], weights = in[6];
+    Num size = sizeOf(e, row.logits);
     Num total = sumOf(sums, base, groups(size));
     // With the total, the target and the prefixes are within the slack, too.
     Num low = e.mulhi(bits, total - slack), zero = e.i64(0);
@@ -361,21 +393,25 @@ void Kernel::emitDrawAll() {
           return {state[0] + 1, state[1] - loadScalar(sums, {state[0]})};
         });
     Num group = found[0] - base;
-    Value tail = tailOf(logits, row, (group + 1) * groupSize > size);
-    Value view = groupOf(logits, row, tail, group);
-    e.loop(e.index(0), e.index(groupSize), lanes, [&](Num at) {
-      Num y = divide(loadLogits(view, at), temperature);
-      store(weighInOrder(y, best), weights, at);
+    Value tail = tailOf(row, (group + 1) * groupSize > size);
+    (void)onGroup(row, tail, group, {}, [&](const Group &logits) -> Nums {
+      e.loop(e.index(0), e.index(groupSize), lanes, [&](Num at) {
+        Num y = divide(loadLogits(logits, at), temperature);
+        store(weighInOrder(y, best), weights, at);
+      });
+      return {};
     });
     Nums place = call(pick, {weights, e.index(groupSize), found[1]});
     Num weight = loadScalar(weights, {place[0]});
     Num told = place[1] + width < weight;
     Num token = group * groupSize + place[0];
-    Num value = divide(widen(loadScalar(e.num(view), {place[0]})), temperature);
+    // An estimate may have promised more than the last group has.
+    Num last = e.select(token < size, token, size - 1);
+    Num value = divide(logitOf(row, last), temperature);
     return {e.select(told, e.to(token, i32), e.i32(-1)), place[1], weight,
             total, value};
   };
-  drawAll = function(
-      "draw_all", {logitsType, index, f32, f32, longs, index, i64, i64, longs},
-      {i32, i64, i64, i64, f32}, body);
+  drawAll =
+      function("draw_all", rowAnd({f32, f32, longs, index, i64, i64, longs}),
+               {i32, i64, i64, i64, f32}, body);
 }

@@ -27,6 +27,10 @@ namespace plait::sample {
 using namespace mlir;
 using namespace plait;
 using namespace plait::sample;
+using plait::sampling::EditRun;
+using plait::sampling::Edits;
+using plait::sampling::findEdits;
+using plait::sampling::Kernel;
 
 namespace {
 
@@ -69,9 +73,8 @@ struct ConvertSampleToVector
           b, result.getType(), buffer, /*restrict=*/true, /*writable=*/true));
   }
 
-  void convert(plait::sampling::EditRun run, SymbolTable &symbols,
-               int64_t bits) {
-    func::FuncOp edit = plait::sampling::Edits(run, symbols, bits).emit();
+  void convert(EditRun run, SymbolTable &symbols, int64_t bits) {
+    func::FuncOp edit = Edits(run, symbols, bits).emit();
     Operation *last = run.ops.back();
     ImplicitLocOpBuilder b(last->getLoc(), last);
     SmallVector<Value> operands = {run.logits()};
@@ -87,9 +90,11 @@ struct ConvertSampleToVector
     }
   }
 
-  void convert(FusedOp op, func::FuncOp rows) {
+  void convert(FusedOp op, EditRun edits, func::FuncOp rows) {
     ImplicitLocOpBuilder b(op.getLoc(), op);
-    callOnBuffers(rows, b, op->getOperands(), op->getResults());
+    SmallVector<Value> operands(op->getOperands());
+    llvm::append_range(operands, edits.operands());
+    callOnBuffers(rows, b, operands, op->getResults());
     op->erase();
   }
 
@@ -98,25 +103,31 @@ struct ConvertSampleToVector
     if (failed(bits))
       return signalPassFailure();
     SymbolTable symbols(getOperation());
-    for (const plait::sampling::EditRun &run :
-         plait::sampling::findEdits(getOperation()))
+    for (const EditRun &run : findEdits(getOperation()))
       convert(run, symbols, *bits);
     SmallVector<FusedOp> ops;
     getOperation()->walk([&](FusedOp op) { ops.push_back(op); });
-    // One function for all ops of the same form.
+    // One function for all ops of the same form, if they have no edits.
     using Form = std::tuple<Type, Attribute, unsigned>;
     SmallVector<std::pair<Form, func::FuncOp>> known;
     for (FusedOp op : ops) {
+      EditRun edits;
+      if (!op.getEdits().empty())
+        for (Operation &edit : op.getEdits().front().without_terminator())
+          if (isEdit(&edit))
+            edits.ops.push_back(&edit);
       Form form = {op.getLogits().getType().getElementType(),
                    op->getAttrDictionary(), op->getNumResults()};
       auto *found = llvm::find_if(
           known, [&](auto &entry) { return entry.first == form; });
-      if (found == known.end()) {
-        func::FuncOp rows = plait::sampling::Kernel(op, symbols, *bits).emit();
-        known.push_back({form, rows});
-        found = &known.back();
+      if (found != known.end() && edits.ops.empty()) {
+        convert(op, edits, found->second);
+        continue;
       }
-      convert(op, found->second);
+      func::FuncOp rows = Kernel(op, edits, symbols, *bits).emit();
+      if (edits.ops.empty())
+        known.push_back({form, rows});
+      convert(op, edits, rows);
     }
   }
 };

@@ -16,13 +16,23 @@
 
 using namespace plait::sampling;
 
-Num Kernel::loadVector(Num memory, Num at, Type element) {
-  auto type = VectorType::get({lanes}, element);
-  return e.num(vector::LoadOp::create(e, type, memory, ValueRange{at}));
+Num Kernel::loadGiven(const Group &group, Num at) {
+  return widen(loadVector(group.logits, {at}));
 }
 
-Num Kernel::loadLogits(Value view, Num at) {
-  return widen(loadVector(e.num(view), at, element));
+Num Kernel::unremoved(const Group &group, Num at, Num logits) {
+  if (!removes)
+    return logits;
+  Num word = loadScalar(group.mask, {group.firstWord + at / 32});
+  Num bits = e.to(word >> e.to(at % 32, i32), e.getIntegerType(lanes));
+  Value one =
+      vector::BroadcastOp::create(e, VectorType::get({1}, bits.type()), bits);
+  Num mask = e.bitcast(e.num(one), VectorType::get({lanes}, i1));
+  return e.select(mask, logits, e.f32(-INFINITY));
+}
+
+Num Kernel::loadLogits(const Group &group, Num at) {
+  return unremoved(group, at, loadGiven(group, at));
 }
 
 Num Kernel::divide(Num logits, Num temperature) {

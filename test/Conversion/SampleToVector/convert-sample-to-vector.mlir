@@ -78,3 +78,29 @@ func.func @dense(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %c: tensor<4x100xi32>
   %0 = sample.presence_penalty %x, %r, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
   return %0 : tensor<4x100xf32>
 }
+
+// -----
+
+// A kernel edits the groups that it copies, and the rounds choose between those
+// and the given ones, which are narrower; what is removed is a bit.
+// CHECK-LABEL: func.func @edited
+func.func @edited(%x: tensor<4x?xbf16>, %r: tensor<4xf32>, %h: tensor<4x?xi32>, %w: tensor<4x?xi32>) -> tensor<4xi32> {
+  // CHECK: %[[W:.*]] = bufferization.to_buffer %{{.*}} : tensor<4x?xi32> to memref<4x?xi32>
+  // CHECK: call @sample_rows(
+  %tokens, %flags = sample.fused %x edits {
+  ^bb0(%l: tensor<4x?xf32>):
+    %0 = sample.bitmask %l, %w : tensor<4x?xf32>, tensor<4x?xi32>
+    %c = sample.count %0, %h : tensor<4x?xf32>, tensor<4x?xi32>
+    %1 = sample.presence_penalty %0, %r, %c : tensor<4x?xf32>, tensor<4xf32>, tensor<4x?xi32>
+    sample.yield %1 : tensor<4x?xf32>
+  } : tensor<4x?xbf16>
+  return %tokens : tensor<4xi32>
+}
+// CHECK-LABEL: func.func private @sample_edit_row
+// CHECK-SAME: memref<?xf32, strided<[1], offset: ?>>, %{{.*}}: memref<?xi8, strided<[1], offset: ?>>, %{{.*}}: memref<?xi32, strided<[1], offset: ?>>)
+// CHECK-LABEL: func.func private @sample_are_valid
+// CHECK-LABEL: func.func private @sample_scan
+// CHECK: scf.if
+// V512-COUNT-4: vector.bitcast %{{.*}} : vector<1xi16> to vector<16xi1>
+// V128-COUNT-4: vector.bitcast %{{.*}} : vector<1xi4> to vector<4xi1>
+// CHECK: else

@@ -32,16 +32,43 @@ func.func @logits(%x: tensor<4x8xf64>) {
 
 // -----
 
-func.func @numbers(%x: tensor<4x8xf32>) {
-  // expected-error @below {{'sample.fused' op expects 'bits' where it has 'logprobs'}}
-  %0:4 = sample.fused %x : tensor<4x8xf32> -> tensor<4xf32>, tensor<4xf32>
+func.func @margins(%x: tensor<4x8xf32>, %bits: tensor<4xi64>) {
+  // expected-error @below {{'sample.fused' op expects one 'margins' per row, got 5 for 4 rows}}
+  %0:4 = sample.fused %x draw(%bits : tensor<4xi64>) : tensor<4x8xf32> -> tensor<4xf32>, tensor<5xf32>
   return
 }
 
 // -----
 
-func.func @margins(%x: tensor<4x8xf32>, %bits: tensor<4xi64>) {
-  // expected-error @below {{'sample.fused' op expects one 'margins' per row, got 5 for 4 rows}}
-  %0:4 = sample.fused %x draw(%bits : tensor<4xi64>) : tensor<4x8xf32> -> tensor<4xf32>, tensor<5xf32>
+func.func @filter(%x: tensor<4x8xf32>, %k: tensor<4xi32>) {
+  // expected-error @below {{'sample.fused' op expects edits of single tokens, got 'sample.top_k'}}
+  %0, %1 = sample.fused %x edits {
+  ^bb0(%l: tensor<4x8xf32>):
+    %2 = sample.top_k %l, %k : tensor<4x8xf32>, tensor<4xi32>
+    sample.yield %2 : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @chain(%x: tensor<4x8xf32>, %ids: tensor<4x2xi32>) {
+  // expected-error @below {{'sample.fused' op expects edits that are one chain}}
+  %0, %1 = sample.fused %x edits {
+  ^bb0(%l: tensor<4x8xf32>):
+    %2 = sample.ban %l, %ids : tensor<4x8xf32>, tensor<4x2xi32>
+    sample.yield %l : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @argument(%x: tensor<4x8xbf16>, %y: tensor<4x9xf32>) {
+  // expected-error @below {{'sample.fused' op expects edits of one argument of type 'tensor<4x8xf32>'}}
+  %0, %1 = sample.fused %x edits {
+  ^bb0(%l: tensor<4x9xf32>):
+    sample.yield %l : tensor<4x9xf32>
+  } : tensor<4x8xbf16>
   return
 }

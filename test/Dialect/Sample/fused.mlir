@@ -25,3 +25,18 @@ func.func @numbers(%x: tensor<4x8xf32>, %k: tensor<4xi32>, %m: tensor<4xf32>, %p
       draw(%bits : tensor<4xi64>) {keep_ties, min_p_last} : tensor<4x8xf32> -> tensor<4xf32>, tensor<4xf32>
   return %y#2, %y#3 : tensor<4xf32>, tensor<4xf32>
 }
+
+// CHECK-LABEL: func @edits
+func.func @edits(%x: tensor<4x8xbf16>, %ids: tensor<4x2xi32>, %k: tensor<4xi32>) -> tensor<4xi32> {
+  // CHECK: sample.fused %{{.*}} edits {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x8xf32>):
+  // CHECK-NEXT: %[[Y:.*]] = sample.ban %[[L]], %{{.*}}
+  // CHECK-NEXT: sample.yield %[[Y]] : tensor<4x8xf32>
+  // CHECK-NEXT: } top_k(%{{.*}}) : tensor<4x8xbf16>
+  %tokens, %flags = sample.fused %x edits {
+  ^bb0(%l: tensor<4x8xf32>):
+    %0 = sample.ban %l, %ids : tensor<4x8xf32>, tensor<4x2xi32>
+    sample.yield %0 : tensor<4x8xf32>
+  } top_k(%k : tensor<4xi32>) : tensor<4x8xbf16>
+  return %tokens : tensor<4xi32>
+}

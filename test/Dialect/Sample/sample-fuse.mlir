@@ -36,16 +36,48 @@ func.func @shared(%x: tensor<4x100xf32>, %t: tensor<4xf32>) -> (tensor<4xi32>, t
   return %tokens, %0 : tensor<4xi32>, tensor<4x100xf32>
 }
 
-// Of the best candidate nothing but tokens and flags comes from the kernel.
+// Edits come with the logits that they change; a list is counted once.
+// CHECK-LABEL: func @edits
+// CHECK-SAME: (%[[X:.*]]: tensor<4x100xbf16>, %[[R:.*]]: tensor<4xf32>, %[[H:.*]]: tensor<4x?xi32>, %[[W:.*]]: tensor<4x4xi32>
+func.func @edits(%x: tensor<4x100xbf16>, %r: tensor<4xf32>, %h: tensor<4x?xi32>, %w: tensor<4x4xi32>,
+                 %k: tensor<4xi32>) -> tensor<4xi32> {
+  // CHECK-NEXT: sample.fused %[[X]] edits {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
+  // CHECK-NEXT: %[[Y:.*]] = sample.bitmask %[[L]], %[[W]]
+  // CHECK-NEXT: %[[C:.*]] = sample.count %[[Y]], %[[H]]
+  // CHECK-NEXT: %[[Z:.*]] = sample.repetition_penalty %[[Y]], %[[R]], %[[C]] {reciprocal}
+  // CHECK-NEXT: %[[E:.*]] = sample.presence_penalty %[[Z]], %[[R]], %[[C]]
+  // CHECK-NEXT: sample.yield %[[E]]
+  // CHECK-NEXT: } top_k(
+  %0 = arith.extf %x : tensor<4x100xbf16> to tensor<4x100xf32>
+  %1 = sample.bitmask %0, %w : tensor<4x100xf32>, tensor<4x4xi32>
+  %c = sample.count %1, %h : tensor<4x100xf32>, tensor<4x?xi32>
+  %2 = sample.repetition_penalty %1, %r, %c {reciprocal} : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  %d = sample.count %2, %h : tensor<4x100xf32>, tensor<4x?xi32>
+  %3 = sample.presence_penalty %2, %r, %d : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  %4 = sample.top_k %3, %k : tensor<4x100xf32>, tensor<4xi32>
+  %y:4 = sample.greedy %4 : tensor<4x100xf32>
+  return %y#0 : tensor<4xi32>
+}
+
+// Counts that are given are no list's.
+// CHECK-LABEL: func @counts
+func.func @counts(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %c: tensor<4x100xi32>) -> tensor<4xi32> {
+  // CHECK: %[[Y:.*]] = sample.presence_penalty
+  // CHECK: sample.fused %[[Y]] : tensor<4x100xf32>
+  %0 = sample.presence_penalty %x, %r, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
+  %y:4 = sample.greedy %0 : tensor<4x100xf32>
+  return %y#0 : tensor<4xi32>
+}
+
+// The numbers of the best candidate, and those of a draw.
 // CHECK-LABEL: func @logprobs
 func.func @logprobs(%x: tensor<4x100xf32>) -> (tensor<4xi32>, tensor<4xf32>) {
-  // CHECK-NOT: sample.fused
-  // CHECK: sample.greedy
+  // CHECK: sample.fused %{{.*}} : tensor<4x100xf32> -> tensor<4xf32>, tensor<4xf32>
   %tokens, %flags, %l, %m = sample.greedy %x : tensor<4x100xf32>
   return %tokens, %l : tensor<4xi32>, tensor<4xf32>
 }
 
-// A draw's numbers do.
 // CHECK-LABEL: func @drawn_numbers
 func.func @drawn_numbers(%x: tensor<4x100xf32>, %bits: tensor<4xi64>) -> (tensor<4xi32>, tensor<4xf32>) {
   // CHECK: %[[TOKENS:.*]], %{{.*}}, %[[LOGPROBS:.*]], %{{.*}} = sample.fused %{{.*}} draw(%{{.*}}) : tensor<4x100xf32> -> tensor<4xf32>, tensor<4xf32>

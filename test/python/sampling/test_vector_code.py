@@ -276,6 +276,200 @@ def test_edits_of_listed_tokens_equal_the_specification(bits, attributes, x, see
         np.testing.assert_array_equal(np.signbit(got[b]), np.signbit(row))
 
 
+WIDE, ROW, NUMBER, LIST = "tensor<?x?xf32>", "tensor<?xf32>", "tensor<?xi32>", "tensor<?x?xi32>"
+#: The operands of edits behind the logits; what is "counts" counts a list.
+EDITS = {
+    "bitmask": {"words": LIST},
+    "allow": {"allowed": LIST},
+    "ban": {"banned": LIST},
+    "logit_bias": {"ids": LIST, "amounts": WIDE},
+    "repetition_penalty": {"r": ROW, "history": "counts"},
+    "frequency_penalty": {"f": ROW, "output": "counts"},
+    "presence_penalty": {"p": ROW, "output": "counts"},
+    "no_repeat_ngram": {"history": LIST, "n": NUMBER},
+    "dry": {
+        "history": LIST,
+        "breakers": LIST,
+        "multiplier": ROW,
+        "base": ROW,
+        "length": NUMBER,
+    },
+}
+#: Processors that a kernel takes in behind edits, and picks.
+FILTERS = {
+    "temperature": {"t": ROW},
+    "top_k": {"k": NUMBER},
+    "top_p": {"top": ROW},
+    "min_p": {"least": ROW},
+}
+PICKS = {"greedy": {}, "draw": {"bits": "tensor<?xi64>"}}
+OPERANDS = {**EDITS, **FILTERS, **PICKS}
+
+
+@functools.cache
+def fused(names, element, bits, numbers):
+    """A chain, all of which is one kernel, and the names of what it takes."""
+    kinds, lines, last = {}, [], "%x"
+    if element != "f32":
+        lines.append(f"%wide = arith.extf %x : tensor<?x?x{element}> to {WIDE}")
+        last = "%wide"
+    for i, name in enumerate(names):
+        uses, types = [last], [WIDE]
+        for operand, kind in OPERANDS[name].items():
+            kinds[operand] = LIST if kind == "counts" else kind
+            uses.append(f"%{operand}")
+            if kind == "counts":
+                uses[-1] = f"%counts{i}"
+                lines.append(f"%counts{i} = sample.count {last}, %{operand} : {WIDE}, {LIST}")
+            types.append(kinds[operand])
+        result = "%y:4" if name in PICKS else f"%{i}"
+        lines.append(f"{result} = sample.{name} {', '.join(uses)} : {', '.join(types)}")
+        last = f"%{i}"
+    results = [NUMBER, NUMBER, ROW, ROW][: 4 if numbers else 2]
+    parameters = [f"%x: tensor<?x?x{element}>", *(f"%{n}: {kind}" for n, kind in kinds.items())]
+    body = "\n".join(lines)
+    module = Module(f"""
+      func.func @main({", ".join(parameters)}) -> ({", ".join(results)}) {{
+        {body}
+        return {", ".join(f"%y#{i}" for i in range(len(results)))} : {", ".join(results)}
+      }}""")
+    taken = run_stages(module.text.encode(), ["plait-import", "sample-fuse"])
+    assert taken.count(b"sample.fused") == 1
+    before = taken[: taken.index(b"sample.fused")]
+    assert b"sample." not in before and b"arith.extf" not in before
+    road = f"convert-sample-to-vector{{vector-bits={bits}}}"
+    lowered = run_stages(taken, [road, "plait-target-cpu"])
+    return unpack(build(module, "cpu", lowered), []), tuple(kinds)
+
+
+def picked(names, row, values):
+    """The pick of a chain from one row, by the specification."""
+    for name in names:
+        given = []
+        for operand, kind in OPERANDS[name].items():
+            value = values[operand]
+            if kind == "counts":
+                value = reference.count(value, row.size)
+            given.append(int(value) if kind in (NUMBER, PICKS["draw"]["bits"]) else value)
+        row = getattr(reference, name)(row, *given)
+    return row
+
+
+def check_fused(names, x, values, element="f32", bits=512, numbers=True):
+    code, operands = fused(names, element, bits, numbers)
+    given = [np.ascontiguousarray(values[operand][: len(x)]) for operand in operands]
+    got = code(x, *(v.view(np.int64) if v.dtype == np.uint64 else v for v in given))
+    with np.errstate(all="ignore"):
+        picks = [
+            picked(names, row, {name: value[b] for name, value in values.items()})
+            for b, row in enumerate(x.astype(np.float32))
+        ]
+    for index, result in enumerate(got):
+        want = np.array([pick[index] for pick in picks], result.dtype)
+        np.testing.assert_array_equal(result.view(np.int32), want.view(np.int32), str(index))
+
+
+@st.composite
+def operands(draw, vocab, rows=5):
+    """Values of all operands."""
+    t, k, top, random = draw(parameters)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+
+    def ids(size, spread=None):
+        return rng.integers(-2, (spread or vocab) + 2, (rows, size), dtype=np.int32)
+
+    # Few tokens repeat; and there may be padding.
+    history = ids(draw(st.sampled_from([0, 1, 9, 120])), draw(st.sampled_from([1, 2, 5, vocab])))
+    history[rng.random(rows) < 0.2, -3:] = -1
+    allowed = ids(draw(st.sampled_from([1, 40])))
+    allowed[rng.random(rows) < 0.3] = -1
+    ids_of_bias = ids(9)
+    special = np.array([0, 1, -1, np.inf, -np.inf, np.nan, 3e38], np.float32)
+    amounts = (3 * rng.standard_normal(ids_of_bias.shape)).astype(np.float32)
+    if draw(st.booleans()):
+        amounts = rng.choice(special, amounts.shape)
+    number = per_row(penalties, np.float32)
+    return {
+        "words": rng.integers(-(2**31), 2**31, (rows, -(-vocab // 32))).astype(np.int32)
+        | rng.choice(np.array([0, 0, -1], np.int32), (rows, 1)),
+        "allowed": allowed,
+        "banned": ids(3),
+        "ids": ids_of_bias,
+        "amounts": amounts,
+        "r": draw(number),
+        "f": draw(number),
+        "p": draw(number),
+        "history": history,
+        "output": ids(40),
+        "n": rng.integers(-1, 5, rows).astype(np.int32),
+        "breakers": ids(2, 4),
+        "multiplier": draw(number),
+        "base": draw(per_row(st.sampled_from([1.75, 1.0, 0.5, 3e38, np.inf, np.nan]), np.float32)),
+        "length": rng.integers(-1, 4, rows).astype(np.int32),
+        "t": t,
+        "k": k,
+        "top": top,
+        "least": draw(shares),
+        "bits": random,
+    }
+
+
+ENDS = {
+    "plait": ["temperature", "draw"],
+    "plait-bf16": ["temperature", "top_k", "top_p", "draw"],
+    "transformers": ["temperature", "top_p", "min_p", "draw"],
+    "sglang": ["temperature", "greedy"],
+    "penalties": ["temperature", "top_k", "min_p", "draw"],
+    "grammar": ["temperature", "top_p", "draw"],
+    "list": ["greedy"],
+}
+PENALTIES = ["repetition_penalty", "frequency_penalty", "presence_penalty"]
+STARTS = {
+    "plait": list(EDITS),
+    "plait-bf16": list(EDITS),
+    "transformers": ["logit_bias", "repetition_penalty", "no_repeat_ngram", "ban", "allow"],
+    "sglang": [*PENALTIES[1:], "ban", PENALTIES[0], "bitmask", "logit_bias"],
+    "penalties": [*PENALTIES, "dry"],
+    "grammar": ["bitmask"],
+    "list": ["allow", "bitmask"],
+}
+#: Element types, vectors, and whether there are numbers.
+HOW = {
+    "plait": ("f32", 512, True),
+    "plait-bf16": ("bf16", 512, False),
+    "transformers": ("f16", 256, False),
+    "sglang": ("f32", 128, True),
+    "penalties": ("bf16", 512, True),
+    "grammar": ("f32", 512, False),
+    "list": ("bf16", 128, False),
+}
+#: Chains of edits, filters and a pick, in the orders of presets.
+FUSED = {name: ((*STARTS[name], *ENDS[name]), *HOW[name]) for name in HOW}
+
+
+@pytest.mark.parametrize("name", FUSED)
+@few
+@given(st.data())
+def test_edits_in_a_kernel_equal_the_specification(name, data):
+    names, element, bits, numbers = FUSED[name]
+    x = data.draw(logits())
+    values = data.draw(operands(x.shape[1]))
+    with np.errstate(over="ignore", under="ignore"):
+        x = x.astype(TYPES[element])
+    check_fused(names, x, values, element, bits, numbers)
+
+
+BEST = [("greedy",), ("temperature", "greedy"), ("top_k", "top_p", "greedy"), ("top_p", "greedy")]
+
+
+@pytest.mark.parametrize("names", BEST, ids="-".join)
+@few
+@given(st.data())
+def test_numbers_of_the_best_equal_the_specification(names, data):
+    x = data.draw(logits())
+    check_fused(names, x, data.draw(operands(x.shape[1])))
+
+
 LARGE = {
     "normal": lambda rng, size: 3 * rng.standard_normal(size),
     "peaked": lambda rng, size: 12 * rng.standard_normal(size),
@@ -304,6 +498,38 @@ def test_a_whole_vocabulary(kind):
     for k, p, more in ((False, True, ("last", "numbers")), (False, False, ("numbers",))):
         check_more(k, p, more, x, parameters, min_p)
     check_more(False, True, ("first",), x, parameters, min_p)
+    edited = some_operands(rng, x.shape)
+    for names, element, bits, numbers in FUSED.values():
+        if kind in ("normal", "tied"):
+            check_fused(names, x.astype(TYPES[element]), edited, element, bits, numbers)
+    for names in BEST:
+        check_fused(names, x, edited)
+
+
+def some_operands(rng, shape):
+    """Values of all operands, as users have them."""
+    rows, vocab = shape
+    history = rng.integers(0, vocab, (rows, 300), dtype=np.int32)
+    history[:, 200:] = history[:, :100]
+    columns = {
+        "r": 1.1, "f": 0.2, "p": 0.1, "n": 3, "multiplier": 0.8, "base": 1.75, "length": 2,
+        "t": 0.8, "k": 50, "top": 0.9, "least": 0.01,
+    }  # fmt: skip
+    return {
+        "words": rng.integers(-(2**31), 2**31, (rows, -(-vocab // 32))).astype(np.int32),
+        "allowed": rng.integers(0, vocab, (rows, vocab // 3), dtype=np.int32),
+        "banned": rng.integers(0, vocab, (rows, 100), dtype=np.int32),
+        "ids": rng.integers(0, vocab, (rows, 100), dtype=np.int32),
+        "amounts": rng.standard_normal((rows, 100)).astype(np.float32),
+        "history": history,
+        "output": history[:, 100:].copy(),
+        "breakers": history[:, :2].copy(),
+        "bits": rng.integers(0, 2**64, rows, dtype=np.uint64),
+        **{
+            name: np.full(rows, value, np.int32 if isinstance(value, int) else np.float32)
+            for name, value in columns.items()
+        },
+    }
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -317,6 +543,7 @@ def test_neither_threads_nor_batches_change_a_token(threads):
         np.array([0.9, 0.9, 1, 1, 0.5, 0.1], np.float32),
         rng.integers(0, 2**64, 6, dtype=np.uint64),
     )
+    edited = some_operands(rng, x.shape)
     before = runtime.get_num_threads()
     runtime.set_num_threads(threads)
     try:
@@ -324,5 +551,10 @@ def test_neither_threads_nor_batches_change_a_token(threads):
             check(form, x, parameters)
             for first in range(6):
                 check(form, x[first : first + 1], [value[first:] for value in parameters])
+        for names, *_ in (FUSED["plait"], FUSED["sglang"], FUSED["grammar"]):
+            check_fused(names, x, edited)
+            for first in range(6):
+                one = {name: value[first:] for name, value in edited.items()}
+                check_fused(names, x[first : first + 1], one)
     finally:
         runtime.set_num_threads(before)

@@ -150,6 +150,44 @@ PLAIT_VERIFY_LOGITS(GreedyOp)
 PLAIT_VERIFY_LOGITS(GumbelOp)
 #undef PLAIT_VERIFY_LOGITS
 
+CountOp plait::sample::countOf(Operation *op) {
+  if (!isa<RepetitionPenaltyOp, PresencePenaltyOp, FrequencyPenaltyOp>(op) ||
+      op->getNumOperands() != 3)
+    return {};
+  return op->getOperand(2).getDefiningOp<CountOp>();
+}
+
+bool plait::sample::isEdit(Operation *op) {
+  return countOf(op) ||
+         isa<LogitBiasOp, AllowOp, BanOp, BitmaskOp, NoRepeatNgramOp, DryOp>(
+             op);
+}
+
+/// Checks that the edits are a chain from the region's argument to its yield.
+static LogicalResult verifyEdits(FusedOp op) {
+  if (op.getEdits().empty())
+    return success();
+  Block &block = op.getEdits().front();
+  auto given = cast<RankedTensorType>(op.getLogits().getType());
+  Type wide = given.clone(Float32Type::get(op.getContext()));
+  if (block.getArgumentTypes() != TypeRange(wide))
+    return op.emitOpError() << "expects edits of one argument of type " << wide;
+  Value last = block.getArgument(0);
+  for (Operation &edit : block) {
+    if (isa<CountOp>(edit))
+      continue;
+    bool isLast = &edit == &block.back();
+    if (!(isLast ? isa<YieldOp>(edit) : isEdit(&edit)))
+      return op.emitOpError() << "expects edits of single tokens, got '"
+                              << edit.getName() << "'";
+    if (edit.getOperand(0) != last)
+      return op.emitOpError("expects edits that are one chain");
+    if (!isLast)
+      last = edit.getResult(0);
+  }
+  return success();
+}
+
 LogicalResult FusedOp::verify() {
   if (failed(verifyVocabulary(*this, getLogits())))
     return failure();
@@ -160,12 +198,10 @@ LogicalResult FusedOp::verify() {
                                             {getBits(), "bits"},
                                             {getLogprobs(), "logprobs"},
                                             {getMargins(), "margins"}};
-  if (getLogprobs() && !getBits())
-    return emitOpError("expects 'bits' where it has 'logprobs'");
   for (auto [operand, name] : operands)
     if (operand && failed(verifyRows(*this, getLogits(), operand, name)))
       return failure();
-  return success();
+  return verifyEdits(*this);
 }
 
 #define GET_OP_CLASSES

@@ -8,6 +8,7 @@
 #include "plait/Dialect/Sample/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -35,6 +36,31 @@ ResultRange numbersOf(Operation *pick) {
 
 bool areUsed(ResultRange values) {
   return llvm::any_of(values, [](Value value) { return !value.use_empty(); });
+}
+
+/// Copies edits, the last first, into the op.
+void takeIn(ArrayRef<Operation *> edits, Type logits, FusedOp fused,
+            OpBuilder &builder) {
+  if (edits.empty())
+    return;
+  OpBuilder::InsertionGuard guard(builder);
+  Block *block =
+      builder.createBlock(&fused.getEdits(), {}, {logits}, {fused.getLoc()});
+  Value last = block->getArgument(0);
+  DenseMap<Value, Value> counts;
+  for (Operation *edit : llvm::reverse(edits)) {
+    IRMapping mapping;
+    mapping.map(edit->getOperand(0), last);
+    if (CountOp count = countOf(edit)) {
+      Value &counted = counts[count.getTokens()];
+      if (!counted)
+        counted = CountOp::create(builder, count.getLoc(), count.getType(),
+                                  last, count.getTokens());
+      mapping.map(count.getResult(), counted);
+    }
+    last = builder.clone(*edit, mapping)->getResult(0);
+  }
+  YieldOp::create(builder, fused.getLoc(), last);
 }
 
 struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
@@ -66,6 +92,12 @@ struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
       temperature = op->getOperand(1);
       logits = op.getLogits();
     }
+    SmallVector<Operation *> edits;
+    for (Operation *op; (op = logits.getDefiningOp()) && isEdit(op);) {
+      edits.push_back(op);
+      logits = op->getOperand(0);
+    }
+    Type wide = logits.getType();
     if (auto op = logits.getDefiningOp<arith::ExtFOp>())
       if (getElementTypeOrSelf(op.getIn()).getIntOrFloatBitWidth() == 16)
         logits = op.getIn();
@@ -77,6 +109,7 @@ struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
         pick->getResult(1).getType(), used ? numbers[0].getType() : Type(),
         used ? numbers[1].getType() : Type(), logits, temperature, k, minP, p,
         bits, keepTies, minPLast);
+    takeIn(edits, wide, fused, builder);
     for (auto [from, to] : llvm::zip(pick->getResults(), fused->getResults()))
       from.replaceAllUsesWith(to);
     pick->erase();
@@ -86,7 +119,7 @@ struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
   void runOnOperation() override {
     SmallVector<Operation *> picks;
     getOperation()->walk([&](Operation *op) {
-      if (isa<DrawOp>(op) || (isa<GreedyOp>(op) && !areUsed(numbersOf(op))))
+      if (isa<DrawOp, GreedyOp>(op))
         picks.push_back(op);
     });
     for (Operation *pick : picks) {

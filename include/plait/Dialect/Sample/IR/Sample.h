@@ -40,4 +40,15 @@ mlir::Type getRowsType(mlir::Type logits, mlir::Type element);
 #define GET_OP_CLASSES
 #include "plait/Dialect/Sample/IR/SampleOps.h.inc"
 
+namespace plait::sample {
+
+/// What counts the list that a penalty looks at, if `op` is one of one list.
+CountOp countOf(mlir::Operation *op);
+
+/// Whether `op` changes or removes single tokens, each by itself: those of a
+/// list, or those of a mask.
+bool isEdit(mlir::Operation *op);
+
+} // namespace plait::sample
+
 #endif // PLAIT_DIALECT_SAMPLE_IR_SAMPLE_H

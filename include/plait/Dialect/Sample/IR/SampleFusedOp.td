@@ -7,18 +7,31 @@
 
 // Included by SampleOps.td.
 
+def Sample_YieldOp
+    : Sample_Op<"yield", [Terminator, HasParent<"FusedOp">]> {
+  let summary = "the edited logits of a fused chain";
+  let description = [{
+    ```mlir
+    sample.yield %logits : tensor<4x49152xf32>
+    ```
+  }];
+  let arguments = (ins Sample_Logits:$logits);
+  let assemblyFormat = "$logits attr-dict `:` type($logits)";
+}
+
 def Sample_FusedOp
     : Sample_Op<"fused", [
         AttrSizedOperandSegments, AttrSizedResultSegments,
         Sample_PerRow<"tokens", "IntegerType">,
         Sample_PerRow<"flags", "IntegerType">]> {
-  let summary = "temperature, top-k, min-p, top-p and a pick as one";
+  let summary = "edits, temperature, top-k, min-p, top-p and a pick as one";
   let description = [{
     Means the chain of those ops whose operands it has, in this order:
-    `arith.extf` where the logits are f16 or bf16, `sample.temperature`,
-    `sample.top_k`, `sample.min_p`, `sample.top_p` (with `min_p_last` before
-    `sample.min_p`), and then `sample.draw` where it has `bits`, else
-    `sample.greedy`. Tokens, flags and, if it has them, a draw's
+    `arith.extf` where the logits are f16 or bf16, the ops of `edits`, which
+    change or remove single tokens of the f32 logits that are its argument,
+    `sample.temperature`, `sample.top_k`, `sample.min_p`, `sample.top_p` (with
+    `min_p_last` before `sample.min_p`), and then `sample.draw` where it has
+    `bits`, else `sample.greedy`. Tokens, flags and, if it has them,
     log-probabilities and margins are those of the chain.
 
     ```mlir
@@ -26,8 +39,11 @@ def Sample_FusedOp
         temperature(%t : tensor<4xf32>) top_k(%k : tensor<4xi32>)
         top_p(%p : tensor<4xf32>) draw(%bits : tensor<4xi64>)
         : tensor<4x49152xbf16>
-    %y:4 = sample.fused %logits min_p(%m : tensor<4xf32>)
-        draw(%bits : tensor<4xi64>)
+    %y:4 = sample.fused %logits edits {
+    ^bb0(%wide: tensor<4x49152xf32>):
+      %0 = sample.ban %wide, %ids : tensor<4x49152xf32>, tensor<4x8xi32>
+      sample.yield %0 : tensor<4x49152xf32>
+    } min_p(%m : tensor<4xf32>) draw(%bits : tensor<4xi64>)
         : tensor<4x49152xbf16> -> tensor<4xf32>, tensor<4xf32>
     ```
   }];
@@ -38,11 +54,13 @@ def Sample_FusedOp
                    Optional<Sample_Floats>:$p,
                    Optional<Sample_Bits>:$bits,
                    UnitAttr:$keep_ties, UnitAttr:$min_p_last);
+  let regions = (region MaxSizedRegion<1>:$edits);
   let results = (outs Sample_Ints:$tokens, Sample_Ints:$flags,
                  Optional<Sample_Floats>:$logprobs,
                  Optional<Sample_Floats>:$margins);
   let assemblyFormat = [{
-    $logits (`temperature` `(` $temperature^ `:` type($temperature) `)`)?
+    $logits (`edits` $edits^)?
+    (`temperature` `(` $temperature^ `:` type($temperature) `)`)?
     (`top_k` `(` $k^ `:` type($k) `)`)?
     (`min_p` `(` $min_p^ `:` type($min_p) `)`)?
     (`top_p` `(` $p^ `:` type($p) `)`)?

@@ -91,9 +91,10 @@ def SampleFuse : Pass<"sample-fuse"> {
   let description = [{
     Turns every `sample.draw` and `sample.greedy` into a `sample.fused` that
     takes in as much of the chain before it as that op has places for, in its
-    order: `arith.extf` of the logits, temperature, top-k, min-p, top-p, or
-    min-p behind top-p. What comes before that stays as it is, and so does a
-    `sample.greedy` of which more is used than tokens and flags.
+    order: `arith.extf` of the logits; edits, which change or remove single
+    tokens (bias, allowed and banned tokens, bitmask, no-repeat n-grams, DRY,
+    and penalties whose counts come from `sample.count`); temperature, top-k,
+    min-p, top-p, or min-p behind top-p. What comes before that stays as it is.
 
     Example: test/Dialect/Sample/sample-fuse.mlir
   }];
@@ -115,9 +116,13 @@ def ConvertSampleToVector
     it was too high. The few tokens that the error leaves open are decided by
     the integer weights of the whole row, as are log-probabilities.
 
-    Runs of `sample.logit_bias`, `sample.ban` and penalties whose counts come
-    from `sample.count` become a function, too: it copies the logits and then
-    changes those of the tokens in the lists.
+    Edits of a chain come first: their lists are walked, and only the groups
+    with a token that changes are copied, so that the rounds over the row read
+    the others where they are. What is removed is a bit of a mask, which the
+    rounds apply as they load.
+
+    Runs of edits outside of chains, but for masks, become a function, too: it
+    copies the logits and then changes those of the tokens in the lists.
 
     Rows are the tiles of an `scf.forall`; where there are fewer rows than
     threads, so are parts of rows. Every sum is one of integers: tokens do not
