@@ -113,6 +113,8 @@ def main(
             if json_to:
                 result = {"threads": threads, "flops": flops, "read_bytes_per_s": read}
                 json_to.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
+        if not mine and not failed:
+            raise typer.BadParameter(f"no case of '{name}' begins with '{prefix}'")
         if len({row["case"] for row in mine}) > 1 and (means := measure.summary(mine)):
             console.print("a peer's ms over Plait's")
             show(console, means)
