@@ -395,7 +395,11 @@ def _brian2_recurrent(x, weights, beta, same) -> Peer:
     brian2.prefs.core.default_float_dtype = np.float32
     brian2.prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-march=native"]
     brian2.prefs.devices.cpp_standalone.openmp_threads = 0 if threads() == 1 else threads()
-    brian2.set_device("cpp_standalone", directory=folder.name, build_on_run=False)
+    options = {"directory": folder.name, "build_on_run": False}
+    brian2.set_device("cpp_standalone", **options)
+    # Another case's network, which is done.
+    brian2.device.reinit()
+    brian2.device.activate(**options)
     brian2.defaultclock.dt = 1 * ms
     steps, _, size = x.shape
     names = {"tau": float(-1 / np.log(beta)) * ms, "ext": brian2.TimedArray(x[:, 0], dt=1 * ms)}

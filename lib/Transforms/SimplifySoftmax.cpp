@@ -181,10 +181,10 @@ bool keepsNaN(Value value, Value from) {
                        arith::DivFOp, arith::NegFOp, arith::ExtFOp,
                        arith::TruncFOp, math::ExpOp, math::LogOp>(op))
     return false;
-  // Conversions may come without flags.
-  arith::FastMathFlagsAttr flags;
-  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(op))
-    flags = fast.getFastMathFlagsAttr();
+  auto interface = dyn_cast<arith::ArithFastMathInterface>(op);
+  // A widening has none unless it says so.
+  auto flags =
+      interface ? interface.getFastMathFlagsAttr() : arith::FastMathFlagsAttr();
   if (flags && bitEnumContainsAny(flags.getValue(), arith::FastMathFlags::nnan))
     return false;
   return llvm::any_of(op->getOperands(),

@@ -184,6 +184,7 @@ class Module:
         source: the front that made it, for messages.
         reference: the original callable, for ``check="first"``.
         graph: the network that a spiking front read, for export and mapping.
+        exported: of a torch model with neuron modules, its graph, for export.
         stages: pipelines of its own instead of a target's, by stage.
     """
 
@@ -199,4 +200,5 @@ class Module:
     source: str = "mlir"
     reference: Callable | None = field(default=None, compare=False)
     graph: Any = field(default=None, compare=False)
+    exported: Any = field(default=None, compare=False)
     stages: dict[str, str] = field(default_factory=dict)

@@ -21,8 +21,11 @@ def to_nir(source, path=None, *, dt: float | None = None, convention: str | None
     the file says both in its metadata: ``from_nir(path)`` needs neither.
 
     Args:
-        source: a module that a spiking front made, or a
-            :class:`plait.spike.network.Network`.
+        source: a module that a spiking front made, a
+            :class:`plait.spike.network.Network`, or a module of a torch model whose neuron
+            modules have layers between them that NIR has, and start at rest. The convention of
+            such a model is by default that of its library. What follows a weight (a bias, a batch
+            norm) is rounded into it.
         path: the file to write, or None for none.
         dt: the length of a step, in the unit that the file's time constants will have;
             the source's own by default, or 1: time in steps.
@@ -41,8 +44,15 @@ def to_nir(source, path=None, *, dt: float | None = None, convention: str | None
     except ImportError as error:
         raise FrontendError("to_nir needs the package nir: pip install plait[nir]") from error
     network = source.graph if isinstance(source, Module) else source
+    if isinstance(source, Module) and source.exported is not None:
+        from plait.frontends._torch.network import network_of
+
+        network = network_of(source.exported)
     if not isinstance(network, Network):
-        raise FrontendError("expects a module of a spiking front: others hold no network")
+        raise FrontendError(
+            "expects a module of a spiking front: others, and torch models that were imported "
+            "with cache=True, hold no network"
+        )
     dt = dt or network.dt or 1.0
     convention = convention or network.convention or "nir"
     if convention not in CONVENTIONS:

@@ -71,6 +71,7 @@ def from_torch(
         own = cached.named_tensors(torch, model)
         if (entry := cached.load(key)) is None:
             names, tensors, fields = _trace(torch, model, args, kwargs, dynamic_shapes)
+            fields.pop("exported")  # It holds the weights.
             lifted = {n: t for n, t in zip(names, tensors, strict=True) if n not in own}
             cached.save(key, (names, lifted, fields))
         else:
@@ -136,7 +137,31 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
             if bounds.lower.is_Integer  # Not of a size that the data decides.
         },
     )
-    return [spec.target for spec in bound], [_weight(program, spec) for spec in bound], fields
+    tensors = [_weight(program, spec) for spec in bound]
+    fields["exported"] = _exported(program, bound, tensors, changed, inputs)
+    return [spec.target for spec in bound], tensors, fields
+
+
+def _exported(program, bound, tensors, changed, inputs):
+    """What :func:`plait.to_nir` reads of a model with neuron modules; None of any other."""
+    if not any(str(node.target) == "plait.neuron.default" for node in program.graph.nodes):
+        return None
+    from plait.frontends._torch.network import Exported
+
+    arguments = {spec.target: spec.arg.name for spec in bound}
+    results = program.graph_signature.output_specs
+    return Exported(
+        program.graph,
+        {spec.arg.name: value for spec, value in zip(bound, tensors, strict=True)},
+        {
+            spec.arg.name: value.clone()
+            for spec, value in zip(bound, tensors, strict=True)
+            if spec.target in changed
+        },
+        {arguments.get(r.target): r.arg.name for r in results if _is_update(r)},
+        [node.name for node in inputs],
+        [r.arg.name for r in results if not _is_update(r) and hasattr(r.arg, "name")],
+    )
 
 
 def _import_torch():

@@ -1,10 +1,13 @@
 """The builder and the compile driver: every node against NumPy, and the guides' own calls."""
 
+import tempfile
+
 import numpy as np
 import pytest
 
 import plait
 from plait import spike
+from plait.compiler import run_stages, stages_of
 from plait.spike import OptimizationPass, SpikeCompiler, SpikeIRBuilder
 
 RNG = np.random.default_rng(0)
@@ -49,6 +52,37 @@ def test_calls_of_the_guides(capsys):
     assert compiled.statistics["neurons"] == 16 * 30 * 30
     assert compiled.statistics["synapses"] == 16 * 30 * 30 * 9
     assert compiled.statistics["compilation_time"] > 0 < compiled.statistics["peak_memory_mb"]
+
+
+def test_debug_keeps_the_ir_of_every_stage(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    builder = SpikeIRBuilder("kept")
+    x = builder.add_spike_linear(builder.add_input("x", (3,)), 4, weight=RNG.random((4, 3)))
+    builder.add_output(builder.add_spike_neuron(x), "y")
+    graph, spikes = builder.build(), (RNG.random((5, 2, 3)) < 0.5).astype(np.float32)
+    SpikeCompiler(time_steps=5).compile_graph(graph)
+    assert not list(tmp_path.iterdir()) and not capsys.readouterr().err
+    compiled = SpikeCompiler(time_steps=5, debug=True).compile_graph(graph)
+    (folder,) = tmp_path.iterdir()
+    said = f"plait: kept: the IR after every stage is in {folder}\n"
+    assert capsys.readouterr().err == said
+    stages = stages_of("cpu", compiled.module)
+    names = [f"{i}-{stage}.mlir" for i, stage in enumerate(stages)]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert names == [
+        "0-import.mlir", "1-strand.mlir", "2-opt.mlir", "3-lowered.mlir", "4-target.mlir",
+    ]  # fmt: skip
+    # Each is what its stage makes of the one before.
+    text = compiled.module.text.encode()
+    for name, pipeline in zip(names, stages.values(), strict=True):
+        text = run_stages(text, [pipeline])
+        assert (folder / name).read_bytes() == text
+    assert "spike.scan" in (folder / "1-strand.mlir").read_text()
+    assert "spike." not in (folder / "3-lowered.mlir").read_text().split("#loc")[0]
+    assert "llvm.func" in text.decode()
+    np.testing.assert_array_equal(
+        compiled(spikes), SpikeCompiler(time_steps=5).compile_graph(graph)(spikes)
+    )
 
 
 def test_optimizer_is_a_list_of_passes():
