@@ -82,7 +82,8 @@ def test_f32(equation, sizes, dynamic):
 
 @pytest.mark.parametrize(
     "element, total, kind, dtype",
-    [("bf16", "f32", "f", "bf16"), ("f16", "f16", "f", np.float16), ("f64", "f64", "f", np.float64),
+    [("bf16", "f32", "f", "bf16"), ("bf16", "bf16", "f", "bf16"),
+     ("f16", "f16", "f", np.float16), ("f64", "f64", "f", np.float64),
      ("i8", "i32", "i", np.int8), ("i32", "i32", "i", np.int32)],
 )  # fmt: skip
 @pytest.mark.parametrize("equation", ["mk,nk->mn", "mk,kn->mn"])
@@ -95,9 +96,10 @@ def test_dtypes(equation, element, total, kind, dtype):
     if kind == "i":
         np.testing.assert_array_equal(got, want.astype(np.int32))
     else:
-        # f16 results are rounded once, after a sum in f32.
-        limit = {"bf16": 2e-5, "f16": 2e-2, "f64": 1e-12}[element]
-        np.testing.assert_allclose(got.astype(np.float64), want, rtol=0, atol=limit)
+        # Narrow results are rounded once, after a sum in f32.
+        unit = {"f32": 0, "bf16": 2.0**-8, "f16": 2.0**-11, "f64": 0}[total]
+        limit = unit * abs(want) + (1e-12 if total == "f64" else 2e-5)
+        assert (abs(got.astype(np.float64) - want) <= limit).all()
 
 
 def test_no_rows():
