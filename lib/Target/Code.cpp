@@ -95,9 +95,6 @@ static SmallVector<OwningOpRef<ModuleOp>> splitOff(ModuleOp module) {
     }
   }
 
-  int64_t count = std::min(total / opsPerPart, maxParts);
-  if (count < 2)
-    return {};
   struct Group {
     int64_t size = 0;
     SmallVector<Operation *> members;
@@ -110,6 +107,10 @@ static SmallVector<OwningOpRef<ModuleOp>> splitOff(ModuleOp module) {
     group.size += sizes[&op];
     group.members.push_back(&op);
   }
+  int64_t groupCount = bySize.size();
+  int64_t count = std::min({total / opsPerPart, maxParts, groupCount});
+  if (count < 2)
+    return {};
   SmallVector<int64_t> loads(count, 0);
   loads[0] = bySize[groups.getLeaderValue(module)].size;
   bySize.erase(groups.getLeaderValue(module));

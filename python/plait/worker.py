@@ -4,6 +4,7 @@ MLIR here is an assertion build, and torch-mlir carries another LLVM: both may
 abort the process they run in. They never run in the user's.
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -97,14 +98,20 @@ class _Tool:
 _idle: dict[tuple[int, str], list[_Tool]] = {}
 
 
+def _waiting(idle: list[_Tool]) -> _Tool | None:
+    with contextlib.suppress(IndexError):
+        while True:
+            tool = idle.pop()
+            # Control-C ends those that wait, too.
+            if tool.process.poll() is None:
+                return tool
+
+
 def _run(name: str, arguments: list[str], data: bytes) -> tuple[int, bytes, bytes]:
     path = str(tool_path(name))
     # A forked child must not talk to its parent's tools.
     idle = _idle.setdefault((os.getpid(), path), [])
-    try:
-        tool = idle.pop()
-    except IndexError:
-        tool = _Tool(path)
+    tool = _waiting(idle) or _Tool(path)
     try:
         answer = tool.ask(arguments, data)
     except BaseException:
