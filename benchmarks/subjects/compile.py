@@ -61,16 +61,18 @@ def job(road: str, name: str) -> dict:
 
 
 def timed_passes() -> list[float]:
-    """A list that gets the seconds of every run of ``plait-opt``."""
+    """A list that gets the seconds that passes take in every run of a tool."""
     from plait import compiler
 
     run, seconds = compiler.run_tool, []
 
-    def timed(tool, *arguments, **options):
+    def timed(tool, options, data, **more):
         begin = time.perf_counter()
-        result = run(tool, *arguments, **options)
+        result = run(tool, options, data, **more)
         if tool == "plait-opt":
             seconds.append(time.perf_counter() - begin)
+        elif "--mlir-to-code" in options:
+            seconds.append(json.loads(result.partition(b"\n")[0])["seconds"])
         return result
 
     compiler.run_tool = timed

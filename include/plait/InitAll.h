@@ -51,6 +51,7 @@ inline void registerAllPasses() {
 
 inline void registerAllTranslations() {
   mlir::registerAllTranslations();
+  registerToCodeTranslation();
   registerToManifestTranslation();
   registerToCSLTranslation();
   registerNVPTXTranslations();

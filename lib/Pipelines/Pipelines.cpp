@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -158,45 +159,51 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   }
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(plait::createConvertSCFForallToTasks());
-  pm.addNestedPass<func::FuncOp>(plait::createMemRefHoistAllocs());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-
-  // loops --> LLVM dialect
-  pm.addPass(plait::createMemRefExpandShapeToReinterpretCast());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(memref::createExpandOpsPass());
-  pm.addPass(createLowerAffinePass());
+  // loops --> LLVM dialect. Passes that need no module run on functions beside
+  // each other.
+  auto onFunctions = [&](std::unique_ptr<Pass> pass) {
+    pm.addNestedPass<func::FuncOp>(std::move(pass));
+  };
+  onFunctions(plait::createMemRefHoistAllocs());
+  onFunctions(createCanonicalizerPass());
+  onFunctions(createCSEPass());
+  onFunctions(plait::createMemRefExpandShapeToReinterpretCast());
+  onFunctions(memref::createExpandStridedMetadataPass());
+  onFunctions(memref::createExpandOpsPass());
+  onFunctions(createLowerAffinePass());
   plait::MathExpandToArithOptions math;
   math.keep = true;
-  pm.addPass(plait::createMathExpandToArith(math));
-  pm.addPass(createConvertVectorToSCFPass());
-  pm.addPass(createSCFToControlFlowPass());
+  onFunctions(plait::createMathExpandToArith(math));
+  onFunctions(createConvertVectorToSCFPass());
+  onFunctions(createSCFToControlFlowPass());
   // Not every processor rounds to bf16, and some that do flush subnormals.
   arith::ArithEmulateUnsupportedFloatsOptions floats;
   floats.sourceTypeStrs = {"bf16"};
-  pm.addPass(arith::createArithEmulateUnsupportedFloats(floats));
+  onFunctions(arith::createArithEmulateUnsupportedFloats(floats));
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
-  pm.addPass(arith::createArithExpandOpsPass(expand));
-  pm.addPass(createConvertComplexToStandardPass());
-  pm.addPass(createConvertMathToLLVMPass());
+  onFunctions(arith::createArithExpandOpsPass(expand));
+  onFunctions(createConvertComplexToStandardPass());
+  onFunctions(createConvertMathToLLVMPass());
   // Takes vectors of f64 apart: before what lowers that.
   pm.addPass(createConvertMathToLibmPass());
-  pm.addPass(createConvertVectorToLLVMPass());
-  pm.addPass(createConvertComplexToLLVMPass());
+  onFunctions(createConvertVectorToLLVMPass());
+  onFunctions(createConvertComplexToLLVMPass());
   // The runtime's memory in disguise; see lib/Target/Object.cpp.
   FinalizeMemRefToLLVMConversionPassOptions memory;
   memory.useAlignedAlloc = true;
   pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
   pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
+  auto onLLVM = [&](std::unique_ptr<Pass> pass) {
+    pm.addNestedPass<LLVM::LLVMFuncOp>(std::move(pass));
+  };
+  onLLVM(createArithToLLVMConversionPass());
+  onLLVM(createConvertIndexToLLVMPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createUBToLLVMConversionPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  onLLVM(createUBToLLVMConversionPass());
+  onLLVM(createReconcileUnrealizedCastsPass());
+  onLLVM(createCanonicalizerPass());
+  onLLVM(createCSEPass());
 }
 
 void plait::registerPipelines() {

@@ -44,23 +44,20 @@ static LogicalResult writeTensors(llvm::json::OStream &json, StringRef key,
   return result;
 }
 
-static LogicalResult translateToManifest(Operation *op, raw_ostream &os) {
+LogicalResult plait::writeSignatures(llvm::json::OStream &json, Operation *op) {
   LogicalResult result = success();
-  llvm::json::OStream json(os);
-  json.object([&] {
-    json.attributeObject("functions", [&] {
-      for (auto function : op->getRegion(0).getOps<func::FuncOp>()) {
-        if (!function.isPublic() || function.isDeclaration())
-          continue;
-        json.attributeObject(function.getName(), [&] {
-          if (failed(writeTensors(json, "inputs", function,
-                                  function.getArgumentTypes())) ||
-              failed(writeTensors(json, "outputs", function,
-                                  function.getResultTypes())))
-            result = failure();
-        });
-      }
-    });
+  json.attributeObject("functions", [&] {
+    for (auto function : op->getRegion(0).getOps<func::FuncOp>()) {
+      if (!function.isPublic() || function.isDeclaration())
+        continue;
+      json.attributeObject(function.getName(), [&] {
+        if (failed(writeTensors(json, "inputs", function,
+                                function.getArgumentTypes())) ||
+            failed(writeTensors(json, "outputs", function,
+                                function.getResultTypes())))
+          result = failure();
+      });
+    }
   });
   return result;
 }
@@ -69,6 +66,11 @@ void plait::registerToManifestTranslation() {
   TranslateFromMLIRRegistration registration(
       "mlir-to-manifest",
       "print the signatures of the public functions as JSON",
-      translateToManifest,
+      [](Operation *op, raw_ostream &os) {
+        llvm::json::OStream json(os);
+        LogicalResult result = success();
+        json.object([&] { result = writeSignatures(json, op); });
+        return result;
+      },
       [](DialectRegistry &registry) { plait::registerAllDialects(registry); });
 }

@@ -57,9 +57,14 @@ static std::string hostFeatures() {
 
 static FailureOr<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(Location loc) {
-  llvm::InitializeAllTargets();
-  llvm::InitializeAllTargetMCs();
-  llvm::InitializeAllAsmPrinters();
+  // Once, also where several threads come here.
+  static bool initialized = [] {
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    return true;
+  }();
+  (void)initialized;
   llvm::Triple triple(targetTriple.empty() ? llvm::sys::getProcessTriple()
                                            : targetTriple.getValue());
   std::string error;
@@ -141,12 +146,16 @@ struct AssertHandler {
     b.CreateRet(null);
   }
 
-  /// Puts a guard in the place of `task`.
+  /// Puts a guard in the place of `task`, also for other parts of the module.
   void guardTask(llvm::Function &task) {
     auto *guard = llvm::Function::Create(task.getFunctionType(),
-                                         llvm::GlobalValue::InternalLinkage,
-                                         task.getName() + ".guard", module);
+                                         task.getLinkage(), "", module);
+    guard->setVisibility(task.getVisibility());
+    guard->takeName(&task);
     task.replaceAllUsesWith(guard);
+    task.setVisibility(llvm::GlobalValue::DefaultVisibility);
+    task.setLinkage(llvm::GlobalValue::InternalLinkage);
+    task.setName(guard->getName() + ".guarded");
     llvm::IRBuilder<> builder(
         llvm::BasicBlock::Create(module.getContext(), "", guard));
     SmallVector<llvm::Value *> arguments(
@@ -214,8 +223,9 @@ LogicalResult plait::addPackedEntries(llvm::Module &module, Location loc) {
     if (!wrapped || !wrapped->hasInternalLinkage())
       wrappers.push_back(&function);
   }
+  // What another part of a split module calls stays a symbol.
   for (llvm::Function &function : module)
-    if (!function.isDeclaration())
+    if (!function.isDeclaration() && !function.hasHiddenVisibility())
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
   if (failed(useRuntimeMemory(module, loc)))
     return failure();
@@ -276,34 +286,39 @@ static void addWeights(llvm::Module &module, Operation *op) {
   b.CreateRet(b.CreateGlobalString(text));
 }
 
+/// What brings the kernels, which are vector code already, to their final form,
+/// and vectorizes loops over scalars that are left. LLVM's default pipelines
+/// take three times as long and unroll what is unrolled as it should be.
+static constexpr StringLiteral passPipeline =
+    "inferattrs,cgscc(inline),globaldce,function("
+    "sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
+    "loop-mssa(loop-rotate,licm),loop(loop-idiom,indvars,loop-deletion),gvn,"
+    "loop-mssa(licm),loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg"
+    ")";
+
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = true;
   llvm::LoopAnalysisManager lam;
   llvm::FunctionAnalysisManager fam;
   llvm::CGSCCAnalysisManager cgam;
   llvm::ModuleAnalysisManager mam;
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassBuilder builder(&machine);
   builder.registerModuleAnalyses(mam);
   builder.registerCGSCCAnalyses(cgam);
   builder.registerFunctionAnalyses(fam);
   builder.registerLoopAnalyses(lam);
   builder.crossRegisterProxies(lam, fam, cgam, mam);
+  llvm::ModulePassManager passes;
+  llvm::cantFail(builder.parsePassPipeline(passes, passPipeline));
   if (sanitizeAddress) {
     for (llvm::Function &function : module)
       if (!function.isDeclaration())
         function.addFnAttr(llvm::Attribute::SanitizeAddress);
-    builder.registerOptimizerLastEPCallback([](llvm::ModulePassManager &passes,
-                                               llvm::OptimizationLevel,
-                                               llvm::ThinOrFullLTOPhase) {
-      passes.addPass(llvm::AddressSanitizerPass({}));
-    });
+    passes.addPass(llvm::AddressSanitizerPass({}));
   }
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, mam);
+  passes.run(module, mam);
 }
 
-static LogicalResult translateToObject(Operation *op, raw_ostream &os) {
+LogicalResult plait::writeObject(Operation *op, bool entries, raw_ostream &os) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(op, context);
   if (!module)
@@ -315,7 +330,8 @@ static LogicalResult translateToObject(Operation *op, raw_ostream &os) {
   module->setDataLayout((*machine)->createDataLayout());
   if (failed(plait::addPackedEntries(*module, op->getLoc())))
     return failure();
-  addWeights(*module, op);
+  if (entries)
+    addWeights(*module, op);
   for (llvm::Function &function : *module) {
     function.addFnAttr("target-cpu", (*machine)->getTargetCPU());
     function.addFnAttr("target-features", (*machine)->getTargetFeatureString());
@@ -338,7 +354,10 @@ static LogicalResult translateToObject(Operation *op, raw_ostream &os) {
 void plait::registerToObjectTranslation() {
   TranslateFromMLIRRegistration registration(
       "mlir-to-object", "translate the LLVM dialect to a native object file",
-      translateToObject, [](DialectRegistry &registry) {
+      [](Operation *op, raw_ostream &os) {
+        return writeObject(op, /*entries=*/true, os);
+      },
+      [](DialectRegistry &registry) {
         mlir::registerAllDialects(registry);
         mlir::registerAllExtensions(registry);
         registerAllToLLVMIRTranslations(registry);

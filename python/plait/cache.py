@@ -38,7 +38,7 @@ def key(*parts: bytes | str) -> str:
 
 @once
 def tools_digest() -> str:
-    """The hash of the compiler itself: its tools, which hold every pass."""
+    """The hash of the compiler itself: of the tool that holds everything."""
     from plait.tools import tool_path
 
-    return key(*(tool_path(name).read_bytes() for name in ("plait-opt", "plait-translate")))
+    return key(tool_path("plait-translate").read_bytes())

@@ -1,10 +1,12 @@
 """Modules to executables, stage by stage."""
 
 import json
+import os
 import platform
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ import numpy as np
 import plait
 from plait import arrays, cache, loader
 from plait.errors import CompileError, PlaitError
-from plait.executable import Executable, host_features, pack, spec_to_json, unpack
+from plait.executable import FORMAT, Executable, host_features, pack, spec_to_json, unpack
 from plait.module import Module, TensorSpec
 from plait.worker import run_tool
 
@@ -46,20 +48,15 @@ _ISA = frozenset(
 )
 
 
-def run_stages(text: bytes, pipelines: Sequence[str], *, quick: bool = False) -> bytes:
+def run_stages(text: bytes, pipelines: Sequence[str]) -> bytes:
     """Runs named pipelines, or passes, over MLIR text in one worker process.
 
-    The result is text with locations. ``quick`` gives bytecode instead and leaves the
-    verifier to whoever reads it: that saves a third of the time.
+    The result is text with locations.
     """
-    form = ["--emit-bytecode", "--verify-each=0"] if quick else ["--mlir-print-debuginfo"]
-    pipeline = f"builtin.module({','.join(pipelines)})"
+    pipeline = f"--pass-pipeline=builtin.module({','.join(pipelines)})"
     # The contract of the import stage names unknown ops; parsing must let them in.
-    return run_tool(
-        "plait-opt",
-        ["--allow-unregistered-dialect", *form, f"--pass-pipeline={pipeline}"],
-        text,
-    )
+    options = ["--allow-unregistered-dialect", "--mlir-print-debuginfo"]
+    return run_tool("plait-opt", [*options, pipeline], text)
 
 
 def lower(module: Module, target: str, to: str | None = None, dump_stages_to=None) -> str:
@@ -170,7 +167,10 @@ def compile(
     )
     data = None if dump_stages_to else cache.store().get(key)
     if data is None:
-        data = build(module, target, _lowered(module, target, stages, dump_stages_to))
+        data = None if dump_stages_to else _at_once(module, target, stages)
+        if data is None:
+            lowered = lower(module, target, dump_stages_to=dump_stages_to)
+            data = build(module, target, lowered.encode())
         cache.store().set(key, data)
     executable = unpack(data, weights=list(map(arrays.to_numpy, module.weights + module.state)))
     if check == "first":
@@ -180,16 +180,31 @@ def compile(
     return executable
 
 
-def _lowered(module: Module, target: str, stages: dict[str, str], dump_stages_to) -> bytes:
-    """The IR after the last of ``stages``, for ``plait-translate``."""
-    if dump_stages_to is None:
-        try:
-            return run_stages(module.text.encode(), list(stages.values()), quick=True)
-        except CompileError as error:
-            # Again, with a verifier after each pass: that says which one it was.
-            if error.reproducer:
-                Path(error.reproducer).unlink(missing_ok=True)
-    return lower(module, target, dump_stages_to=dump_stages_to).encode()
+def _at_once(module: Module, target: str, stages: dict[str, str]) -> bytes | None:
+    """The package of ``module``, made in one process without verifiers between passes.
+
+    None where that fails: the steps one by one say which of them it is. None also where
+    they are needed: for passes of plugins, and for one object file where nothing can link.
+    """
+    if os.environ.get("PLAIT_PASS_PLUGINS") or loader.linker() is None:
+        return None
+    first, *rest = stages.values()
+    options = ["--allow-unregistered-dialect", "--mlir-to-code", *_checks()]
+    options += [f"--import={first}", f"--passes={','.join(rest)}"]
+    try:
+        answer = run_tool("plait-translate", options, module.text.encode())
+    except CompileError as error:
+        Path(error.reproducer).unlink(missing_ok=True)
+        return None
+    header, _, code = answer.partition(b"\n")
+    told = json.loads(header)
+    ends = list(accumulate(told["objects"]))
+    objects = [code[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return _package(module, target, _signature(module, told["functions"]), loader.link(*objects))
+
+
+def _checks() -> list[str]:
+    return ["--sanitize-address"] if loader.sanitized() else []
 
 
 def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], list[TensorSpec]]:
@@ -201,7 +216,10 @@ def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], li
     """
     imported = lower(module, target, "import").encode()
     printed = run_tool("plait-translate", ["--mlir-to-manifest"], imported)
-    functions = json.loads(printed)["functions"]
+    return _signature(module, json.loads(printed)["functions"])
+
+
+def _signature(module: Module, functions: dict) -> tuple[list[TensorSpec], list[TensorSpec]]:
     if "main" not in functions:
         raise CompileError(f"expects a public function @main, got {sorted(functions) or 'none'}")
     inputs = [_spec(item) for item in functions["main"]["inputs"]]
@@ -215,17 +233,21 @@ def signature(module: Module, target: str = "cpu") -> tuple[list[TensorSpec], li
 
 def build(module: Module, target: str, lowered: bytes) -> bytes:
     """The package of ``module``, lowered to the LLVM dialect, without its weights."""
-    checks = ["--sanitize-address"] if loader.sanitized() else []
     with ThreadPoolExecutor(1) as beside:
         told = beside.submit(signature, module, target)
         try:
-            code = run_tool("plait-translate", ["--mlir-to-object", *checks], lowered)
+            code = run_tool("plait-translate", ["--mlir-to-object", *_checks()], lowered)
         finally:
             # What is wrong with the signature is said first.
-            inputs, outputs = told.result()
+            types = told.result()
+    return _package(module, target, types, loader.link(code) or code)
+
+
+def _package(module: Module, target: str, types, code: bytes) -> bytes:
+    inputs, outputs = types
     structures = (module.input_structure, module.output_structure)
     manifest = {
-        "format": 3,
+        "format": FORMAT,
         "plait": plait.__version__,
         "source": module.source,
         "target": target,
@@ -239,7 +261,7 @@ def build(module: Module, target: str, lowered: bytes) -> bytes:
         "input_structure": structures[0] and structures[0].to_json(),
         "output_structure": structures[1] and structures[1].to_json(),
     }
-    return pack(manifest, code, loader.link(code), [])
+    return pack(manifest, code, [])
 
 
 def _spec(item: dict) -> TensorSpec:

@@ -18,7 +18,8 @@ from plait.errors import ArgumentError, PackageError
 from plait.module import Structure, TensorSpec
 from plait.weights import bind
 
-_FORMAT = 3
+#: Of packages.
+FORMAT = 4
 #: Of weights in a package's file, in bytes.
 _ALIGNMENT = 64
 
@@ -37,12 +38,12 @@ class Executable:
         check: runs a call's flat arguments instead of :meth:`run`, which it calls, or None.
     """
 
-    def __init__(self, manifest: dict, code: bytes, library: bytes | None, weights):
+    def __init__(self, manifest: dict, code: bytes, weights):
         self.manifest = manifest
         self.copies = 0
         self.check = None
-        self._code, self._library = code, library
-        entry = loader.load(code, library)
+        self._code = code
+        entry = loader.load(code)
         self._entry = entry("plait_main")
         weights = [np.require(np.asarray(w), requirements=["C", "A"]) for w in weights]
         first = len(weights) - manifest["state"]
@@ -149,7 +150,7 @@ class Executable:
                     raise ArgumentError(f"{name}: expects shape {_show(spec)}, got {value.shape}")
 
     def save(self, path) -> None:
-        """Writes a package: object code, its manifest and the weights, packed.
+        """Writes a package: code, its manifest and the weights, packed.
 
         The file appears whole or not at all.
         """
@@ -159,7 +160,7 @@ class Executable:
             with os.fdopen(handle, "wb") as file:
                 manifest = dict(self.manifest, packed=True)
                 weights = self._weights + self.state
-                file.write(pack(manifest, self._code, self._library, weights))
+                file.write(pack(manifest, self._code, weights))
             os.chmod(name, 0o644)
             os.replace(name, path)
         except BaseException:
@@ -198,7 +199,7 @@ def _dtype(name: str) -> np.dtype:
     return arrays.DTYPES["bf16"] if name == "bfloat16" else np.dtype(name)
 
 
-def pack(manifest: dict, code: bytes, library: bytes | None, weights) -> bytes:
+def pack(manifest: dict, code: bytes, weights) -> bytes:
     """The bytes of a package: an uncompressed zip, so that weights can be mapped."""
     table, at = [], 0
     for weight in weights:
@@ -208,9 +209,7 @@ def pack(manifest: dict, code: bytes, library: bytes | None, weights) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("manifest.json", json.dumps(manifest, indent=1))
-        archive.writestr("code.o", code)
-        if library is not None:
-            archive.writestr("code.so", library)
+        archive.writestr("code", code)
         with archive.open("weights.bin", "w", force_zip64=True) as file:
             file.write(bytes(-buffer.tell() % _ALIGNMENT))
             for weight in weights:
@@ -226,7 +225,7 @@ def unpack(data: bytes, weights) -> Executable:
         PackageError: it is damaged, of another format, or needs a CPU with
             features that this one lacks.
     """
-    return Executable(*_read(io.BytesIO(data))[:3], weights)
+    return Executable(*_read(io.BytesIO(data))[:2], weights)
 
 
 def load(path) -> Executable:
@@ -240,7 +239,7 @@ def load(path) -> Executable:
         OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
-        manifest, code, library, start = _read(file)
+        manifest, code, start = _read(file)
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     weights = [
         np.frombuffer(
@@ -248,26 +247,25 @@ def load(path) -> Executable:
         ).reshape(entry["shape"])
         for entry in manifest["weights"]
     ]
-    return Executable(manifest, code, library, weights)
+    return Executable(manifest, code, weights)
 
 
 def _read(file):
-    """A package's manifest, object code and library, and where in the file its weights begin."""
+    """A package's manifest and code, and where in the file its weights begin."""
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = json.loads(archive.read("manifest.json"))
-            code = archive.read("code.o")
-            library = archive.read("code.so") if "code.so" in archive.namelist() else None
+            code = archive.read("code")
             header = archive.getinfo("weights.bin").header_offset
         file.seek(header)
         name, extra = struct.unpack("<26x2H", file.read(30))
     except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError, struct.error) as error:
         raise PackageError(f"not a package of Plait: {error}") from error
-    if manifest.get("format") != _FORMAT:
-        raise PackageError(f"expects package format {_FORMAT}, got {manifest.get('format')}")
+    if manifest.get("format") != FORMAT:
+        raise PackageError(f"expects package format {FORMAT}, got {manifest.get('format')}")
     _check_host(manifest)
     start = header + 30 + name + extra
-    return manifest, code, library, start + -start % _ALIGNMENT
+    return manifest, code, start + -start % _ALIGNMENT
 
 
 def _check_host(manifest):

@@ -17,6 +17,8 @@ from pathlib import Path
 from plait import runtime
 from plait.errors import CompileError, PlaitError
 
+_ET_DYN = 3
+
 
 def linker() -> str | None:
     """The C compiler driver that links shared libraries here, or None.
@@ -37,30 +39,34 @@ def sanitized() -> bool:
     return os.environ.get("PLAIT_SANITIZE") == "address"
 
 
-def link(code: bytes) -> bytes | None:
-    """A shared library made of an object file, or None where there is no linker."""
+def link(*objects: bytes) -> bytes | None:
+    """A shared library made of object files, or None where there is no linker."""
     driver = linker()
     if driver is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "code.o"), Path(folder, "code.so")
-        source.write_bytes(code)
-        command = [driver, "-shared", "-Wl,-Bsymbolic,-z,noexecstack", "-o", target, source, "-lm"]
-        command += ["-fsanitize=address"] if sanitized() else []
+        sources, target = [], Path(folder, "code.so")
+        for index, code in enumerate(objects):
+            sources.append(Path(folder, f"{index}.o"))
+            sources[-1].write_bytes(code)
+        options = ["-shared", "-Wl,-Bsymbolic,-z,noexecstack", "-o", target]
+        # Every process has libc; to search it would take half of the time.
+        checks = ["-fsanitize=address"] if sanitized() else ["-nostdlib"]
+        command = [driver, *options, *checks, *sources, "-lm", "-lgcc"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise CompileError(f"'{driver}' cannot link:\n{done.stderr}", diagnostics=done.stderr)
         return target.read_bytes()
 
 
-def load(code: bytes, library: bytes | None):
+def load(code: bytes):
     """A function from names to the entries of compiled code.
 
-    ``code`` is an object file and ``library`` the shared library made of it, or
-    None where there was no linker. An entry takes the address of an array of
-    pointers and returns None or a message.
+    ``code`` is a shared library or, where there was no linker, an object file. An
+    entry takes the address of an array of pointers and returns None or a message.
     """
-    return _load_library(library) if library else _load_object(code)
+    # What an ELF file is stands after the 16 bytes that identify it.
+    return _load_library(code) if code[16] == _ET_DYN else _load_object(code)
 
 
 def _load_library(code):

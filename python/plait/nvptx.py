@@ -209,7 +209,7 @@ def emulate(artifact: Artifact, *args, backward: bool = False, grid: int | None 
                 array = values[index] if kind == "input" else results[index]
                 operands.append(ctypes.c_void_p(array.__array_interface__["data"][0]))
         addresses = (ctypes.c_void_p * len(operands))(*map(ctypes.addressof, operands))
-        entry = loader.load(code, library)(f"plait_{kernel.name}")
+        entry = loader.load(library)(f"plait_{kernel.name}")
         error = launch(entry, blocks, math.prod(kernel.block), backward, addresses)
         if error:
             raise PlaitError(f"kernel '{kernel.name}': {error.decode()}")

@@ -4,6 +4,7 @@ MLIR here is an assertion build, and torch-mlir carries another LLVM: both may
 abort the process they run in. They never run in the user's.
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -41,7 +42,6 @@ def run_tool(name: str, arguments: list[str], data: bytes, *, stderr: bool = Fal
             (with the failing pipeline inside, for ``plait-opt``) and the
             error gives the command that replays it.
     """
-    path = str(tool_path(name))
     handle, kept = tempfile.mkstemp(".mlir", "plait-repro-", _reproducer_folder())
     os.close(handle)
     crash = []
@@ -49,10 +49,10 @@ def run_tool(name: str, arguments: list[str], data: bytes, *, stderr: bool = Fal
         plugins = filter(None, os.environ.get("PLAIT_PASS_PLUGINS", "").split(os.pathsep))
         arguments = [f"--load-pass-plugin={plugin}" for plugin in plugins] + arguments
         crash = [f"--mlir-pass-pipeline-crash-reproducer={kept}"]
-    done = subprocess.run([path, *arguments, *crash, "-"], input=data, capture_output=True)
-    if done.returncode == 0:
+    returncode, output, errors = _run(name, [*arguments, *crash, "-"], data)
+    if returncode == 0:
         os.unlink(kept)
-        return done.stderr if stderr else done.stdout
+        return errors if stderr else output
     if os.path.getsize(kept):
         # What decides the parser's mercy is not part of the reproducer.
         lenient = [a for a in arguments if a.startswith(("--allow-", "--load-"))]
@@ -60,13 +60,67 @@ def run_tool(name: str, arguments: list[str], data: bytes, *, stderr: bool = Fal
     else:
         Path(kept).write_bytes(data)
         command = shlex.join([name, *arguments, kept])
-    diagnostics = done.stderr.decode(errors="replace")
+    diagnostics = errors.decode(errors="replace")
     raise CompileError(
-        f"{name} {_how_it_ended(done.returncode)}:\n{_summary(diagnostics)}",
+        f"{name} {_how_it_ended(returncode)}:\n{_summary(diagnostics)}",
         diagnostics=diagnostics,
         reproducer=kept,
         command=command,
     )
+
+
+class _Tool:
+    """A native tool that is loaded and answers requests, each in a fork; see Serve.h."""
+
+    def __init__(self, path: str):
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this.
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([path, "--serve"], stdin=pipe, stdout=pipe, stderr=self.log)
+
+    def ask(self, arguments: list[str], data: bytes) -> tuple[int, bytes, bytes]:
+        """The return code, output and errors of a run on ``data``."""
+        words = b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+        requests, answers = self.process.stdin, self.process.stdout
+        try:
+            requests.write(struct.pack("<2Q", len(words), len(data)) + words)
+            requests.write(data)
+            requests.flush()
+            status, *sizes = struct.unpack("<3Q", answers.read(24))
+            output, errors = map(answers.read, sizes)
+        except (BrokenPipeError, struct.error):
+            returncode = self.process.wait()
+            self.log.seek(0)
+            return returncode or 1, b"", self.log.read()
+        return os.waitstatus_to_exitcode(status), output, errors
+
+
+#: Tools that have nothing to do.
+_idle: dict[tuple[int, str], list[_Tool]] = {}
+
+
+def _waiting(idle: list[_Tool]) -> _Tool | None:
+    with contextlib.suppress(IndexError):
+        while True:
+            tool = idle.pop()
+            # Control-C ends those that wait, too.
+            if tool.process.poll() is None:
+                return tool
+
+
+def _run(name: str, arguments: list[str], data: bytes) -> tuple[int, bytes, bytes]:
+    path = str(tool_path(name))
+    # A forked child must not talk to its parent's tools.
+    idle = _idle.setdefault((os.getpid(), path), [])
+    tool = _waiting(idle) or _Tool(path)
+    try:
+        answer = tool.ask(arguments, data)
+    except BaseException:
+        # Nobody waits for the answer any more.
+        tool.process.kill()
+        raise
+    if tool.process.poll() is None:
+        idle.append(tool)
+    return answer
 
 
 def _summary(diagnostics: str, limit: int = 20) -> str:

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -93,6 +94,24 @@ def test_a_killed_compiler_is_an_exception(monkeypatch, tmp_path):
         worker.run_tool("plait-opt", [], b"module {}")
     with open(caught.value.reproducer, "rb") as file:
         assert file.read() == b"module {}"
+
+
+def test_a_compiler_that_ended_while_it_waited_is_started_again():
+    assert worker.run_tool("plait-opt", [], b"module {}") == b"module {\n}\n\n"
+    waiting = [tool.process for tools in worker._idle.values() for tool in tools]
+    for process in waiting:
+        process.terminate()
+        process.wait()
+    assert waiting and worker.run_tool("plait-opt", [], b"module {}") == b"module {\n}\n\n"
+
+
+def test_threads_have_compilers_of_their_own():
+    texts = [b"module @m%d {}" % k for k in range(6)]
+    with ThreadPoolExecutor(3) as threads:
+        for text, result in zip(
+            texts, threads.map(lambda t: worker.run_tool("plait-opt", [], t), texts), strict=True
+        ):
+            assert text[:-1] in result
 
 
 def test_cache_is_used_by_other_processes(identity, tmp_path):

@@ -88,7 +88,7 @@ def build(functions, bits=0, dots="host"):
     passes = [f"func.func(llvm-request-c-wrappers,{kernels})", *LOWER]
     text = run_stages("\n".join(functions.values()).encode(), passes)
     code = run_tool("plait-translate", ["--mlir-to-object"], text)
-    entries = loader.load(code, loader.link(code))
+    entries = loader.load(loader.link(code) or code)
 
     def entry(name):
         run = entries(f"plait_{name}")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import plait
+from plait import loader
 
 # y[i] = sum over j of x[i, j], one row per tile; asserts that no row starts with 0.
 ROWS = """
@@ -35,6 +36,38 @@ func.func @main(%x: tensor<?x64xf64>) -> tensor<?xf64> {
   }
   return %r : tensor<?xf64>
 }"""
+
+
+def many_loops(count):
+    """A loop like that of ROWS for each number that no row may start with; the last one counts."""
+    tensor = "tensor<?xf64>"
+    lines = [
+        f"func.func @main(%x: tensor<?x64xf64>) -> {tensor} {{",
+        "%c0 = arith.constant 0 : index",
+        "%n = tensor.dim %x, %c0 : tensor<?x64xf64>",
+        f"%r0 = tensor.empty(%n) : {tensor}",
+    ]
+    for k in range(1, count + 1):
+        lines += [
+            f"%r{k} = scf.forall (%i) in (%n) shared_outs(%o = %r{k - 1}) -> {tensor} {{",
+            f"%bad = arith.constant {k}.0 : f64",
+            "%v0 = tensor.extract %x[%i, %c0] : tensor<?x64xf64>",
+            "%good = arith.cmpf une, %v0, %bad : f64",
+            f'cf.assert %good, "a row that starts with {k}"',
+        ]
+        for j in range(1, 40):
+            lines += [
+                f"%j{j} = arith.constant {j} : index",
+                f"%t{j} = tensor.extract %x[%i, %j{j}] : tensor<?x64xf64>",
+                f"%v{j} = arith.addf %v{j - 1}, %t{j} : f64",
+            ]
+        lines += [
+            "%row = tensor.from_elements %v39 : tensor<1xf64>",
+            "scf.forall.in_parallel {",
+            f"tensor.parallel_insert_slice %row into %o[%i] [1] [1] : tensor<1xf64> into {tensor}",
+            "} }",
+        ]
+    return "\n".join([*lines, f"return %r{count} : {tensor}", "}"])
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +118,22 @@ def test_an_assertion_in_a_task_comes_back(rows, threads):
         with pytest.raises(plait.ArgumentError, match="a row that starts with 0"):
             rows(x)
         np.testing.assert_array_equal(rows(random(1000)), by_loop(random(1000)))
+
+
+def test_an_assertion_in_each_of_several_objects_comes_back(monkeypatch):
+    objects = []
+    link = loader.link
+    monkeypatch.setattr(loader, "link", lambda *codes: objects.append(codes) or link(*codes))
+    run = plait.compile(many_loops(16) + f"\n// {os.urandom(8).hex()}")
+    assert len(objects[0]) > 1
+    for threads in (1, 3):
+        plait.set_num_threads(threads)
+        for bad in range(1, 17):
+            x = random(1000)
+            x[500, 0] = bad
+            with pytest.raises(plait.ArgumentError, match=f"a row that starts with {bad}$"):
+                run(x)
+        np.testing.assert_array_equal(run(random(1000)), by_loop(random(1000)[:, :40]))
 
 
 def test_several_python_threads(rows):

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plait/InitAll.h"
+#include "plait/Tools/Serve.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
@@ -13,6 +14,8 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   plait::registerAllDialects(registry);
   plait::registerAllPasses();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "Plait optimizer driver\n", registry));
+  return plait::serveMain(argc, argv, [&](int argc, char **argv) {
+    return mlir::asMainReturnCode(
+        mlir::MlirOptMain(argc, argv, "Plait optimizer driver\n", registry));
+  });
 }

@@ -6,11 +6,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "plait/InitAll.h"
+#include "plait/Tools/Serve.h"
 
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 
 int main(int argc, char **argv) {
+  plait::registerAllPasses();
   plait::registerAllTranslations();
-  return mlir::failed(
-      mlir::mlirTranslateMain(argc, argv, "Plait translation driver\n"));
+  return plait::serveMain(argc, argv, [](int argc, char **argv) -> int {
+    return mlir::failed(
+        mlir::mlirTranslateMain(argc, argv, "Plait translation driver\n"));
+  });
 }

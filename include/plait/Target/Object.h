@@ -12,7 +12,15 @@
 
 namespace llvm {
 class Module;
+class raw_ostream;
+namespace json {
+class OStream;
+} // namespace json
 } // namespace llvm
+
+namespace mlir {
+class Operation;
+} // namespace mlir
 
 namespace plait {
 
@@ -20,6 +28,15 @@ namespace plait {
 /// assertion) for every C-interface wrapper
 /// `_mlir_ciface_f(args...)`, and hides all else.
 llvm::LogicalResult addPackedEntries(llvm::Module &module, mlir::Location loc);
+
+/// Writes the object file of a module in the LLVM dialect; see
+/// `--mlir-to-object`. Of the parts of a module, one has the `entries`.
+llvm::LogicalResult writeObject(mlir::Operation *op, bool entries,
+                                llvm::raw_ostream &os);
+
+/// Writes the member "functions" of `--mlir-to-manifest`.
+llvm::LogicalResult writeSignatures(llvm::json::OStream &json,
+                                    mlir::Operation *op);
 
 /// Registers `--mlir-to-object`: a module in the LLVM dialect becomes a
 /// relocatable, position-independent object file for `--mcpu` and `--mattr`
@@ -32,6 +49,13 @@ void registerToObjectTranslation();
 /// Registers `--mlir-to-manifest`: the public functions' element types and
 /// shapes as JSON, so that nobody else reads types out of MLIR.
 void registerToManifestTranslation();
+
+/// Registers `--mlir-to-code`: what `plait-opt`, `--mlir-to-manifest` and
+/// `--mlir-to-object` do, in one process and on all cores. It runs the passes of
+/// `--import` and `--passes` and prints a line of JSON: the "functions" after
+/// the former, the "seconds" that passes took, and the sizes of the "objects"
+/// that follow. The objects make one library: each has some of the functions.
+void registerToCodeTranslation();
 
 } // namespace plait
 
