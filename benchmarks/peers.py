@@ -26,8 +26,8 @@ def of_torch(model: torch.nn.Module, arrays: list[np.ndarray], function=None) ->
     compiled = plait.compile(plait.from_torch(model, tensors))
     peers = [
         Peer("plait", lambda: _first(compiled(*arrays))),
-        Peer("torch eager", _without_gradients(model, tensors)),
-        Peer("inductor", _without_gradients(torch.compile(model), tensors)),
+        Peer("torch eager", without_gradients(model, tensors)),
+        Peer("inductor", without_gradients(torch.compile(model), tensors)),
     ]
     if importlib.util.find_spec("onnxruntime"):
         peers.append(Peer("ONNX Runtime", _onnxruntime(model, tensors)))
@@ -39,7 +39,9 @@ def of_torch(model: torch.nn.Module, arrays: list[np.ndarray], function=None) ->
     return peers
 
 
-def _without_gradients(model, tensors):
+def without_gradients(model, tensors):
+    """A call of ``model``."""
+
     @torch.no_grad()
     def call():
         return _first(model(*tensors))

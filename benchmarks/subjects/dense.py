@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch.nn.functional as F
-from measure import Case
-from peers import of_torch
+from measure import Case, Peer
+from peers import of_torch, without_gradients
 
+import plait
 from subjects import models
 
 
@@ -114,6 +115,59 @@ def encoder(random):
     return [Case(f"encoder layer d{width} ff{inner} gelu S{steps}", peers, flops=flops)]
 
 
+class Narrow(torch.nn.Module):
+    """A linear layer in bf16; or of int8 weights, by torch's kernel for them."""
+
+    def __init__(self, columns, depth, kind):
+        super().__init__()
+        self.kind = kind
+        weight = torch.randn(columns, depth, dtype=torch.bfloat16)
+        if kind != "bf16":
+            weight = torch.randint(-127, 128, (columns, depth), dtype=torch.int8)
+        self.register_buffer("weight", weight)
+        self.register_buffer("scale", torch.rand(columns, dtype=torch.bfloat16))
+
+    def forward(self, x):
+        if self.kind == "int8 x int8":
+            return torch._int_mm(x, self.weight.t())
+        if self.kind == "int8 weights":
+            return torch.ops.aten._weight_int8pack_mm(x, self.weight, self.scale).float()
+        return F.linear(x, self.weight).float()
+
+
+def _rounded(mine, theirs):
+    """Agreement up to the rounding of results, and of scaled weights, to bf16."""
+    error = float(np.abs(mine - theirs).max() / np.abs(theirs).max())
+    assert error < 2**-7, f"differs by {error:.1e}"
+    return f"to {error:.0e}"
+
+
+def narrow(random):
+    jobs = [("bf16", 1024, 1024), ("int8 weights", 1024, 1024), ("int8 x int8", 1024, 1024),
+            ("bf16", 1, 4096), ("int8 weights", 1, 4096)]  # fmt: skip
+    for kind, rows, size in jobs:
+        model = Narrow(size, size, kind)
+        x = torch.from_numpy(random(rows, size)).to(torch.bfloat16)
+        if kind == "int8 x int8":
+            x = torch.randint(-127, 128, (rows, size), dtype=torch.int8)
+        compiled = plait.compile(plait.from_torch(model, (x,)))
+        case = Case(
+            f"{kind} {size}, batch {rows}",
+            [
+                Peer("plait", lambda x=x, compiled=compiled: compiled(x).numpy()),
+                *(
+                    Peer(name, without_gradients(call, (x,)), _rounded)
+                    for name, call in [("torch eager", model), ("inductor", torch.compile(model))]
+                ),
+            ],
+        )
+        if rows == 1:
+            case.bytes = size**2 * model.weight.itemsize
+        else:
+            case.flops = 2 * rows * size**2
+        yield case
+
+
 #: Layers of ResNet-50: channels in and out, image size, kernel, stride.
 RESNET50 = [
     (3, 64, 224, 7, 2), (64, 64, 56, 1, 1), (64, 64, 56, 3, 1), (64, 256, 56, 1, 1),
@@ -139,7 +193,7 @@ def conv(random):
         )
 
 
-MAKERS = [matmul, mlp, softmax, layernorm, attention, encoder, conv, *models.MAKERS]
+MAKERS = [matmul, mlp, softmax, layernorm, attention, encoder, narrow, conv, *models.MAKERS]
 
 
 def cases(prefix):

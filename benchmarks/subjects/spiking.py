@@ -291,6 +291,40 @@ def attention():
     return Case(name, peers, flops=2 * steps * tokens * size * (4 * size + 2 * tokens))
 
 
+# Spikformer for CIFAR-10, 9.3 million weights, as SpikingJelly ships it: behind torch.export.
+
+
+def transformer():
+    try:
+        from spikingjelly.activation_based import functional
+        from spikingjelly.activation_based.model.spikformer import spikformer_cifar10
+    except ImportError:
+        return []
+    torch.manual_seed(0)
+    steps, model = 4, spikformer_cifar10(T=4)
+    x = torch.rand(steps, 1, 3, 32, 32)
+    # Of random weights, deep layers fire once the batch norms know their input.
+    for module in model.train().modules():
+        if hasattr(module, "running_var"):
+            module.momentum = None
+    with torch.no_grad():
+        model(x)
+        functional.reset_net(model.eval())
+
+    @torch.no_grad()
+    def loop():
+        functional.reset_net(model)
+        return model(x)
+
+    module = plait.from_torch(model, (x,))
+    run, seconds = built(module.text, module.weights)
+    peers = [
+        Peer("plait", lambda: run(x), compile_seconds=seconds),
+        Peer("spikingjelly", loop),
+    ]
+    return [Case(f"Spikformer, 64 tokens of 384, 4 blocks, {steps} steps", peers)]
+
+
 def cases(prefix):
     torch.set_num_threads(threads())
     reference = Reference()
@@ -307,6 +341,7 @@ def cases(prefix):
         "sparse": lambda: [sparse(reference)],
         "convolutions": lambda: [convolutions(reference)],
         "attention": lambda: [attention()],
+        "transformer": transformer,
     }
     for name, make in makers.items():
         if name.startswith(prefix):

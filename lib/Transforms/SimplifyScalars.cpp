@@ -72,6 +72,24 @@ struct CompareNarrow : OpRewritePattern<arith::CmpFOp> {
   }
 };
 
+/// extf(sitofp(x)) --> sitofp(x), where the narrow type holds x exactly
+struct WidenIntegerOnce : OpRewritePattern<arith::ExtFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::ExtFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto conversion = op.getIn().getDefiningOp<arith::SIToFPOp>();
+    if (!conversion ||
+        getElementTypeOrSelf(conversion.getIn()).getIntOrFloatBitWidth() >
+            cast<FloatType>(getElementTypeOrSelf(op.getIn()))
+                .getFPMantissaWidth())
+      return rewriter.notifyMatchFailure(op, "not of an exact conversion");
+    rewriter.replaceOpWithNewOp<arith::SIToFPOp>(op, op.getType(),
+                                                 conversion.getIn());
+    return success();
+  }
+};
+
 /// erf(x / c) --> erf(x * (1 / c))
 struct DivideBeforeErf : OpRewritePattern<math::ErfOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -151,8 +169,9 @@ struct LinalgSimplifyScalars
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<TruncateConstant, CompareNarrow, DivideBeforeErf,
-                 DropDivisorAssert, CompareIndex>(&getContext());
+    patterns.add<TruncateConstant, CompareNarrow, WidenIntegerOnce,
+                 DivideBeforeErf, DropDivisorAssert, CompareIndex>(
+        &getContext());
     populateMathAlgebraicSimplificationPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

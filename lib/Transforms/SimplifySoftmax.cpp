@@ -181,9 +181,11 @@ bool keepsNaN(Value value, Value from) {
                        arith::DivFOp, arith::NegFOp, arith::ExtFOp,
                        arith::TruncFOp, math::ExpOp, math::LogOp>(op))
     return false;
-  auto flags = dyn_cast<arith::ArithFastMathInterface>(op);
-  if (flags && bitEnumContainsAny(flags.getFastMathFlagsAttr().getValue(),
-                                  arith::FastMathFlags::nnan))
+  auto interface = dyn_cast<arith::ArithFastMathInterface>(op);
+  // A widening has none unless it says so.
+  auto flags =
+      interface ? interface.getFastMathFlagsAttr() : arith::FastMathFlagsAttr();
+  if (flags && bitEnumContainsAny(flags.getValue(), arith::FastMathFlags::nnan))
     return false;
   return llvm::any_of(op->getOperands(),
                       [&](Value operand) { return keepsNaN(operand, from); });

@@ -96,3 +96,18 @@ def from_numpy(array: np.ndarray, kind: str):
     if kind == "jax":
         return sys.modules["jax"].numpy.asarray(array)
     return array
+
+
+def load(path) -> np.ndarray:
+    """The array of a .npy file.
+
+    Raises:
+        ArgumentError: it is no such file.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ArgumentError(f"{path}: expects an array as NumPy saves it: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise ArgumentError(f"{path}: expects one array, got an archive")
+    return array

@@ -74,13 +74,12 @@ def _executable(path: Path, target, dt, convention, keep_bits):
 
 def _arguments(executable, inputs, seed):
     """The call's arguments: .npy files first, random arrays for the rest."""
-    import numpy as np
-
+    from plait import arrays
     from plait.verification import random_arguments
 
     values = random_arguments(executable, seed)
     for index, name in enumerate(inputs):
-        values[index : index + 1] = [np.load(name, allow_pickle=False)]
+        values[index : index + 1] = [arrays.load(name)]
     return values
 
 
@@ -189,13 +188,13 @@ def verify(
     """
     if against is not None:
         return _replay(model, against, dt, convention)
-    import numpy as np
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
+    from plait import arrays
     from plait.verification import verify as verify_module
 
-    args = [np.load(name, allow_pickle=False) for name in inputs] or None
+    args = [arrays.load(name) for name in inputs] or None
     module = _module(model, dt, convention)
     table = Table("what ran", "largest difference", "tolerance", "")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -281,11 +280,11 @@ def sample(
     logits: Annotated[
         Path | None, typer.Argument(help=".npy file, float [V] or [B, V]", exists=True)
     ] = None,
-    row: Annotated[int, typer.Option(help="of the file")] = 0,
+    row: Annotated[int, typer.Option(help="of the file", min=0)] = 0,
     prompt: Annotated[
         str | None, typer.Option(help="continue this with SmolLM2 instead of reading a file")
     ] = None,
-    tokens: Annotated[int, typer.Option(help="how far the prompt is continued")] = 8,
+    tokens: Annotated[int, typer.Option(help="how far the prompt is continued", min=1)] = 8,
     temperature: Annotated[float, typer.Option(help="0 is greedy")] = 1.0,
     top_k: Annotated[int, typer.Option(help="0 is off")] = 0,
     top_p: Annotated[float, typer.Option(help="1 is off")] = 1.0,
@@ -293,7 +292,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="of the key, 64 bits")] = 0,
     position: Annotated[int, typer.Option(help="of the key; a prompt has its own")] = 0,
     preset: Annotated[str, typer.Option(help="whose order of processors")] = "plait",
-    limit: Annotated[int, typer.Option(help="how many survivors to list")] = 12,
+    limit: Annotated[int, typer.Option(help="how many survivors to list", min=0)] = 12,
 ):
     """Draw a token; show what survived the processors and where the draw fell."""
     from plait.sampling import SamplingParams, show

@@ -126,3 +126,84 @@ func.func @bias(%x: tensor<4x6xf32>, %w: tensor<6x8xf32>, %b: tensor<8xf32>) -> 
   } -> tensor<4x8xf32>
   return %1 : tensor<4x8xf32>
 }
+
+// A contraction reads what is only widened for it as it is stored.
+// CHECK-LABEL: func @widened
+// CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[W:.*]]: tensor<16x8xbf16>
+func.func @widened(%x: tensor<4x8xf32>, %w: tensor<16x8xbf16>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // CHECK: linalg.generic
+  // CHECK-SAME: ins(%[[X]], %[[W]]
+  // CHECK: arith.extf %{{.*}} : bf16 to f32
+  // CHECK-NEXT: arith.mulf
+  // CHECK-NOT: linalg.generic
+  %e = tensor.empty() : tensor<16x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<16x8xbf16>) outs(%e : tensor<16x8xf32>) {
+  ^bb0(%a: bf16, %o: f32):
+    %r = arith.extf %a : bf16 to f32
+    linalg.yield %r : f32
+  } -> tensor<16x8xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %0 : tensor<4x8xf32>, tensor<16x8xf32>) outs(%init : tensor<4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}
+
+// Of a dequantised operand the numbers are summed, and the sums are scaled.
+// CHECK-LABEL: func @dequantised
+// CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[W:.*]]: tensor<16x8xi8>, %[[S:.*]]: tensor<16xf32>
+func.func @dequantised(%x: tensor<4x8xf32>, %w: tensor<16x8xi8>, %scale: tensor<16xf32>) -> tensor<4x16xf32> {
+  // CHECK: %[[SUM:.*]] = linalg.generic
+  // CHECK-SAME: ins(%[[X]], %[[W]]
+  // CHECK: arith.sitofp %{{.*}} : i8 to f32
+  // CHECK: linalg.generic
+  // CHECK-SAME: ins(%[[SUM]], %[[S]]
+  // CHECK: arith.mulf
+  // CHECK-NOT: linalg.generic
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<16x8xf32>
+  %f = tensor.empty() : tensor<4x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%w, %scale : tensor<16x8xi8>, tensor<16xf32>) outs(%e : tensor<16x8xf32>) {
+  ^bb0(%a: i8, %by: f32, %o: f32):
+    %n = arith.sitofp %a : i8 to f32
+    %r = arith.mulf %n, %by : f32
+    linalg.yield %r : f32
+  } -> tensor<16x8xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %0 : tensor<4x8xf32>, tensor<16x8xf32>) outs(%init : tensor<4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}
+
+// A scale that changes along the sum stays where it is.
+// CHECK-LABEL: func @scaled_along_the_sum
+func.func @scaled_along_the_sum(%x: tensor<4x8xf32>, %w: tensor<16x8xi8>, %scale: tensor<8xf32>) -> tensor<4x16xf32> {
+  // CHECK: arith.sitofp
+  // CHECK-NEXT: arith.mulf
+  // CHECK-NEXT: linalg.yield
+  // CHECK: linalg.generic
+  // CHECK-NOT: linalg.generic
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<16x8xf32>
+  %f = tensor.empty() : tensor<4x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %0 = linalg.generic {indexing_maps = [#id, affine_map<(i, j) -> (j)>, #id], iterator_types = ["parallel", "parallel"]} ins(%w, %scale : tensor<16x8xi8>, tensor<8xf32>) outs(%e : tensor<16x8xf32>) {
+  ^bb0(%a: i8, %by: f32, %o: f32):
+    %n = arith.sitofp %a : i8 to f32
+    %r = arith.mulf %n, %by : f32
+    linalg.yield %r : f32
+  } -> tensor<16x8xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %0 : tensor<4x8xf32>, tensor<16x8xf32>) outs(%init : tensor<4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}

@@ -136,6 +136,46 @@ func.func @maximum_of_numbers(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   return %q : tensor<4x8xf32>
 }
 
+// So it does where the exponentials are widened.
+// CHECK-LABEL: func @maximum_of_narrow_numbers
+// CHECK: arith.maxnumf
+func.func @maximum_of_narrow_numbers(%x: tensor<4x8xbf16>) -> tensor<4x8xf32> {
+  %e = tensor.empty() : tensor<4x8xf32>
+  %e2 = tensor.empty() : tensor<4xf32>
+  %e1 = tensor.empty() : tensor<4xbf16>
+  %least = arith.constant 0xFF80 : bf16
+  %zero = arith.constant 0.0 : f32
+  %start = linalg.fill ins(%least : bf16) outs(%e1 : tensor<4xbf16>) -> tensor<4xbf16>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e2 : tensor<4xf32>) -> tensor<4xf32>
+  %max = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x8xbf16>) outs(%start : tensor<4xbf16>) {
+  ^bb0(%a: bf16, %o: bf16):
+    %m = arith.maximumf %a, %o : bf16
+    linalg.yield %m : bf16
+  } -> tensor<4xbf16>
+  %exp = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<4x8xbf16>, tensor<4xbf16>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: bf16, %m: bf16, %o: f32):
+    %d = arith.subf %a, %m : bf16
+    %r = math.exp %d : bf16
+    %w = arith.extf %r : bf16 to f32
+    linalg.yield %w : f32
+  } -> tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%exp : tensor<4x8xf32>) outs(%zeros : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %a, %o : f32
+    linalg.yield %s : f32
+  } -> tensor<4xf32>
+  %q = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%exp, %sum : tensor<4x8xf32>, tensor<4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %s: f32, %o: f32):
+    %d = arith.divf %a, %s : f32
+    linalg.yield %d : f32
+  } -> tensor<4x8xf32>
+  return %q : tensor<4x8xf32>
+}
+
 // Of NaN and minus infinities, the largest number is minus infinity, but not
 // all are.
 // CHECK-LABEL: func @maximum_read_elsewhere

@@ -9,6 +9,7 @@ element type and sums in any order. An infinite bound says that nothing can be
 promised of an element (a comparison that rounding may turn, an overflow).
 """
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import ml_dtypes
@@ -268,9 +269,13 @@ def concat(values, axis) -> Value:
     return Value(values[0].dtype, *(np.concatenate(part, axis) for part in parts))
 
 
+#: Whether sums of f16 and bf16 are kept in their own type; else in f32, as torch and XLA do.
+_NARROW_SUMS = ContextVar("narrow sums", default=False)
+
+
 def _accumulator(dtype: str) -> float:
-    """f16 and bf16 are summed in f32, as torch and XLA do."""
-    return min(roundoff(dtype), 2.0**-24)
+    """The unit roundoff of what sums of ``dtype`` are kept in."""
+    return roundoff(dtype) if _NARROW_SUMS.get() else min(roundoff(dtype), 2.0**-24)
 
 
 def total(a: Value, axes, mean=False, keep=False) -> Value:
@@ -419,9 +424,14 @@ class Program:
             values.append(table[name](*(values[i] for i in inputs), **attributes))
         return tuple(values[i] for i in self.results)
 
-    def meaning(self) -> tuple[Value, ...]:
-        """The results and how far they may be off."""
-        values = self.values()
+    def meaning(self, narrow_sums=False) -> tuple[Value, ...]:
+        """The results and how far they may be off, the sums of f16 and bf16 in their own type
+        if `narrow_sums`."""
+        token = _NARROW_SUMS.set(narrow_sums)
+        try:
+            values = self.values()
+        finally:
+            _NARROW_SUMS.reset(token)
         return tuple(values[i] for i in self.results)
 
     def values(self) -> tuple[Value, ...]:

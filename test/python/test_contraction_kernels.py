@@ -28,46 +28,63 @@ LAYOUTS = {
 }  # fmt: skip
 
 
-def function(name, loops, sums, maps, shapes, element="f32"):
-    """A function on buffers that sums the products of its first two arguments in its third."""
+#: How a body widens an element to the type of the sums.
+WIDEN = {
+    ("bf16", "f32"): "extf", ("f16", "f32"): "extf", ("i8", "f32"): "sitofp",
+    ("i8", "i32"): "extsi", ("u8", "i32"): "extui",
+}  # fmt: skip
+
+
+def function(name, loops, sums, maps, shapes, elements=("f32", "f32", "f32")):
+    """A function on buffers that sums the products of its first two arguments in its third.
+
+    ``elements`` are the three arguments' types; u8 is an i8 that is widened as unsigned.
+    """
     loops = loops.split()
     kinds = ['"parallel"'] * (len(loops) - sums) + ['"reduction"'] * sums
     space = ", ".join(loops)
     affine = ", ".join(f"affine_map<({space}) -> ({m})>" for m in maps)
+    left, right, total = (element.replace("u8", "i8") for element in elements)
     a, b, c = (
         "memref<" + "".join(f"{'?' if size is None else size}x" for size in shape) + f"{of}>"
-        for shape, of in zip(shapes, (element, element, "f32"), strict=True)
+        for shape, of in zip(shapes, (left, right, total), strict=True)
     )
-    wide = "".join(f"%{v}w = arith.extf %{v} : {element} to f32\n" for v in "xy")
-    x, y = ("%x", "%y") if element == "f32" else ("%xw", "%yw")
+    wide, names = "", []
+    for variable, element, stored in zip("xy", elements, (left, right), strict=False):
+        names.append(f"%{variable}")
+        if element != total:
+            names[-1] += "w"
+            widen = WIDEN[element, total]
+            wide += f"{names[-1]} = arith.{widen} %{variable} : {stored} to {total}\n"
+    kind, zero = ("f", "0.0") if total == "f32" else ("i", "0")
     return f"""
     func.func @{name}(%a: {a}, %b: {b}, %c: {c}) {{
-      %zero = arith.constant 0.0 : f32
-      linalg.fill ins(%zero : f32) outs(%c : {c})
+      %zero = arith.constant {zero} : {total}
+      linalg.fill ins(%zero : {total}) outs(%c : {c})
       linalg.generic {{indexing_maps = [{affine}], iterator_types = [{", ".join(kinds)}]}}
           ins(%a, %b : {a}, {b}) outs(%c : {c}) {{
-      ^bb0(%x: {element}, %y: {element}, %s: f32):
-        {wide if element != "f32" else ""}
-        %p = arith.mulf {x}, {y} : f32
-        %t = arith.addf %s, %p : f32
-        linalg.yield %t : f32
+      ^bb0(%x: {left}, %y: {right}, %s: {total}):
+        {wide}
+        %p = arith.mul{kind} {", ".join(names)} : {total}
+        %t = arith.add{kind} %s, %p : {total}
+        linalg.yield %t : {total}
       }}
       return
     }}"""
 
 
-def matmul(name, layout, m, n, k, element="f32"):
+def matmul(name, layout, m, n, k, elements=("f32", "f32", "f32")):
     left, right = LAYOUTS[layout]
     sizes = {"m": m, "n": n, "k": k, "n mod 32": 32}
     if n is not None:
         sizes["n floordiv 32"] = -(-n // 32)
     shapes = [[sizes.get(axis) for axis in axes.split(", ")] for axes in (left, right, "m, n")]
-    return function(name, "m n k", 1, (left, right, "m, n"), shapes, element)
+    return function(name, "m n k", 1, (left, right, "m, n"), shapes, elements)
 
 
-def build(functions, bits=0):
+def build(functions, bits=0, dots="host"):
     """Callables for the functions of a module, by name, that take NumPy arrays."""
-    kernels = f"convert-linalg-contractions-to-vector{{vector-bits={bits}}}"
+    kernels = f"convert-linalg-contractions-to-vector{{vector-bits={bits} dots={dots}}}"
     passes = [f"func.func(llvm-request-c-wrappers,{kernels})", *LOWER]
     text = run_stages("\n".join(functions.values()).encode(), passes)
     code = run_tool("plait-translate", ["--mlir-to-object"], text)
@@ -104,7 +121,7 @@ def arranged(layout, b):
     if layout != "panels":
         return b
     k, n = b.shape
-    padded = np.zeros((k, -(-n // 32) * 32), np.float32)
+    padded = np.zeros((k, -(-n // 32) * 32), b.dtype)
     padded[:, :n] = b
     return np.ascontiguousarray(padded.reshape(k, -1, 32).transpose(1, 0, 2))
 

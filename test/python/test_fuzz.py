@@ -369,33 +369,35 @@ MIXES = [
 ]
 
 
-def check(program: Program, compile):
-    """Runs what `compile` makes of a program; a failure is shown in a smaller one."""
-    if (message := wrong(program, compile)) is None:
+def check(program: Program, imported, road):
+    """Runs an imported program on a road; a failure is shown in a smaller one."""
+    if (message := wrong(program, imported, road)) is None:
         return
     smaller = program
     while smaller is not None:
         found, smaller = smaller, None
         for candidate in found.slices():
-            if candidate.size() < found.size() and (other := wrong(candidate, compile)):
+            if candidate.size() < found.size() and (other := wrong(candidate, imported, road)):
                 smaller, message = candidate, other
                 break
     pytest.fail(f"{message}\n{found}", pytrace=False)
 
 
-def wrong(program: Program, compile) -> str | None:
+def wrong(program: Program, imported, road) -> str | None:
     try:
-        executable = compile(program)
+        executable = compile_on(road, imported(program))
     except plait.PlaitError as error:
         if "no lowering for" in str(error):
             reject()
         return f"{type(error).__name__}: {error}"
-    return differs(executable, program)
+    return differs(executable, program, road)
 
 
-def differs(executable, program) -> str | None:
+def differs(executable, program, road) -> str | None:
     got = executable.run(program.arguments)
-    for index, (result, value) in enumerate(zip(got, program.meaning(), strict=True)):
+    # The reference road adds in the type that the program names.
+    meaning = program.meaning(narrow_sums=road == "reference")
+    for index, (result, value) in enumerate(zip(got, meaning, strict=True)):
         error, where = worst(result, value)
         if error > 1:
             return f"result {index} is off by {error:.3g} bounds {where}"
@@ -471,24 +473,18 @@ def from_torch(program: Program, named=None):
     return plait.from_torch(lambda *xs: program.run(table, xs), values, dynamic_shapes=dynamic)
 
 
-def road_for(road, program):
-    """The reference road adds f16 and bf16 in their own precision: beyond the bounds."""
-    half = {"float16", "bfloat16"} & {value.dtype for value in program.values()}
-    return "fast" if half and road == "reference" else road
-
-
 @budget(12)
 @given(drawn(MIXES), st.sampled_from(ROADS))
 def test_jax(program, road):
     pytest.importorskip("jax")
-    check(program, lambda program: compile_on(road_for(road, program), from_jax(program)))
+    check(program, from_jax, road)
 
 
 @budget(6)
 @given(drawn(MIXES), st.sampled_from(ROADS))
 def test_torch(program, road):
     pytest.importorskip("torch_mlir")
-    check(program, lambda program: compile_on(road_for(road, program), from_torch(program)))
+    check(program, from_torch, road)
 
 
 @budget(4)
@@ -503,7 +499,7 @@ def test_torch_dynamic(drawn, road):
         if "no lowering for" in str(error):
             reject()
         raise
-    compiled = compile_on(road_for(road, program), module)
+    compiled = compile_on(road, module)
     for other in [program, *others]:
-        if message := differs(compiled, other):
+        if message := differs(compiled, other, road):
             pytest.fail(f"{message}\n{other}", pytrace=False)

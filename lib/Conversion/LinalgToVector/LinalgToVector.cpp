@@ -12,10 +12,12 @@
 #include "plait/Target/VectorBits.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/StringSwitch.h"
 
 namespace plait {
 #define GEN_PASS_DEF_CONVERTLINALGCONTRACTIONSTOVECTOR
@@ -29,14 +31,48 @@ using namespace plait::contraction;
 
 namespace {
 
+/// What the option `dots` says, if it can be understood.
+std::optional<Dots> dotsOf(StringRef option) {
+  if (option == "host") {
+    llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+    return Dots{features.lookup("avx512bf16"), features.lookup("avx512vnni")};
+  }
+  return llvm::StringSwitch<std::optional<Dots>>(option)
+      .Case("bf16", Dots{true, false})
+      .Case("i8", Dots{false, true})
+      .Case("bf16,i8", Dots{true, true})
+      .Case("none", Dots())
+      .Default(std::nullopt);
+}
+
 struct ConvertLinalgContractionsToVector
     : plait::impl::ConvertLinalgContractionsToVectorBase<
           ConvertLinalgContractionsToVector> {
   using Base::Base;
+  ConvertLinalgContractionsToVector() = default;
+  ConvertLinalgContractionsToVector(
+      const ConvertLinalgContractionsToVector &other)
+      : Base(other) {}
+  Option<std::string> dots{
+      *this, "dots",
+      llvm::cl::desc("element types with an instruction that sums products of "
+                     "neighbours: 'bf16', 'i8', 'bf16,i8', 'none'; 'host': "
+                     "this machine's"),
+      llvm::cl::init("host")};
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    Base::getDependentDialects(registry);
+    registry.insert<LLVM::LLVMDialect>();
+  }
 
   void runOnOperation() override {
     FailureOr<int64_t> bits = vectorBitsOf(vectorBits, getOperation());
-    if (failed(bits))
+    std::optional<Dots> known = dotsOf(dots.getValue());
+    if (!known)
+      getOperation()->emitError(
+          "expects 'dots' of 'bf16', 'i8', 'bf16,i8', 'none' or 'host', got '")
+          << dots.getValue() << "'";
+    if (failed(bits) || !known)
       return signalPassFailure();
     // First of all: lowering one takes other ops away.
     std::vector<Contraction> contractions;
@@ -45,7 +81,7 @@ struct ConvertLinalgContractionsToVector
         contractions.push_back(std::move(*contraction));
     });
     for (Contraction &contraction : contractions)
-      Lowering(std::move(contraction), *bits).lower();
+      Lowering(std::move(contraction), *bits, *known).lower();
   }
 };
 

@@ -39,9 +39,9 @@ Registers Registers::get(int64_t vectorBits, Type sum) {
   return {lanes, vectorBits >= 512 ? 8 : 6, 2};
 }
 
-Lowering::Lowering(Contraction contraction, int64_t vectorBits)
+Lowering::Lowering(Contraction contraction, int64_t vectorBits, Dots dots)
     : c(std::move(contraction)),
-      registers(Registers::get(vectorBits, c.sumType)) {}
+      registers(Registers::get(vectorBits, c.sumType)), dots(dots) {}
 
 //===----------------------------------------------------------------------===//
 // Buffers
@@ -247,6 +247,7 @@ void Lowering::lowerPacked(Emitter &b) {
   start.fill(b.constant(0));
   if (c.panels.width) {
     c.merge(b, c.sums, {A, B});
+    group = findGroup(b);
     forOuter(b, c.outer, start,
              [&](const Offsets &at) { multiplyPanels(b, at); });
     return;
@@ -256,6 +257,8 @@ void Lowering::lowerPacked(Emitter &b) {
   source.merge(b, source.sums, {B});
   c.merge(b, c.columns, {C});
   c.merge(b, c.sums, {A});
+  group = findGroup(b);
+  Type element = group > 1 ? c.operands[B].element() : c.sumType;
   int64_t width = registers.width();
   OpFoldResult depth = sizeOf(b, c.sums);
   // One square more than the panels: where the last sums of a transposed
@@ -264,13 +267,13 @@ void Lowering::lowerPacked(Emitter &b) {
       b.add(b.mul(b.roundUp(c.columns.back().size, width), depth),
             registers.lanes * width);
   auto known = getConstantIntValue(elements);
-  auto type =
-      MemRefType::get({known ? *known : ShapedType::kDynamic}, c.sumType);
+  auto type = MemRefType::get({known ? *known : ShapedType::kDynamic}, element);
   auto panels = memref::AllocOp::create(
       b, type, known ? ValueRange() : ValueRange{b.value(elements)},
       b.getI64IntegerAttr(64));
   Lowering packer(*this);
   packer.c = source;
+  packer.c.sumType = element;
 
   c.operands[B].buffer = c.operands[B].flat = panels;
   c.operands[B].widening = nullptr;
@@ -320,24 +323,58 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
     block = llvm::alignTo(llvm::divideCeil(*knownDepth, blocks), 8);
   }
   auto knownColumns = getConstantIntValue(columns);
+  int64_t step = rowBlock * registers.rows;
+  // The tiles read A where it is, or copies of a block of its rows.
+  Lowering reader(*this);
+  std::optional<Rows> copy;
+  OpFoldResult mostDepth = whole ? depth : b.min(b.constant(block), depth);
+  if (copiesRows()) {
+    copy = makeRows(b, b.min(b.constant(step), rows), mostDepth);
+    reader.c.operands[A].buffer = reader.c.operands[A].flat = copy->words;
+    if (!c.sums.empty())
+      reader.c.sums.back().strides[A] = b.constant(1);
+  }
+  // So with a panel, where enough tiles read it.
+  Value panelCopy;
+  if (copiesPanels()) {
+    panelCopy = makePanel(b, mostDepth, width);
+    reader.c.operands[B].buffer = reader.c.operands[B].flat = panelCopy;
+    reader.copiedWidth = width;
+    if (!c.sums.empty())
+      reader.c.sums.back().strides[B] = b.constant(width);
+  }
   // The last tile has no vectors that no column needs.
   int64_t rest = knownColumns ? *knownColumns % width : 0;
   bool narrow =
       rest != 0 && rest <= width - registers.lanes && *knownColumns > width;
   auto blockOf = [&](OpFoldResult from, OpFoldResult depth,
                      Emitter::Condition zero, Emitter::Condition last) {
-    int64_t step = rowBlock * registers.rows;
-    b.loop(b.constant(0), rows, step, [&](OpFoldResult row) {
-      OpFoldResult size = b.min(b.constant(step), b.sub(rows, row));
+    b.loop(b.constant(0), rows, step, [&](OpFoldResult start) {
+      OpFoldResult size = b.min(b.constant(step), b.sub(rows, start));
+      if (copy)
+        copyRows(b, *copy, at, start, size, from, depth);
       auto tiles = [&](OpFoldResult column, int64_t vectors, bool full) {
-        forRows(b, row, size, [&](OpFoldResult row, int64_t count) {
+        OpFoldResult panel = b.constant(c.panels.width);
+        OpFoldResult panelAt = b.add(
+            b.mul(b.div(column, panel), c.panels.stride), b.rem(column, panel));
+        if (panelCopy)
+          copyPanel(b, panelCopy, b.add(at[B], panelAt), width, from, depth,
+                    mostDepth);
+        forRows(b, start, size, [&](OpFoldResult row, int64_t count) {
           Tile tile{count, vectors};
           placeRows(b, tile, at, row);
-          OpFoldResult panel = b.constant(c.panels.width);
-          tile.column = {b.constant(0),
-                         b.add(b.mul(b.div(column, panel), c.panels.stride),
-                               b.rem(column, panel)),
+          for (int64_t i = 0; copy && i < count; ++i) {
+            OpFoldResult first = b.mul(b.add(b.sub(row, start), i),
+                                       b.div(copy->pitch, b.constant(group)));
+            tile.row[A][i] = group > 1 ? first : b.sub(first, from);
+          }
+          tile.column = {b.constant(0), panelAt,
                          b.mul(column, c.columns.back().strides[C])};
+          if (panelCopy) {
+            tile.row[B].assign(count, b.constant(0));
+            tile.column[B] = b.sub(b.constant(0), b.mul(from, width));
+            tile.mostDepth = mostDepth;
+          }
           for (unsigned extra : c.extra())
             tile.column[extra] = b.mul(column, c.columns.back().strides[extra]);
           if (!full) {
@@ -349,7 +386,7 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
           tile.depth = depth;
           tile.zero = zero;
           tile.last = last;
-          emitTile(b, tile);
+          reader.emitTile(b, tile);
         });
       };
       int64_t vectors = width / registers.lanes;
@@ -367,8 +404,17 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
             rest % registers.lanes == 0);
     });
   };
-  if (whole || (knownDepth && *knownDepth <= block))
-    return blockOf(b.constant(0), depth, {Value(), fromZero}, {Value(), true});
+  auto release = [&] {
+    if (copy)
+      hoistBuffer(copy->buffer, memref::DeallocOp::create(b, copy->buffer));
+    if (panelCopy)
+      hoistBuffer(panelCopy.getDefiningOp<memref::AllocOp>(),
+                  memref::DeallocOp::create(b, panelCopy));
+  };
+  if (whole || (knownDepth && *knownDepth <= block)) {
+    blockOf(b.constant(0), depth, {Value(), fromZero}, {Value(), true});
+    return release();
+  }
   // At least one block, so that an empty sum is written too.
   OpFoldResult end = knownDepth ? depth
                                 : arith::MaxSIOp::create(b, b.value(depth),
@@ -387,6 +433,7 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
                  : b.min(b.constant(block), b.sub(depth, from)),
             zero, last);
   });
+  release();
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,7 +7,8 @@
 //
 // Every element of the result is one chain of fused multiply-adds over the
 // summed loops in order, whatever tile, panel or tail it falls in: neither the
-// way rows and columns are split nor the layout changes a bit of it.
+// way rows and columns are split nor the layout changes a bit of it. Where an
+// instruction sums several products (Narrow.cpp), that goes for packed panels.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,7 +17,13 @@
 
 #include "Contraction.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 namespace plait::contraction {
+
+/// Tiles of so few rows ask for a panel ahead of its use; more rows leave the
+/// memory time enough.
+constexpr int64_t prefetchedRows = 4;
 
 /// A tile of vector registers.
 struct Registers {
@@ -41,15 +48,22 @@ struct Tile {
   Emitter::Condition full{Value(), true};
   /// The start and length of the range of the innermost summed loop.
   OpFoldResult from, depth;
+  /// The longest such range, where B is a copied panel.
+  OpFoldResult mostDepth;
   /// Whether the sums start from zero instead of from what C holds.
   Emitter::Condition zero;
   /// Whether the sums are complete.
   Emitter::Condition last{Value(), true};
 };
 
+/// The element types with an instruction that sums products of neighbours.
+struct Dots {
+  bool bf16 = false, i8 = false;
+};
+
 class Lowering {
 public:
-  Lowering(Contraction contraction, int64_t vectorBits);
+  Lowering(Contraction contraction, int64_t vectorBits, Dots dots);
 
   void lower();
 
@@ -84,6 +98,31 @@ private:
                               OpFoldResult size);
   Value loadPieces(Emitter &b, ArrayRef<Piece> pieces, OpFoldResult at);
 
+  // Narrow.cpp: operands narrower than their sums.
+  /// Copied rows of A: `pitch` elements each.
+  struct Rows {
+    memref::AllocOp buffer;
+    Value elements, words;
+    OpFoldResult pitch;
+  };
+  int64_t findGroup(Emitter &b);
+  bool copiesRows() const;
+  bool isBiased() const;
+  Rows makeRows(Emitter &b, OpFoldResult count, OpFoldResult depth);
+  void copyRows(Emitter &b, const Rows &rows, const Offsets &at,
+                OpFoldResult row, OpFoldResult count, OpFoldResult from,
+                OpFoldResult depth);
+  bool copiesPanels() const;
+  Value makePanel(Emitter &b, OpFoldResult depth, int64_t width);
+  void copyPanel(Emitter &b, Value panel, OpFoldResult at, int64_t width,
+                 OpFoldResult from, OpFoldResult depth, OpFoldResult mostDepth);
+  SmallVector<Value> groupedColumns(Emitter &b, OpFoldResult at, int64_t width,
+                                    OpFoldResult k, Value depth,
+                                    bool prefetches);
+  Value dot(Emitter &b, Value sum, Value left, Value right);
+  SmallVector<Value> accumulateGroups(Emitter &b, const Tile &tile,
+                                      SmallVector<Value> sums);
+
   // Tile.cpp: the innermost loops.
   void emitTile(Emitter &b, const Tile &tile);
   SmallVector<Value> accumulate(Emitter &b, const Tile &tile,
@@ -96,6 +135,7 @@ private:
   Value loadVector(Emitter &b, Which which, OpFoldResult at, OpFoldResult by,
                    Value mask);
   Value maskOf(Emitter &b, const Tile &tile, int64_t vector);
+  void prefetchPanel(Emitter &b, OpFoldResult at);
   Value loadScalar(Emitter &b, Which which, OpFoldResult at);
   void storeVector(Emitter &b, Value vector, OpFoldResult at, OpFoldResult by,
                    Value mask);
@@ -113,6 +153,13 @@ private:
 
   Contraction c;
   Registers registers;
+  Dots dots;
+  /// How many neighbouring products one instruction sums.
+  int64_t group = 1;
+  /// Whether so many tiles read a panel that it is worth copying.
+  bool manyTiles = false;
+  /// The width of the panel that `copyPanel` made, if B is one.
+  int64_t copiedWidth = 0;
   bool fromZero = false;
   /// Whether the direct road reads B in blocks that it transposes.
   bool transposes = false;

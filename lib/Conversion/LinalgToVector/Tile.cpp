@@ -15,9 +15,8 @@ using namespace plait::contraction;
 
 /// How many steps of the innermost summed loop one iteration takes.
 static constexpr int64_t unroll = 4;
-/// Elements of a panel that are asked for ahead of their use, where few rows
-/// use them; more rows leave the memory time enough.
-static constexpr int64_t ahead = 1024, prefetchedRows = 4;
+/// Bytes of a panel that are asked for ahead of their use.
+static constexpr int64_t ahead = 4096;
 
 //===----------------------------------------------------------------------===//
 // Elements
@@ -106,6 +105,15 @@ Value Lowering::multiplyAdd(Emitter &b, Value x, Value y, Value sum) {
 // Sums
 //===----------------------------------------------------------------------===//
 
+/// Asks for what follows some way behind `at` in a panel.
+void Lowering::prefetchPanel(Emitter &b, OpFoldResult at) {
+  const Operand &panels = c.operands[B];
+  int64_t distance = ahead * 8 / panels.element().getIntOrFloatBitWidth();
+  memref::PrefetchOp::create(b, panels.flat, b.value(b.add(at, distance)),
+                             /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 /// One step of the summed loops: a product for every accumulator.
 void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
                     SmallVector<Value> &accumulators) {
@@ -127,10 +135,7 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     offset = b.add(b.add(offset, tile.column[which]),
                    b.mul(by, vector * registers.lanes));
     if (which == B && c.panels.width && tile.rows <= prefetchedRows)
-      memref::PrefetchOp::create(b, c.operands[B].flat,
-                                 b.value(b.add(offset, ahead)),
-                                 /*isWrite=*/false, /*localityHint=*/3,
-                                 /*isDataCache=*/true);
+      prefetchPanel(b, offset);
     // Panels are as wide as the tile: no mask.
     bool masked = tile.left && !(which == B && c.panels.width);
     return value = loadVector(b, which, offset, by,
@@ -268,8 +273,10 @@ void Lowering::emitTile(Emitter &b, const Tile &tile) {
           return old;
         });
       });
-  sums = accumulate(b, tile, c.sums,
-                    {b.constant(0), b.constant(0), b.constant(0)}, sums);
+  sums = group > 1
+             ? accumulateGroups(b, tile, sums)
+             : accumulate(b, tile, c.sums,
+                          {b.constant(0), b.constant(0), b.constant(0)}, sums);
   auto store = [&](ArrayRef<Value> masks) {
     for (int64_t row = 0; row < tile.rows; ++row)
       for (int64_t vector = 0; vector < tile.vectors; ++vector)

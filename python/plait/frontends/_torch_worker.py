@@ -15,6 +15,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from plait.errors import FrontendError
 from plait.frontends._torch import calls, control
+from plait.frontends._torch.ops import alone, described, distinct, listed
 from plait.frontends._torch.views import keep_views, source_line
 
 #: Dialects that the waist knows; see docs/contracts/import.md.
@@ -42,7 +43,8 @@ def lower(graph_module) -> str:
     graphs.update(control.split(graph_module, "main", source_line))
     for part in graphs.values():
         keep_views(part)
-        part.graph.eliminate_dead_code()
+        # Kernels are tagged as random; they are not.
+        part.graph.eliminate_dead_code(lambda node: node.is_impure(impure_random=False))
     with captured_stderr() as log:
         try:
             module, declared = to_linalg(graphs)
@@ -117,19 +119,26 @@ def explain(graphs, text) -> str:
             found.append(f"  {shown} at {source_line(node)}")
     if found:
         return "torch-mlir cannot lower:\n" + "\n".join(dict.fromkeys(found))
-    # What fails may be a part of an op: name the ops of that line.
-    for file, line in re.findall(r'error: "([^"]+)":(\d+):', text):
-        place = f'File "{file}", line {line},'
-        nodes = (node for module in graphs.values() for node in module.graph.nodes)
-        here = [
-            str(node.target).removesuffix(".default")
-            for node in nodes
-            if hasattr(node.target, "overloadpacket") and source_line(node).startswith(place)
-        ]
-        if here:
-            found = ", ".join(dict.fromkeys(here))
-            return f"torch-mlir cannot lower:\n  one of {found} at {place[:-1]}"
+    # What fails may be a part of an op: try those of that line, or all, one by one.
+    lines = re.findall(r'error: "([^"]+)":(\d+):', text)
+    places = tuple(f'File "{file}", line {line},' for file, line in lines)
+    here = distinct(graphs.values(), places)
+    guilty = [op for op in here or distinct(graphs.values()) if not lowers_alone(op)]
+    if guilty:
+        return listed(guilty)
+    if here:
+        ops = ", ".join(map(described, here))
+        return f"torch-mlir cannot lower:\n  {ops} together at {places[0][:-1]}"
     return f"torch-mlir failed: {text[:2000]}"
+
+
+def lowers_alone(node) -> bool:
+    """Whether torch-mlir lowers a graph of this op alone."""
+    try:
+        check_waist(to_linalg({"main": alone(node)})[0])
+    except Exception:
+        return False
+    return True
 
 
 def check_waist(module):

@@ -7,12 +7,9 @@ import numpy as np
 from plait import arrays
 from plait.errors import FrontendError
 from plait.module import Module, Structure, TensorSpec
-from plait.worker import run_python, start_python
+from plait.worker import start_python
 
 _WORKER = "plait.frontends._torch_worker"
-#: Whose ops torch-mlir and this front know.
-_LIBRARIES = ("aten", "prim", "prims", "plait")
-_QUANTIZED = ("torch.qint", "torch.quint")
 
 
 def from_torch(
@@ -108,10 +105,12 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
 
     The field ``constant`` is how many of them come first and never change.
     """
+    from plait.frontends._torch.refusals import refuse
+
     start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, kwargs, dynamic_shapes)
     _keep_literals(torch, program)
-    _refuse(torch, program.graph_module)
+    refuse(program.graph_module)
     structure, outputs = _results(torch, program)
     inputs = _placeholders(torch, program)
     changed = [spec.target for spec in program.graph_signature.output_specs if _is_update(spec)]
@@ -126,7 +125,7 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
         call = Structure("call", (call, Structure.of(kwargs, constants=True)))
     fields = dict(
         constant=first,
-        text=run_python(_WORKER, _pickled(torch, program.graph_module)).decode(),
+        text=_lowered(torch, program.graph_module),
         updates=tuple(index - first for index in updates),
         inputs=tuple(_spec(node.meta["val"], node.name) for node in inputs),
         outputs=tuple(_spec(value, "") for value in outputs),
@@ -189,6 +188,7 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         function, model = model, torch.nn.Module()
         model.forward = _named_forward(function)
     from plait.frontends._torch.decompositions import table
+    from plait.frontends._torch.refusals import untraced
     from plait.frontends._torch.spiking import patched
 
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
@@ -201,7 +201,7 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
     except FrontendError:
         raise
     except Exception as error:  # torch.export raises dozens of kinds.
-        raise FrontendError(f"torch.export cannot trace the model: {error}") from error
+        raise untraced(error) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
     return program
@@ -245,37 +245,6 @@ def _order(torch, program, bound, changed) -> list[int]:
     names = [node.name for node in _arguments(graph) if isinstance(node.meta["val"], torch.Tensor)]
     targets = {spec.target: spec.arg.name for spec in bound}
     return [names.index(targets.get(name, name)) for name in changed]
-
-
-def _refuse(torch, graph_module):
-    """Refuses what torch-mlir cannot name: ops that report errors or draw from torch's global
-    random state, ops of other libraries, of quantized tensors, and of higher order."""
-    from plait.frontends._torch import control
-    from plait.frontends._torch.views import source_line
-
-    higher = torch._ops.HigherOrderOperator
-    for module in graph_module.modules():
-        for node in getattr(module, "graph", graph_module.graph).nodes:
-            op, hint = node.target, ""
-            if op is torch.ops.higher_order.with_effects:
-                op = node.args[1]
-            elif torch.Tag.nondeterministic_seeded in getattr(op, "tags", ()):
-                hint = "\npass random tensors as arguments, or draw with plait.sampling"
-            elif isinstance(op, higher):
-                if op in control.WRITERS:
-                    continue
-            elif not isinstance(op, torch._ops.OpOverload) or (
-                op.namespace in _LIBRARIES and not _is_quantized(torch, node)
-            ):
-                continue
-            name = str(op).removesuffix(".default")
-            raise FrontendError(f"no lowering for:\n  {name} at {source_line(node)}{hint}")
-
-
-def _is_quantized(torch, node):
-    """Whether an op makes a quantized tensor. Fake ones do not say that they are."""
-    kinds = (arg for arg in (*node.args, *node.kwargs.values()) if isinstance(arg, torch.dtype))
-    return any(str(kind).startswith(_QUANTIZED) for kind in kinds)
 
 
 def _keep_literals(torch, program):
@@ -354,6 +323,34 @@ def _keep_tensors(torch, program):
             program.graph.erase_node(node)
     for node in program.graph.find_nodes(op="output"):
         node.args = (tuple(v for v in node.args[0] if isinstance(v, torch.fx.Node)),)
+
+
+def _lowered(torch, graph_module) -> str:
+    """What torch-mlir makes of a graph. If it dies of that, of which op it did."""
+    server = start_python(_WORKER)
+    try:
+        return server.ask(_pickled(torch, graph_module)).decode()
+    except FrontendError:
+        if server.process.poll() is None:
+            raise
+        from plait.frontends._torch.ops import alone, distinct, listed
+
+        nodes = [
+            node for node in graph_module.graph.nodes if hasattr(node.target, "overloadpacket")
+        ]
+        guilty = [node for node in distinct(nodes) if _dies(torch, alone(node))]
+        if not guilty:
+            raise
+        raise FrontendError(listed(guilty)) from None
+
+
+def _dies(torch, graph_module) -> bool:
+    server = start_python(_WORKER)
+    try:
+        server.ask(_pickled(torch, graph_module))
+    except FrontendError:
+        return server.process.poll() is not None
+    return False
 
 
 def _pickled(torch, graph_module) -> bytes:

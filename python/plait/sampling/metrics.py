@@ -63,6 +63,13 @@ class Metrics:
             family = CounterMetricFamily(f"plait_sampler_{name}", text, labels=names)
             family.add_metric(values, self._counts[name])
             families.append(family)
+        compiling = CounterMetricFamily(
+            "plait_sampler_compile_seconds",
+            "Time spent compiling, or finding kernels",
+            labels=names,
+        )
+        compiling.add_metric(values, self._seconds["compile_seconds"])
+        families.append(compiling)
         latency = HistogramMetricFamily(
             "plait_sampler_call_seconds", "Latency of a call", labels=names
         )

@@ -24,7 +24,9 @@ class ProductionSampler:
 
     Args:
         enable_x64: whether seeds may be traced uint64 arrays, which needs
-            ``jax_enable_x64``. It changes what is accepted, never a token.
+            ``jax_enable_x64``: without it JAX itself cuts an argument of a
+            jitted function to 32 bits. It changes what is accepted, never a
+            token.
     """
 
     def __init__(self, enable_x64: bool = False):
@@ -64,10 +66,16 @@ class ProductionSampler:
 
         Raises:
             ArgumentError: wrong dtypes, shapes or ranges; two rows with one
-                key.
+                key; ``enable_x64`` where JAX has no 64-bit numbers.
         """
         import jax
         import jax.numpy as jnp
+
+        if self.enable_x64 and jax.dtypes.canonicalize_dtype(np.uint64) != np.uint64:
+            raise ArgumentError(
+                "enable_x64=True: expects jax_enable_x64, without which JAX cuts a traced uint64 "
+                "seed to 32 bits"
+            )
 
         logits = jnp.asarray(logits)
         if logits.dtype not in (jnp.float32, jnp.float16, jnp.bfloat16):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from plait import arrays
 from plait.errors import ArgumentError
 from plait.sampling import reference
 from plait.sampling.sampler import Sampler
@@ -10,7 +11,7 @@ _BAR = 24
 
 
 def survivors(sampler: Sampler, logits, position: int, text, limit: int):
-    """A rich table of one row's draw.
+    """One row's draw, for rich to print, and its token.
 
     Args:
         sampler: of one request, with log-probabilities.
@@ -28,7 +29,7 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
     counts = [int((row > -np.inf).sum()) for row in rows]
     path = " > ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
     if token < 0:
-        return Table(title=f"position {position}: no candidate is left ({path})")
+        return f"position {position}: no candidate is left ({path})", token
 
     last = rows[-1]
     mass = np.cumsum(reference.weights(last)).astype(np.float64)
@@ -65,36 +66,34 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
         f"log-probability {pick.logprobs[0]:.4f}, margin {pick.margins[0]:.3g}"
     )
     table.caption_justify = "left"
-    return table
+    return table, token
 
 
 def from_file(console, path, params, preset, row, position, limit):
-    """Draws from one row of a saved .npy file, and shows it.
+    """Draws from one row of a saved .npy file, and shows it; 1 if native code differs.
 
     Raises:
         ArgumentError: the file does not hold float logits [V] or [B, V], or not that row.
     """
     from plait.sampling.keys import check_logits
 
-    logits = np.load(path, allow_pickle=False)
+    logits = arrays.load(path)
     logits = check_logits(logits[None] if logits.ndim == 1 else logits)[row : row + 1]
     if not len(logits):
         raise ArgumentError(f"{path}: has no row {row}")
     sampler = Sampler(params, logits.shape[1], preset=preset, logprobs=True)
-    console.print(survivors(sampler, logits, position, None, limit))
-    return report(console, sampler, logits, position)
-
-
-def report(console, sampler, logits, position) -> int:
-    """Draws by native code too; 1 if it gives another token."""
-    native, exact = sampler(logits, position), sampler.specification(logits, position)
-    same = native.tokens.tolist() == exact.tokens.tolist()
+    shown, token = survivors(sampler, logits, position, None, limit)
+    console.print(shown)
+    same = sampler(logits, position).tokens.tolist() == [token]
     console.print("native code draws the same token" if same else "[red]native code differs[/red]")
     return 0 if same else 1
 
 
 def from_model(console, prompt, tokens, params, preset, limit):
-    """Continues ``prompt`` with the demo's language model, and shows every draw."""
+    """Continues ``prompt`` with the demo's language model, and shows every draw; 1 if one differs.
+
+    The tokens are those that native code draws.
+    """
     import torch
 
     from plait.demo.smollm import load
@@ -105,11 +104,13 @@ def from_model(console, prompt, tokens, params, preset, limit):
     sampler = Sampler(params, vocab, preset=preset, logprobs=True)
     ids = tokenizer(prompt).input_ids if tokenizer else [ord(c) % vocab for c in prompt]
     text = (lambda v: tokenizer.decode([v])) if tokenizer else None
-    drawing = GenerationSampler(sampler)
+    drawing, exact = GenerationSampler(sampler), []
 
     def show(input_ids, scores):
         position = input_ids.shape[1] - 1
-        console.print(survivors(sampler, scores.numpy(), position, text, limit))
+        shown, token = survivors(sampler, scores.numpy(), position, text, limit)
+        console.print(shown)
+        exact.append(token)
         return scores
 
     out = model.generate(
@@ -119,4 +120,8 @@ def from_model(console, prompt, tokens, params, preset, limit):
     drawn = out[0, len(ids) :].tolist()
     console.print(f"[bold]{prompt}[/bold]{tokenizer.decode(drawn) if tokenizer else drawn}")
     console.print(sampler.metrics.dict())
+    if drawn != exact:
+        console.print(f"[red]native code differs: {exact}[/red]")
+        return 1
+    console.print(f"native code drew the same {len(drawn)} tokens")
     return 0

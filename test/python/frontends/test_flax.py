@@ -76,7 +76,23 @@ def _generate(prefill, step, prompt, count):
     return np.asarray(tokens), np.asarray(history)
 
 
-def test_prefill_and_decode(model):
+def _by_command(executable, args, folder):
+    """What `plait run` gives for a package of it, as leaves; every call is a process."""
+    folder.mkdir(exist_ok=True)
+    package = folder / "model.plait"
+    if not package.exists():
+        executable.save(package)
+    command = [sys.executable, "-m", "plait.cli", "run", str(package)]
+    for index, leaf in enumerate(jax.tree.leaves(args)):
+        np.save(folder / f"{index}.npy", leaf)
+        command += ["-i", str(folder / f"{index}.npy")]
+    output = folder / "out.npz"
+    subprocess.run([*command, "-o", str(output)], check=True, capture_output=True)
+    with np.load(output) as out:
+        return list(out.values())
+
+
+def test_prefill_and_decode(model, tmp_path):
     prompt = jnp.asarray([[5, 77, 210, 3, 9], [1, 2, 3, 4, 5]], jnp.int32)
 
     def forward(tokens, caches, start):
@@ -90,6 +106,17 @@ def test_prefill_and_decode(model):
     got_tokens, got = _generate(prefill, step, prompt, 12)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(got_tokens, want_tokens)
+
+    def command(executable):
+        def call(*args):
+            leaves = _by_command(executable, args, tmp_path / str(args[0].shape[1]))
+            return jax.tree.unflatten(jax.tree.structure(jax.eval_shape(forward, *args)), leaves)
+
+        return call
+
+    run_tokens, run = _generate(command(prefill), command(step), prompt, 3)
+    np.testing.assert_array_equal(run_tokens, got_tokens[:3])
+    np.testing.assert_array_equal(run, got[:3])
 
 
 def test_training_step_and_command(model, tmp_path):
@@ -113,13 +140,7 @@ def test_training_step_and_command(model, tmp_path):
     assert jax.tree.structure(got) == jax.tree.structure(want)
     jax.tree.map(lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5), got, want)
 
-    executable.save(tmp_path / "train.plait")
-    command = [sys.executable, "-m", "plait.cli", "run", str(tmp_path / "train.plait")]
-    for index, leaf in enumerate(jax.tree.leaves((parameters, prompt))):
-        np.save(tmp_path / f"{index}.npy", leaf)
-        command += ["-i", str(tmp_path / f"{index}.npy")]
-    command += ["-o", str(tmp_path / "out.npz")]
-    subprocess.run(command, check=True, capture_output=True)
-    with np.load(tmp_path / "out.npz") as out:
-        for (_, result), leaf in zip(out.items(), jax.tree.leaves(got), strict=True):
-            np.testing.assert_array_equal(result, leaf)
+    for result, leaf in zip(
+        _by_command(executable, (parameters, prompt), tmp_path), jax.tree.leaves(got), strict=True
+    ):
+        np.testing.assert_array_equal(result, leaf)

@@ -221,7 +221,13 @@ REFUSED = {
     "aten.quantize_per_tensor": lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
     "somebody.double": lambda x: double(x) + 1,
     "aten.multinomial": lambda x: torch.multinomial(x.abs(), 2),
-    "aten._linalg_check_errors": lambda x: torch.linalg.inv(x),
+    "aten._linalg_eigh": lambda x: torch.linalg.eigh(x)[0],
+    "aten.mode": lambda x: torch.mode(x)[0],
+    "aten.one_hot": lambda x: torch.nn.functional.one_hot(x.to(torch.int64)),
+    "Tensor.item": lambda x: x * x.sum().item(),
+    "__bool__": lambda x: x if x.sum() > 0 else -x,
+    "aten.allclose": lambda x: torch.tensor(torch.allclose(x, x)),
+    "aten._nested_tensor_from_tensor_list": lambda x: torch.nested.nested_tensor([x, x]),
     "aten.geqrf": lambda x: torch.geqrf(x)[0],
     "flex_attention": lambda x: flex_attention(*[x.expand(1, 1, 4, 4)] * 3),
 }
@@ -231,3 +237,34 @@ REFUSED = {
 def test_refused_by_name(name):
     with pytest.raises(plait.FrontendError, match=rf"{name} at File .*line \d+, in forward"):
         plait.from_torch(REFUSED[name], (numbers(4, 4),))
+
+
+@pytest.mark.parametrize(
+    "model, hint",
+    [
+        (lambda x: torch.nn.functional.one_hot(x.to(torch.int64)), "pass num_classes="),
+        (lambda x: x if x.sum() > 0 else -x, "choose with torch.where or torch.cond"),
+        (lambda x: torch.rand_like(x), "pass random tensors as arguments"),
+    ],
+)
+def test_refused_with_advice(model, hint):
+    with pytest.raises(plait.FrontendError, match=hint):
+        plait.from_torch(model, (numbers(4, 4),))
+
+
+@pytest.mark.parametrize("kind", ["fails", "dies"])
+def test_an_op_of_many_on_a_line_is_found(kind, monkeypatch):
+    """torch-mlir does not say which op it fails at, or dies of; each is tried alone."""
+    from plait.frontends._torch import decompositions
+
+    aten, known = torch.ops.aten, decompositions.table()
+    for op in (aten.sum.default, aten.sum.dim_IntList, aten.empty_strided.default):
+        known.pop(op)
+    monkeypatch.setattr(decompositions, "table", lambda: known)
+
+    def model(x):
+        z = torch.complex(x, x)
+        return (x + 1) * 2, x.new_full((2, 0), 3) if kind == "fails" else z.sum()
+
+    with pytest.raises(plait.FrontendError, match=r"aten\.(sum|empty_strided).*at File .*line"):
+        plait.from_torch(model, (numbers(4, 4),))

@@ -135,6 +135,12 @@ def test_traced_uint64_needs_leave():
         )
 
 
+def test_x64_needs_jax_s():
+    sampler = ProductionSampler(enable_x64=True)
+    with pytest.raises(plait.errors.ArgumentError, match="expects jax_enable_x64"):
+        sampler.sample_simple(np.zeros((1, 2), np.float32))
+
+
 def test_empty():
     assert ProductionSampler().sample_simple(np.zeros((0, 5), np.float32)).shape == (0,)
     assert int(ProductionSampler().sample_simple(np.zeros(1, np.float32))) == 0

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import plait
+from plait.cli import app
 from plait.sampling import (
     NO_CANDIDATE,
     PRESETS,
@@ -154,6 +156,7 @@ def test_prometheus():
 
     sampler = Sampler(SamplingParams(), 5)
     sampler.metrics.drew(0.003, np.zeros(3, np.int32), np.array([0, 1, 2]))
+    sampler.metrics.compiled(True, 0.25)
     text = sampler.metrics.prometheus(preset="plait")
     samples = {
         (s.name, s.labels.get("le")): s.value
@@ -161,6 +164,9 @@ def test_prometheus():
         for s in family.samples
     }
     assert samples["plait_sampler_tokens_total", None] == 3
+    assert samples["plait_sampler_cache_hits_total", None] == 1
+    assert samples["plait_sampler_compile_seconds_total", None] == 0.25
+    assert samples["plait_sampler_call_seconds_count", None] == 1
     assert samples["plait_sampler_call_seconds_bucket", "0.002"] == 0
     assert samples["plait_sampler_call_seconds_bucket", "0.005"] == 1
 
@@ -318,25 +324,10 @@ def test_generate_with_real_weights():
 
 
 def test_command(tmp_path):
-    from typer.testing import CliRunner
-
-    from plait.cli import app
-
     path = tmp_path / "logits.npy"
     x = situation(np.random.default_rng(4), 3)[0]
     np.save(path, x)
-    options = [
-        "--row",
-        "1",
-        "--top-k",
-        "5",
-        "--temperature",
-        "0.7",
-        "--seed",
-        "9",
-        "--position",
-        "2",
-    ]
+    options = "--row 1 --top-k 5 --temperature 0.7 --seed 9 --position 2".split()
     result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["sample", str(path), *options])
     params = SamplingParams(top_k=5, temperature=0.7, seed=9)
     token = int(Sampler(params, V).specification(x[1:2], 2).tokens[0])
@@ -344,3 +335,33 @@ def test_command(tmp_path):
     assert "native code draws the same token" in result.output
     assert f"token {token}," in result.output
     assert "top_k 5" in result.output
+
+
+def test_command_without_candidates(tmp_path):
+    np.save(tmp_path / "removed.npy", np.full(9, -np.inf, np.float32))
+    result = CliRunner().invoke(app, ["sample", str(tmp_path / "removed.npy")])
+    assert result.exit_code == 0 and "no candidate is left (all 0)" in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
+def test_command_with_another_file(tmp_path, content):
+    path = tmp_path / "logits.npy"
+    path.write_bytes(content)
+    result = CliRunner().invoke(app, ["sample", str(path)])
+    assert isinstance(result.exception, plait.errors.ArgumentError)
+    assert "logits.npy: expects an array as NumPy saves it" in str(result.exception)
+    np.savez(tmp_path / "many.npz", np.zeros(3, np.float32))
+    result = CliRunner().invoke(app, ["sample", str(tmp_path / "many.npz")])
+    assert "got an archive" in str(result.exception)
+
+
+def test_command_continues_a_prompt(monkeypatch, model):
+    """Every draw is shown by the specification, and held to the one that native code made."""
+    from plait.demo import smollm
+
+    monkeypatch.setattr(smollm, "load", lambda console: (model, None))
+    command = ["sample", "--prompt", "ab", "--tokens", "3", "--top-p", "0.9"]
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("the draw fell at") == 3
+    assert "native code drew the same 3 tokens" in result.output

@@ -84,6 +84,9 @@ Value padColumns(Emitter &b, Value weights, int64_t lanes);
 LogicalResult convertConvScan(ConvScanOp op);
 LogicalResult convertPool(PoolOp op);
 
+/// Lowers a `list_events` whose rows have a known size.
+void convertListEvents(ListEventsOp op);
+
 } // namespace plait::spike
 
 #endif // PLAIT_LIB_DIALECT_SPIKE_TRANSFORMS_VECTOREMIT_H

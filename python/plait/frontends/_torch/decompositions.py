@@ -1,7 +1,6 @@
 """Ops of torch in terms of ops that torch-mlir lowers right, and of kernels.
 
-Where the formula is not obvious its source is named. Numerics are computed in
-float64 where float32 loses digits; none of these is a hot op.
+None of these is a hot op.
 """
 
 import math
@@ -10,18 +9,10 @@ from functools import cache
 
 import torch
 
-from plait.frontends._torch import kernels
+from plait.frontends._torch import algebra, complex_numbers, kernels, special  # noqa: F401 - they register.
+from plait.frontends._torch.registry import TABLE, decomposes
 
 _aten, _plait = torch.ops.aten, torch.ops.plait
-_TABLE = {}
-
-
-def _decomposes(*ops):
-    def register(function):
-        _TABLE.update(dict.fromkeys(ops, function))
-        return function
-
-    return register
 
 
 def table() -> dict:
@@ -55,7 +46,7 @@ def _common() -> dict:
             _aten.xlogy, _aten.special_xlog1py, _aten.sinc, _aten.logaddexp,
         ]
     )  # fmt: skip
-    return {**get_decomposition_table(), **more, **_TABLE}
+    return {**get_decomposition_table(), **more, **TABLE}
 
 
 def _positive(dim, x):
@@ -65,34 +56,34 @@ def _positive(dim, x):
 # Sorting ---------------------------------------------------------------------
 
 
-@_decomposes(_aten.sort.default)
+@decomposes(_aten.sort.default)
 def _sort(x, dim=-1, descending=False):
     if x.dim() == 0:
         return x.clone(), torch.zeros_like(x, dtype=torch.int64)
     return _plait.sort(x, _positive(dim, x), descending)
 
 
-@_decomposes(_aten.sort.stable)
+@decomposes(_aten.sort.stable)
 def _sort_stable(x, *, stable=True, dim=-1, descending=False):
     return _sort(x, dim, descending)
 
 
-@_decomposes(_aten.argsort.default)
+@decomposes(_aten.argsort.default)
 def _argsort(x, dim=-1, descending=False):
     return _sort(x, dim, descending)[1]
 
 
-@_decomposes(_aten.argsort.stable)
+@decomposes(_aten.argsort.stable)
 def _argsort_stable(x, *, stable=True, dim=-1, descending=False):
     return _sort(x, dim, descending)[1]
 
 
-@_decomposes(_aten.msort.default)
+@decomposes(_aten.msort.default)
 def _msort(x):
     return _sort(x, 0)[0]
 
 
-@_decomposes(_aten.topk.default)
+@decomposes(_aten.topk.default)
 def _topk(x, k, dim=-1, largest=True, sorted=True):
     if x.dim() == 0:
         return x.clone(), torch.zeros_like(x, dtype=torch.int64)
@@ -108,12 +99,12 @@ def _picked(x, dim, keepdim, place):
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
 
-@_decomposes(_aten.kthvalue.default)
+@decomposes(_aten.kthvalue.default)
 def _kthvalue(x, k, dim=-1, keepdim=False):
     return _picked(x, dim, keepdim, k - 1)
 
 
-@_decomposes(_aten.median.dim)
+@decomposes(_aten.median.dim)
 def _median_dim(x, dim, keepdim=False):
     size = x.shape[dim] if x.dim() else 1
     values, indices = _picked(x, dim, keepdim, (size - 1) // 2)
@@ -124,12 +115,12 @@ def _median_dim(x, dim, keepdim=False):
     return torch.where(last.isnan(), last, values), torch.where(last.isnan(), place, indices)
 
 
-@_decomposes(_aten.median.default)
+@decomposes(_aten.median.default)
 def _median(x):
     return _median_dim(x.reshape(-1), 0)[0]
 
 
-@_decomposes(_aten.nanmedian.dim)
+@decomposes(_aten.nanmedian.dim)
 def _nanmedian_dim(x, dim, keepdim=False):
     if not x.dtype.is_floating_point or x.dim() == 0:
         return _median_dim(x, dim, keepdim)
@@ -140,7 +131,7 @@ def _nanmedian_dim(x, dim, keepdim=False):
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
 
-@_decomposes(_aten.nanmedian.default)
+@decomposes(_aten.nanmedian.default)
 def _nanmedian(x):
     return _nanmedian_dim(x.reshape(-1), 0)[0]
 
@@ -155,17 +146,17 @@ def _cumulate(x, dim, how, dtype):
     return _plait.cumulate(x, _positive(dim, x), how) if x.dim() else x.clone()
 
 
-@_decomposes(_aten.cumsum.default)
+@decomposes(_aten.cumsum.default)
 def _cumsum(x, dim, *, dtype=None):
     return _cumulate(x, dim, "add", dtype)
 
 
-@_decomposes(_aten.cumprod.default)
+@decomposes(_aten.cumprod.default)
 def _cumprod(x, dim, *, dtype=None):
     return _cumulate(x, dim, "mul", dtype)
 
 
-@_decomposes(_aten.logcumsumexp.default)
+@decomposes(_aten.logcumsumexp.default)
 def _logcumsumexp(x, dim):
     return _cumulate(x, dim, "logaddexp", None)
 
@@ -179,8 +170,8 @@ def _running_extreme(largest):
     return decomposition
 
 
-_TABLE[_aten.cummax.default] = _running_extreme(True)
-_TABLE[_aten.cummin.default] = _running_extreme(False)
+TABLE[_aten.cummax.default] = _running_extreme(True)
+TABLE[_aten.cummin.default] = _running_extreme(False)
 
 
 # Scatter ---------------------------------------------------------------------
@@ -199,17 +190,17 @@ def _scatter(x, dim, index, source, how):
     return _plait.scatter(x, index, source, _positive(dim, x), how)
 
 
-@_decomposes(_aten.scatter.src, _aten.scatter.value)
+@decomposes(_aten.scatter.src, _aten.scatter.value)
 def _scatter_set(x, dim, index, source):
     return _scatter(x, dim, index, source, "set")
 
 
-@_decomposes(_aten.scatter.reduce, _aten.scatter.value_reduce)
+@decomposes(_aten.scatter.reduce, _aten.scatter.value_reduce)
 def _scatter_how(x, dim, index, source, *, reduce):
     return _scatter(x, dim, index, source, {"add": "add", "multiply": "mul"}[reduce])
 
 
-@_decomposes(_aten.scatter_add.default)
+@decomposes(_aten.scatter_add.default)
 def _scatter_add(x, dim, index, source):
     return _scatter(x, dim, index, source, "add")
 
@@ -231,7 +222,7 @@ def _identity(how, dtype):
 _HOW = {"sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
 
 
-@_decomposes(_aten.scatter_reduce.two)
+@decomposes(_aten.scatter_reduce.two)
 def _scatter_reduce(x, dim, index, source, reduce, *, include_self=True):
     if not include_self:
         x = _scatter(x, dim, index, _identity(reduce, x.dtype), "set")
@@ -245,7 +236,7 @@ def _scatter_reduce(x, dim, index, source, reduce, *, include_self=True):
     return torch.div(result, count, rounding_mode="floor")
 
 
-@_decomposes(_aten.index_reduce.default)
+@decomposes(_aten.index_reduce.default)
 def _index_reduce(x, dim, index, source, reduce, *, include_self=True):
     if x.dim() == 0:
         index, source = index.reshape(()), source.reshape(())
@@ -268,12 +259,12 @@ def _positions(indices):
     return list(torch.broadcast_tensors(*(whole[dim] for dim in dims))), dims
 
 
-@_decomposes(_aten._unsafe_index.Tensor)
+@decomposes(_aten._unsafe_index.Tensor)
 def _unsafe_index(x, indices):
     return _aten.index(x, indices)
 
 
-@_decomposes(_aten.index.Tensor)
+@decomposes(_aten.index.Tensor)
 def _index(x, indices):
     if all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in indices):
         return NotImplemented
@@ -281,7 +272,7 @@ def _index(x, indices):
     return _plait.index(x, whole, dims)
 
 
-@_decomposes(_aten.index_put.default, _aten._unsafe_index_put.default)
+@decomposes(_aten.index_put.default, _aten._unsafe_index_put.default)
 def _index_put(x, indices, values, accumulate=False):
     # A mask with one value for all is a choice.
     if (
@@ -302,7 +293,7 @@ def _index_put(x, indices, values, accumulate=False):
     return _plait.index_put(x, values, whole, dims, "add" if accumulate else "set")
 
 
-@_decomposes(_aten.masked_select.default)
+@decomposes(_aten.masked_select.default)
 def _masked_select(x, mask):
     x, mask = torch.broadcast_tensors(x, mask)
     if x.dim() == 0:
@@ -311,13 +302,13 @@ def _masked_select(x, mask):
     return _plait.index(x, whole, dims)
 
 
-@_decomposes(_aten.put.default)
+@decomposes(_aten.put.default)
 def _put(x, index, source, accumulate=False):
     flat = _index_put(x.reshape(-1), [index.reshape(-1)], source.reshape(-1), accumulate)
     return flat.reshape(x.shape)
 
 
-@_decomposes(_aten.masked_scatter.default)
+@decomposes(_aten.masked_scatter.default)
 def _masked_scatter(x, mask, source):
     mask = mask.expand(x.shape)
     # The k-th chosen element takes the k-th of the source.
@@ -329,7 +320,7 @@ def _masked_scatter(x, mask, source):
 # Search ----------------------------------------------------------------------
 
 
-@_decomposes(_aten.searchsorted.Tensor)
+@decomposes(_aten.searchsorted.Tensor)
 def _searchsorted(boundaries, values, *, out_int32=False, right=False, side=None, sorter=None):
     if sorter is not None:
         boundaries = boundaries.gather(-1, sorter)
@@ -341,163 +332,28 @@ def _searchsorted(boundaries, values, *, out_int32=False, right=False, side=None
     return found.to(torch.int32) if out_int32 else found
 
 
-@_decomposes(_aten.searchsorted.Scalar)
+@decomposes(_aten.searchsorted.Scalar)
 def _searchsorted_scalar(boundaries, value, **options):
     value = torch.full((), value, dtype=boundaries.dtype)
     return _searchsorted(boundaries, value, **options)
 
 
-@_decomposes(_aten.bucketize.Tensor)
+@decomposes(_aten.bucketize.Tensor)
 def _bucketize(values, boundaries, *, out_int32=False, right=False):
     return _searchsorted(boundaries, values, out_int32=out_int32, right=right)
 
 
-# Complex numbers -------------------------------------------------------------
+# Numbers and reductions -------------------------------------------------------
 
 
-@_decomposes(_aten.view_as_complex.default)
-def _view_as_complex(x):
-    return _plait.as_complex(x)
-
-
-@_decomposes(_aten.view_as_real.default)
-def _view_as_real(x):
-    return _plait.as_real(x)
-
-
-@_decomposes(_aten.complex.default)
-def _complex(real, imaginary):
-    return _plait.as_complex(torch.stack(torch.broadcast_tensors(real, imaginary), -1))
-
-
-@_decomposes(_aten.polar.default)
-def _polar(length, angle):
-    return _complex(length * angle.cos(), length * angle.sin())
-
-
-# Special functions -----------------------------------------------------------
-
-
-def _in_double(function):
-    """``function`` of float64, in the dtype of its argument."""
-
-    def decomposition(x):
-        kind = x.dtype if x.dtype.is_floating_point else torch.get_default_dtype()
-        return function(x.to(torch.float64)).to(kind)
-
-    return decomposition
-
-
-def _polynomial(x, coefficients):
-    """Horner's rule, the highest power first."""
-    result = torch.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        result = result * x + coefficient
-    return result
-
-
-def _erfinv(x):
-    """Giles' central and tail polynomials (2012), then two Newton steps."""
-    w = -torch.log((1 - x) * (1 + x))
-    near = _polynomial(
-        w - 2.5,
-        (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-         -0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
-    )  # fmt: skip
-    far = _polynomial(
-        torch.sqrt(w) - 3,
-        (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-         -0.0076224613, 0.00943887047, 1.00167406, 2.83297682),
-    )  # fmt: skip
-    y = torch.where(w < 5, near, far) * x
-    for _ in range(2):
-        y = y - (torch.erf(y) - x) / (2 / math.sqrt(math.pi) * torch.exp(-y * y))
-    y = torch.where(x.abs() == 1, x * math.inf, y)
-    return torch.where(x.abs() > 1, math.nan, y)
-
-
-_TABLE[_aten.erfinv.default] = _in_double(_erfinv)
-
-#: Lanczos' approximation with g = 7 and n = 9, as XLA's client library has it.
-_LANCZOS = (
-    676.520368121885098567009190444019, -1259.13921672240287047156078755283,
-    771.3234287776530788486528258894, -176.61502916214059906584551354,
-    12.507343278686904814458936853, -0.13857109526572011689554707,
-    9.984369578019570859563e-6, 1.50563273514931155834e-7,
-)  # fmt: skip
-
-
-def _lgamma(x):
-    """Lanczos for x >= 1/2, Euler's reflection elsewhere."""
-    reflect = x < 0.5
-    z = torch.where(reflect, -x, x - 1)
-    total = torch.full_like(z, 0.99999999999980993227684700473478)
-    for index, coefficient in enumerate(_LANCZOS):
-        total = total + coefficient / (z + (index + 1))
-    t = z + 7.5
-    value = 0.5 * math.log(2 * math.pi) + (z + 0.5) * torch.log(t) - t + torch.log(total)
-    # |sin(pi x)| from the fraction: large x have no other digits.
-    fraction = x.abs() - x.abs().floor()
-    fraction = torch.where(fraction > 0.5, 1 - fraction, fraction)
-    mirror = math.log(math.pi) - torch.log(torch.sin(math.pi * fraction)) - value
-    value = torch.where(reflect, mirror, value)
-    return torch.where(x.isinf(), math.inf, value)
-
-
-_TABLE[_aten.lgamma.default] = _in_double(_lgamma)
-
-
-def _digamma(x):
-    """Recurrence to x + 6, then the asymptotic series; reflection below zero."""
-    reflect = x < 0
-    z = torch.where(reflect, 1 - x, x)
-    value = 0
-    for shift in range(6):
-        value = value - 1 / (z + shift)
-    z = z + 6
-    square = 1 / (z * z)
-    series = _polynomial(
-        square,
-        (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12),
-    ) * square  # fmt: skip
-    value = value + torch.log(z) - 0.5 / z - series
-    fraction = x - x.floor()
-    value = torch.where(reflect, value - math.pi / torch.tan(math.pi * fraction), value)
-    value = torch.where(reflect & (fraction == 0), math.nan, value)
-    value = torch.where(x == 0, torch.where(1 / x < 0, math.inf, -math.inf), value)
-    return torch.where(x == -math.inf, math.nan, value)
-
-
-_TABLE[_aten.digamma.default] = _in_double(_digamma)
-
-
-@_decomposes(_aten.erfc.default)
-def _erfc(x):
-    kind = x.dtype if x.dtype.is_floating_point else torch.get_default_dtype()
-    return _plait.erfc(x.to(kind))
-
-
-def _log_ndtr(x):
-    """log(erfc(-x / sqrt 2) / 2); an asymptotic series where erfc underflows."""
-    plain = torch.log(0.5 * _plait.erfc(-x / math.sqrt(2)))
-    square = 1 / (x * x)
-    series = _polynomial(square, (-945.0, 105.0, -15.0, 3.0, -1.0, 1.0))
-    tail = -0.5 * x * x - torch.log(-x * math.sqrt(2 * math.pi)) + torch.log(series)
-    upper = torch.log1p(-0.5 * _plait.erfc(x / math.sqrt(2)))
-    return torch.where(x < -20, tail, torch.where(x > 1, upper, plain))
-
-
-_TABLE[_aten.special_log_ndtr.default] = _in_double(_log_ndtr)
-
-
-@_decomposes(_aten.reciprocal.default)
+@decomposes(_aten.reciprocal.default)
 def _reciprocal(x):
     """torch-mlir's own asserts that no element is zero."""
     kind = x.dtype if x.dtype.is_floating_point else torch.get_default_dtype()
     return torch.ones_like(x, dtype=kind) / x
 
 
-@_decomposes(_aten.copysign.Tensor)
+@decomposes(_aten.copysign.Tensor)
 def _copysign(x, y):
     kind = torch.promote_types(x.dtype, y.dtype)
     kind = kind if kind.is_floating_point else torch.get_default_dtype()
@@ -505,7 +361,7 @@ def _copysign(x, y):
     return torch.where((y < 0) | ((y == 0) & (1 / y < 0)), -size, size)
 
 
-@_decomposes(_aten.hypot.default)
+@decomposes(_aten.hypot.default)
 def _hypot(x, y):
     wide = [part.to(torch.float64) for part in (x, y)]
     return torch.sqrt(wide[0] ** 2 + wide[1] ** 2).to(torch.promote_types(x.dtype, y.dtype))
@@ -523,11 +379,11 @@ def _without_nan(extreme):
     return decomposition
 
 
-_TABLE[_aten.fmax.default] = _without_nan(torch.maximum)
-_TABLE[_aten.fmin.default] = _without_nan(torch.minimum)
+TABLE[_aten.fmax.default] = _without_nan(torch.maximum)
+TABLE[_aten.fmin.default] = _without_nan(torch.minimum)
 
 
-@_decomposes(_aten._embedding_bag.default, _aten._embedding_bag_forward_only.default)
+@decomposes(_aten._embedding_bag.default, _aten._embedding_bag_forward_only.default)
 def _embedding_bag(
     table, indices, offsets, scale_grad_by_freq=False, mode=0, sparse=False,
     per_sample_weights=None, include_last_offset=False, padding_idx=-1,
@@ -554,7 +410,7 @@ def _embedding_bag(
     return out, bag, count, count
 
 
-@_decomposes(_aten.addmv.default)
+@decomposes(_aten.addmv.default)
 def _addmv(x, matrix, vector, *, beta=1, alpha=1):
     product = alpha * (matrix @ vector)
     return product if beta == 0 else beta * x + product
@@ -573,10 +429,10 @@ def _of_bytes(product):
 
 
 for _op in (_aten.mm.default, _aten.bmm.default):
-    _TABLE[_op] = _of_bytes(_op)
+    TABLE[_op] = _of_bytes(_op)
 
 
-@_decomposes(_aten.dist.default)
+@decomposes(_aten.dist.default)
 def _dist(x, y, p=2):
     return torch.linalg.vector_norm(x - y, p)
 
@@ -591,20 +447,20 @@ def _of_one_element(result):
 
 
 for _op in (_aten.amax.default, _aten.amin.default):
-    _TABLE[_op] = _of_one_element(torch.clone)
+    TABLE[_op] = _of_one_element(torch.clone)
 for _op in (_aten.argmax.default, _aten.argmin.default):
-    _TABLE[_op] = _of_one_element(lambda x: torch.zeros_like(x, dtype=torch.int64))
+    TABLE[_op] = _of_one_element(lambda x: torch.zeros_like(x, dtype=torch.int64))
 for _op in (_aten.all.dim, _aten.any.dim):
-    _TABLE[_op] = _of_one_element(lambda x: x != 0)
+    TABLE[_op] = _of_one_element(lambda x: x != 0)
 
 
-@_decomposes(_aten.isfinite.default)
+@decomposes(_aten.isfinite.default)
 def _isfinite(x):
     floating = x.dtype.is_floating_point or x.dtype.is_complex
     return x - x == 0 if floating else torch.ones_like(x, dtype=torch.bool)
 
 
-@_decomposes(_aten.cdist.default, _aten._cdist_forward.default)
+@decomposes(_aten.cdist.default, _aten._cdist_forward.default)
 def _cdist(a, b, p=2.0, compute_mode=None):
     gap = (a.unsqueeze(-2) - b.unsqueeze(-3)).abs()
     if p == 0:
@@ -616,16 +472,88 @@ def _cdist(a, b, p=2.0, compute_mode=None):
     return (gap * gap).sum(-1).sqrt() if p == 2 else gap.pow(p).sum(-1).pow(1 / p)
 
 
+# Places ----------------------------------------------------------------------
+
+
+@decomposes(_aten.roll.default)
+def _roll(x, shifts, dims=()):
+    shifts, dims = ([v] if isinstance(v, int) else list(v) for v in (shifts, dims))
+    if not dims:
+        return _roll(x.reshape(-1), shifts, [0]).reshape(x.shape)
+    for shift, dim in zip(shifts, dims, strict=True):
+        size = x.shape[dim]
+        if not isinstance(size, int):
+            x = _aten.roll(x, [shift], [dim])
+        elif size and shift % size:
+            first = size - shift % size
+            x = torch.cat([x.narrow(dim, first, size - first), x.narrow(dim, 0, first)], dim)
+    return x.clone()
+
+
+@decomposes(_aten.histc.default)
+def _histc(x, bins=100, min=0, max=0):
+    if not x.dtype.is_floating_point:
+        return NotImplemented
+    x = x.reshape(-1)
+    low, high = torch.full((), float(min)), torch.full((), float(max))
+    if min == max:
+        low, high = x.min(), x.max()
+        alike = low == high
+        low, high = torch.where(alike, low - 1, low), torch.where(alike, high + 1, high)
+    place = ((x - low) * bins / (high - low)).to(torch.int64).clamp(0, bins - 1)
+    inside = ((x >= low) & (x <= high)).to(x.dtype)
+    return torch.zeros(bins, dtype=x.dtype).index_add(0, place, inside)
+
+
+@decomposes(_aten.adaptive_max_pool2d.default)
+def _adaptive_max_pool2d(x, output_size):
+    """Cell k of n takes [floor(k size / n), ceil((k + 1) size / n)) of a dimension."""
+    if not all(isinstance(size, int) for size in x.shape[-2:]):
+        return NotImplemented
+    height, width = x.shape[-2:]
+    rows, columns = (
+        _cells(size, count) for size, count in zip((height, width), output_size, strict=True)
+    )
+    # [..., row cell, row in it, column cell, column in it]: what a narrow cell lacks is its last.
+    cells = x[..., rows, :][..., columns].transpose(-3, -2).flatten(-2)
+    values, places = cells.max(-1)
+    across = columns.shape[1]
+    row = rows.expand(*places.shape[:-2], *rows.shape)
+    column = columns.expand(*places.shape[:-2], *columns.shape)
+    row = row.gather(-1, (places // across))
+    column = column.mT.gather(-2, places % across)
+    return values, row * width + column
+
+
+def _cells(size, count):
+    """[count, longest]: the places in each of ``count`` cells."""
+    k = torch.arange(count)
+    starts, ends = k * size // count, ((k + 1) * size + count - 1) // count
+    longest = max(-(-(i + 1) * size // count) - i * size // count for i in range(count))
+    return torch.minimum(starts.unsqueeze(1) + torch.arange(longest), ends.unsqueeze(1) - 1)
+
+
+@decomposes(_aten.empty_strided.default)
+def _empty_strided(size, stride, **options):
+    return torch.empty(size, **options) if 0 in size else NotImplemented
+
+
+@decomposes(_aten._weight_int8pack_mm.default)
+def _int8_linear(x, weight, scales):
+    """The kernel for int8 weights, one scale per column, as its reference defines it."""
+    return (x @ weight.to(x.dtype).t()) * scales
+
+
 # Draws -----------------------------------------------------------------------
 
 
-@_decomposes(_aten.exponential.default)
+@decomposes(_aten.exponential.default)
 def _exponential(x, lambd=1.0, *, generator=None):
     # The rate is a scale: no draw that raise-to-sample can make of it depends on it.
     return _plait.exponential(x) if generator is None and lambd > 0 else NotImplemented
 
 
-@_decomposes(_aten.multinomial.default)
+@decomposes(_aten.multinomial.default)
 def _multinomial(x, num_samples, replacement=False, *, generator=None):
     """One sample, as torch takes it: ``at::multinomial`` in ATen/native/Distributions.cpp."""
     if num_samples != 1 or generator is not None:

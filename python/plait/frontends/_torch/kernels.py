@@ -19,7 +19,9 @@ def kernel(schema, fake):
     With None for a function it is only declared, for a pass to replace its calls.
     """
     name = schema.split("(")[0]
-    torch.library.define(f"plait::{name}", schema[len(name) :])
+    # The tag keeps torch from running it on constants: it has no code for that.
+    tags = (torch.Tag.nondeterministic_seeded,)
+    torch.library.define(f"plait::{name}", schema[len(name) :], tags=tags)
     torch.library.register_fake(f"plait::{name}")(fake)
 
     def register(write):
@@ -322,6 +324,56 @@ def _nonzero(b: Body, x):
     return b.nest(b.sizes(x), [start, zero], step)[:1]
 
 
+@writes(torch.ops.aten.repeat_interleave.Tensor)
+def _repeat_interleave(b: Body, repeats, *_, **__):
+    """Every position as often as ``repeats`` says."""
+    zero, one = b.constant(0), b.constant(1)
+
+    def count(at, carried):
+        times = b.as_index(b.load(repeats, at))
+        b.check(b.compare("cmpi", "sge", times, zero), "repeats is negative")
+        return [b.binary("arith.addi", carried[0], times)]
+
+    (total,) = b.nest(b.sizes(repeats), [zero], count)
+
+    def step(at, carried):
+        with b.loop(zero, b.as_index(b.load(repeats, at)), *carried) as loop:
+            into, place = loop.carried
+            into = b.store(b.cast("arith.index_cast", at[0], "i64"), into, [place])
+            loop.next = (into, b.binary("arith.addi", place, one))
+        return loop.results
+
+    return b.nest(b.sizes(repeats), [b.empty((None,), "i64", [total]), zero], step)[:1]
+
+
+@writes(torch.ops.aten.bincount.default)
+def _bincount(b: Body, x, weights=None, minlength=0):
+    """How often each number occurs, or the sum of its ``weights``."""
+    zero, one = b.constant(0), b.constant(1)
+
+    def longest(at, carried):
+        number = b.as_index(b.load(x, at))
+        b.check(b.compare("cmpi", "sge", number, zero), "bincount of a negative number")
+        return [b.binary("arith.maxsi", carried[0], b.binary("arith.addi", number, one))]
+
+    (length,) = b.nest(b.sizes(x), [b.constant(minlength)], longest)
+    element = b.results[0][0]
+    nothing = b.constant(0, element)
+
+    def clear(at, carried):
+        return [b.store(nothing, carried[0], at)]
+
+    start = b.nest([length], [b.empty((None,), element, [length])], clear)
+
+    def tally(at, carried):
+        place, (into,) = [b.as_index(b.load(x, at))], carried
+        more = b.constant(1, element) if weights is None else b.load(weights, at)
+        op = "arith.addf" if _is_float(more) else "arith.addi"
+        return [b.store(b.binary(op, b.load(into, place), more), into, place)]
+
+    return b.nest(b.sizes(x), start, tally)
+
+
 def _flat(b, x):
     """All elements in one dimension."""
     if len(x.shape) == 1:
@@ -457,23 +509,40 @@ def _searchsorted(b: Body, values, bounds, right):
     return b.nest(b.sizes(values), [start], step)
 
 
+def _elementwise(b, x, element, build):
+    """``build`` of every element."""
+
+    def step(at, carried):
+        return [b.store(build(b.load(x, at)), carried[0], at)]
+
+    return b.nest(b.sizes(x), [b.empty(x.shape, element, b.sizes(x))], step)
+
+
 @kernel("erfc(Tensor x) -> Tensor", lambda x: x.new_empty(x.shape))
 def _erfc(b: Body, x):
-    def step(at, carried):
-        value = b.load(x, at)
-        value = b.op(f"math.erfc {value.name} : {x.element}", x.element)
-        return [b.store(value, carried[0], at)]
+    def build(value):
+        return b.op(f"math.erfc {value.name} : {x.element}", x.element)
 
-    return b.nest(b.sizes(x), [b.empty(x.shape, x.element, b.sizes(x))], step)
+    return _elementwise(b, x, x.element, build)
 
 
-def _complex_of(dtype):
+@kernel("signbit(Tensor x) -> Tensor", lambda x: x.new_empty(x.shape, dtype=torch.bool))
+def _signbit(b: Body, x):
+    whole = "i16" if x.element == "bf16" else f"i{x.element[1:]}"
+
+    def build(value):
+        return b.compare("cmpi", "slt", b.cast("arith.bitcast", value, whole), b.constant(0, whole))
+
+    return _elementwise(b, x, "i1", build)
+
+
+def complex_of(dtype):
     return {torch.float32: torch.complex64, torch.float64: torch.complex128}[dtype]
 
 
 @kernel(
     "as_complex(Tensor x) -> Tensor",
-    lambda x: x.new_empty(x.shape[:-1], dtype=_complex_of(x.dtype)),
+    lambda x: x.new_empty(x.shape[:-1], dtype=complex_of(x.dtype)),
 )
 def _as_complex(b: Body, x):
     element = f"complex<{x.element}>"

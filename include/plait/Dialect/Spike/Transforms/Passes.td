@@ -17,9 +17,10 @@ def ConvertSpikeToVector : Pass<"convert-spike-to-vector", "::mlir::func::FuncOp
     through all of time with the potentials in registers; the rows of weights
     that a step's events name are added to a vector one by one, from a panel of
     weights that stays in the cache. A recurrent population is one task per
-    sample, which lists its own spikes for the next step. Where its weights are
-    a `spike.from_rows`, only elements that are there are added. A train becomes
-    lists of events by counting trailing zeros of its bits.
+    sample, which lists its own spikes for the next step. Where weights are a
+    `spike.from_rows`, a task is a sample, too, and only elements that are there
+    are added, to sums in memory. A train becomes lists of events by counting
+    trailing zeros of its bits.
 
     A scan that has no such road (elements that are not f32 or f64, parameters
     per neuron of a population of several axes) stays for

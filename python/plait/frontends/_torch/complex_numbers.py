@@ -1,0 +1,139 @@
+"""Complex numbers of torch as pairs of real ones: torch-mlir knows few of their ops."""
+
+import math
+
+import torch
+
+from plait.frontends._torch.registry import decomposes
+
+_aten, _plait = torch.ops.aten, torch.ops.plait
+
+
+@decomposes(_aten.view_as_complex.default)
+def _view_as_complex(x):
+    return _plait.as_complex(x)
+
+
+@decomposes(_aten.view_as_real.default)
+def _view_as_real(x):
+    return _plait.as_real(x)
+
+
+@decomposes(_aten.complex.default)
+def _complex(real, imaginary):
+    return _plait.as_complex(torch.stack(torch.broadcast_tensors(real, imaginary), -1))
+
+
+@decomposes(_aten.polar.default)
+def _polar(length, angle):
+    return _complex(length * angle.cos(), length * angle.sin())
+
+
+def _parts(value):
+    """The real and the imaginary part of a tensor or a number."""
+    if not isinstance(value, torch.Tensor):
+        return complex(value).real, complex(value).imag
+    if value.is_complex():
+        return _plait.as_real(value).unbind(-1)
+    return value, torch.zeros_like(value)
+
+
+def _is_complex(value):
+    return value.is_complex() if isinstance(value, torch.Tensor) else isinstance(value, complex)
+
+
+def _of_complex(*ops, native=False):
+    """The decorated function is what ops become if an argument is complex.
+
+    ``native``: torch-mlir knows them if all arguments are tensors.
+    """
+
+    def register(function):
+        def decomposition(*args, **options):
+            known = native and all(isinstance(arg, torch.Tensor) for arg in args)
+            if known or not any(map(_is_complex, args)):
+                return NotImplemented
+            return function(*args, **options)
+
+        decomposes(*ops)(decomposition)
+        return function
+
+    return register
+
+
+@_of_complex(_aten._conj.default, _aten.conj_physical.default, _aten._conj_physical.default)
+def _conj(x):
+    real, imaginary = _parts(x)
+    return _complex(real, -imaginary)
+
+
+@_of_complex(_aten.abs.default)
+def _abs(x):
+    return torch.hypot(*_parts(x))
+
+
+@decomposes(_aten.angle.default)
+def _angle(x):
+    if not x.is_complex():
+        turned = torch.where(x < 0, math.pi, 0.0)
+        return torch.where(x != x, x, turned) if x.is_floating_point() else turned
+    real, imaginary = _parts(x)
+    return torch.atan2(imaginary, real)
+
+
+@_of_complex(_aten.neg.default)
+def _neg(x):
+    real, imaginary = _parts(x)
+    return _complex(-real, -imaginary)
+
+
+@_of_complex(_aten.add.Tensor, native=True)
+def _add(x, y, alpha=1):
+    (a, b), (c, d) = _parts(x), _parts(alpha * y)
+    return _complex(a + c, b + d)
+
+
+@_of_complex(_aten.sub.Tensor, native=True)
+def _sub(x, y, alpha=1):
+    return _add(x, -alpha * y)
+
+
+@_of_complex(_aten.mul.Tensor, native=True)
+def _mul(x, y):
+    (a, b), (c, d) = _parts(x), _parts(y)
+    return _complex(a * c - b * d, a * d + b * c)
+
+
+@_of_complex(_aten.div.Tensor)
+def _div(x, y):
+    (a, b), (c, d) = _parts(x), _parts(y)
+    kind = (a + c).dtype
+    (a, b), (c, d) = (
+        [part.to(torch.float64) if isinstance(part, torch.Tensor) else part for part in pair]
+        for pair in ((a, b), (c, d))
+    )
+    size = c * c + d * d
+    return _complex(((a * c + b * d) / size).to(kind), ((b * c - a * d) / size).to(kind))
+
+
+@_of_complex(_aten.exp.default)
+def _exp(x):
+    real, imaginary = _parts(x)
+    return _polar(torch.exp(real), imaginary)
+
+
+@_of_complex(_aten.log.default)
+def _log(x):
+    return _complex(torch.log(_abs(x)), _angle(x))
+
+
+@_of_complex(_aten.sum.default, _aten.sum.dim_IntList)
+def _sum(x, dim=None, keepdim=False, *, dtype=None):
+    parts = _parts(x if dtype is None else x.to(dtype))
+    return _complex(*(part.sum(dim, keepdim) for part in parts))
+
+
+@_of_complex(_aten.mean.default, _aten.mean.dim)
+def _mean(x, dim=None, keepdim=False, *, dtype=None):
+    parts = _parts(x if dtype is None else x.to(dtype))
+    return _complex(*(part.mean(dim, keepdim) for part in parts))

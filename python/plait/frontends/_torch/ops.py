@@ -1,0 +1,59 @@
+"""Ops of a graph one by one: how messages show them, and graphs of one op to try."""
+
+import operator
+
+import torch
+
+from plait.frontends._torch.views import source_line
+
+
+def described(node) -> str:
+    """An op, with the shapes of its tensors and its constants."""
+
+    def shown(value):
+        if isinstance(value, torch.fx.Node):
+            value = value.meta.get("val")
+        if isinstance(value, torch.Tensor):
+            sizes = "".join(f"{size}x" for size in value.shape)
+            return f"{sizes}{str(value.dtype).removeprefix('torch.')}"
+        return str(value)
+
+    arguments = torch.fx.node.map_aggregate(node.args, lambda leaf: Shown(shown(leaf)))
+    name = str(node.target).removesuffix(".default")
+    return f"{name}({', '.join(map(str, arguments))})"
+
+
+class Shown(str):
+    """Text that lists print without quotes."""
+
+    __repr__ = str.__str__
+
+
+def distinct(graph_modules, places=("",)) -> list:
+    """One node of each op with its shapes and constants, of source lines that start so."""
+    nodes = (node for module in graph_modules for node in module.graph.nodes)
+    ops = (node for node in nodes if hasattr(node.target, "overloadpacket"))
+    return list({described(op): op for op in ops if source_line(op).startswith(places)}.values())
+
+
+def listed(nodes) -> str:
+    """The message about ops that torch-mlir does not lower."""
+    found = (f"  {described(node)} at {source_line(node)}" for node in nodes)
+    return "torch-mlir cannot lower:\n" + "\n".join(dict.fromkeys(found))
+
+
+def alone(node) -> torch.fx.GraphModule:
+    """A graph of one op; its tensors are the arguments."""
+    graph = torch.fx.Graph()
+    made = {}
+    for argument in node.all_input_nodes:
+        made[argument] = graph.placeholder(argument.name)
+        made[argument].meta.update(argument.meta)
+    copy = graph.node_copy(node, made.__getitem__)
+    values, results = node.meta.get("val"), [copy]
+    if isinstance(values, list | tuple):
+        results = [graph.call_function(operator.getitem, (copy, k)) for k in range(len(values))]
+        for result, value in zip(results, values, strict=True):
+            result.meta["val"] = value
+    graph.output(tuple(results))
+    return torch.fx.GraphModule({}, graph)

@@ -1,0 +1,118 @@
+"""What of a model is refused, by name and source line, before torch-mlir sees it."""
+
+import os
+import sysconfig
+
+import torch
+from torch.fx.experimental import symbolic_shapes
+
+from plait.errors import FrontendError
+from plait.frontends._torch import control
+from plait.frontends._torch.views import source_line
+
+#: Whose ops torch-mlir and this front know.
+_LIBRARIES = ("aten", "prim", "prims", "plait")
+_QUANTIZED = ("torch.qint", "torch.quint")
+_DATA = (
+    symbolic_shapes.GuardOnDataDependentSymNode,
+    symbolic_shapes.PendingUnbackedSymbolNotFound,
+    torch._subclasses.fake_tensor.DataDependentOutputException,
+)
+_NO_DATA = "expects sizes, indices, branches and numbers that do not depend on a tensor's data"
+_HINTS = {
+    "one_hot": "pass num_classes=",
+    "_local_scalar_dense": "keep it a tensor, or pass a number",
+    "__bool__": "choose with torch.where or torch.cond",
+    "narrow": "use index_select with a range from the start",
+    "allclose": "return the tensor torch.isclose(...).all()",
+    "equal": "return the tensor (x == y).all()",
+}
+_RANDOM = "pass random tensors as arguments, or draw with plait.sampling"
+
+
+def _refusal(head, op, place, *more):
+    packet = getattr(op, "overloadpacket", op)
+    hint = _HINTS.get(getattr(packet, "__name__", ""))
+    lines = [f"{head}:\n  {_name(op)} at {place}", *more, hint]
+    return FrontendError("\n".join(line for line in lines if line))
+
+
+def _name(op) -> str:
+    if op is torch.ops.aten._local_scalar_dense.default:
+        return "Tensor.item"
+    if isinstance(op, torch._ops.OperatorBase):
+        return str(op).removesuffix(".default")
+    return getattr(op, "__qualname__", str(op)).removeprefix("TensorBase.")
+
+
+def refuse(graph_module):
+    """Refuses what torch-mlir cannot name: ops that report errors or draw from torch's global
+    random state, numbers read from tensors, ops of other libraries, of quantized tensors, and of
+    higher order.
+
+    Raises:
+        FrontendError: names the op, its source line and what to do instead.
+    """
+    for module in graph_module.modules():
+        for node in getattr(module, "graph", graph_module.graph).nodes:
+            op, more = node.target, ()
+            if op is torch.ops.higher_order.with_effects:
+                op = node.args[1]
+            elif (
+                torch.Tag.nondeterministic_seeded in getattr(op, "tags", ())
+                and op.namespace != "plait"
+            ):
+                more = (_RANDOM,)
+            elif isinstance(op, torch._ops.HigherOrderOperator):
+                if op in control.WRITERS:
+                    continue
+            elif op is torch.ops.aten._local_scalar_dense.default and node.users:
+                more = (_NO_DATA,)
+            elif not isinstance(op, torch._ops.OpOverload) or (
+                op.namespace in _LIBRARIES and not _is_quantized(node)
+            ):
+                continue
+            raise _refusal("no lowering for", op, source_line(node), *more)
+
+
+def _is_quantized(node):
+    """Whether an op makes a quantized tensor. Fake ones do not say that they are."""
+    kinds = (arg for arg in (*node.args, *node.kwargs.values()) if isinstance(arg, torch.dtype))
+    return any(str(kind).startswith(_QUANTIZED) for kind in kinds)
+
+
+def untraced(error) -> FrontendError:
+    """Why torch.export stopped: the op and the line of the model where it was, and its words."""
+    place, op = None, None
+    trace = error.__traceback__
+    while trace is not None:
+        frame, line = trace.tb_frame, trace.tb_lineno
+        code, trace = frame.f_code, trace.tb_next
+        values = frame.f_locals.values()
+        if not _is_framework(code.co_filename):
+            place, op = f'File "{code.co_filename}", line {line}, in {code.co_name}', None
+        elif code.co_name == "run_node":  # A traced graph is run again to decompose its ops.
+            node = next((value for value in values if isinstance(value, torch.fx.Node)), None)
+            if node is not None:
+                place, op = source_line(node), node.target
+        elif op is None:
+            op = frame.f_locals.get("func", frame.f_locals.get("self"))
+            op = op if isinstance(op, torch._ops.OpOverload) or _is_method(op) else None
+    words = "torch does not know the shape of its result"
+    if not isinstance(error, torch._subclasses.fake_tensor.UnsupportedOperatorException):
+        words = str(error).split("\n\n")[0].split("  (Size-like")[0]
+    head = "torch.export cannot trace the model"
+    if place is None or op is None:
+        return FrontendError(f"{head}: {words}" + (f"\n  at {place}" if place else ""))
+    if isinstance(error, _DATA):
+        return _refusal(head, op, place, _NO_DATA)
+    return _refusal(head, op, place, words)
+
+
+def _is_method(value):
+    return getattr(value, "__objclass__", None) is torch._C.TensorBase
+
+
+def _is_framework(file):
+    packages = (os.path.dirname(torch.__file__), os.path.dirname(os.path.dirname(__file__)))
+    return file.startswith((*packages, sysconfig.get_path("stdlib"), "<frozen"))
