@@ -103,3 +103,17 @@ func.func @gumbel(%x: tensor<4x100xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32
   %y:4 = sample.gumbel jax_threefry %x, %seed, %id, %id, %id : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
   return %y#0 : tensor<4xi32>
 }
+
+// A fused op means its chain, with the edits in it.
+// CHECK-LABEL: func @fused
+func.func @fused(%x: tensor<4x100xbf16>, %ids: tensor<4x8xi32>, %bits: tensor<4xi64>) -> tensor<4xi32> {
+  // CHECK: arith.extf
+  // CHECK: tensor.insert
+  // CHECK-NOT: sample.
+  %tokens, %flags = sample.fused %x edits {
+  ^bb0(%wide: tensor<4x100xf32>):
+    %0 = sample.ban %wide, %ids : tensor<4x100xf32>, tensor<4x8xi32>
+    sample.yield %0 : tensor<4x100xf32>
+  } draw(%bits : tensor<4xi64>) : tensor<4x100xbf16>
+  return %tokens : tensor<4xi32>
+}

@@ -308,7 +308,10 @@ OPERANDS = {**EDITS, **FILTERS, **PICKS}
 
 @functools.cache
 def fused(names, element, bits, numbers):
-    """A chain, all of which is one kernel, and the names of what it takes."""
+    """A chain, all of which is one kernel, and the names of what it takes.
+
+    Without ``bits`` it goes the reference road.
+    """
     kinds, lines, last = {}, [], "%x"
     if element != "f32":
         lines.append(f"%wide = arith.extf %x : tensor<?x?x{element}> to {WIDE}")
@@ -337,7 +340,7 @@ def fused(names, element, bits, numbers):
     assert taken.count(b"sample.fused") == 1
     before = taken[: taken.index(b"sample.fused")]
     assert b"sample." not in before and b"arith.extf" not in before
-    road = f"convert-sample-to-vector{{vector-bits={bits}}}"
+    road = f"convert-sample-to-vector{{vector-bits={bits}}}" if bits else "convert-sample-to-linalg"
     lowered = run_stages(taken, [road, "plait-target-cpu"])
     return unpack(build(module, "cpu", lowered), []), tuple(kinds)
 
@@ -460,6 +463,13 @@ def test_edits_in_a_kernel_equal_the_specification(name, data):
 
 
 BEST = [("greedy",), ("temperature", "greedy"), ("top_k", "top_p", "greedy"), ("top_p", "greedy")]
+
+
+@few
+@given(st.data())
+def test_the_reference_road_of_a_kernel_with_edits(data):
+    x = data.draw(logits())
+    check_fused(FUSED["plait"][0], x, data.draw(operands(x.shape[1])), bits=0)
 
 
 @pytest.mark.parametrize("names", BEST, ids="-".join)
