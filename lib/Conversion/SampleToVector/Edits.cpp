@@ -325,13 +325,18 @@ Num Edits::penalized(const Edit &edit, Num logit, Num count, Num row) {
 
 /// Penalties that look at the same list.
 void Edits::penalize(ArrayRef<Edit> edits, const Place &at) {
+  // A NaN that one makes outlasts an invalid parameter of the next.
+  Nums valid = {e.constant(i1, 1)};
+  for (const Edit &edit : edits)
+    valid.push_back(valid.back() & isValid(edit, at.row));
   changeByNumber(
       at, listOf(edits.front().operands[1], at.row),
       [&](Num, Num count) { return count + 1; },
       [&](Num logit, Num count) {
-        for (const Edit &edit : edits) {
+        for (auto [edit, applies] :
+             llvm::zip(edits, ArrayRef(valid).drop_front())) {
           Num next = penalized(edit, logit, count, at.row);
-          logit = e.select(logit > e.f32(-INFINITY), next, logit);
+          logit = e.select((logit > e.f32(-INFINITY)) & applies, next, logit);
         }
         return logit;
       });
@@ -478,9 +483,10 @@ void Edits::editRow(ArrayRef<Edit> edits, const Place &at) {
     if (CountOp count = countOf(edit.op))
       while (taken < edits.size() && countOf(edits[taken].op) == count)
         ++taken;
+    Num before = valid;
     for (const Edit &each : edits.take_front(taken))
       valid = valid & isValid(each, at.row);
-    e.when(valid, [&] {
+    e.when(countOf(edit.op) ? before : valid, [&] {
       if (isa<LogitBiasOp>(edit.op))
         bias(edit, at);
       else if (isa<DryOp>(edit.op))
