@@ -32,14 +32,26 @@ def ConvertLinalgContractionsToVector
     fused multiply-adds in the order of the sum, so that it does not depend on
     how rows and columns are split. f16 and bf16 accumulate in f32.
 
+    Elements narrower than the sums stay narrow in panels and are widened in
+    registers, or where many tiles read a panel, once into memory that stays in
+    cache; the rows of the other operand are widened once per block of rows.
+    With registers of 512 bits and instructions for it, products of bf16 are
+    summed in pairs (`vdpbf16ps`: in f32 as ever, but with subnormal numbers as
+    zeros), and products of i8 in fours (`vpdpbusd`: exact).
+
     Example: test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector.mlir
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",
            "width of a vector register in bits; 0: as this machine's">,
+    Option<"dots", "dots", "std::string", /*default=*/"\"host\"",
+           "element types with an instruction that sums products of "
+           "neighbours: 'bf16', 'i8', 'bf16,i8', 'none'; 'host': this "
+           "machine's">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];

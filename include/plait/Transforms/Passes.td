@@ -151,6 +151,11 @@ def LinalgFuseElementwise : Pass<"linalg-fuse-elementwise"> {
     contraction before it. A contraction that starts from a bias starts from
     zero instead, and its epilogue adds the bias.
 
+    A contraction reads what is only widened for it (bf16 to f32, i8 to i32) as
+    it is stored, and widens it itself. Of a dequantised operand, narrow numbers
+    times a scale, it sums the numbers, and its epilogue scales the sums, where
+    the scale is the same for all that an element sums.
+
     Example: test/Transforms/linalg-fuse-elementwise.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",

@@ -49,29 +49,14 @@ struct ConvertLinalgContractionsToVector
     : plait::impl::ConvertLinalgContractionsToVectorBase<
           ConvertLinalgContractionsToVector> {
   using Base::Base;
-  ConvertLinalgContractionsToVector() = default;
-  ConvertLinalgContractionsToVector(
-      const ConvertLinalgContractionsToVector &other)
-      : Base(other) {}
-  Option<std::string> dots{
-      *this, "dots",
-      llvm::cl::desc("element types with an instruction that sums products of "
-                     "neighbours: 'bf16', 'i8', 'bf16,i8', 'none'; 'host': "
-                     "this machine's"),
-      llvm::cl::init("host")};
-
-  void getDependentDialects(DialectRegistry &registry) const override {
-    Base::getDependentDialects(registry);
-    registry.insert<LLVM::LLVMDialect>();
-  }
 
   void runOnOperation() override {
     FailureOr<int64_t> bits = vectorBitsOf(vectorBits, getOperation());
-    std::optional<Dots> known = dotsOf(dots.getValue());
+    std::optional<Dots> known = dotsOf(dots);
     if (!known)
       getOperation()->emitError(
           "expects 'dots' of 'bf16', 'i8', 'bf16,i8', 'none' or 'host', got '")
-          << dots.getValue() << "'";
+          << dots << "'";
     if (failed(bits) || !known)
       return signalPassFailure();
     // First of all: lowering one takes other ops away.
