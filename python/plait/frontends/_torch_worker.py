@@ -48,7 +48,7 @@ def lower(graph_module) -> str:
     with captured_stderr() as log:
         try:
             module, declared = to_linalg(graphs)
-        except Exception as error:
+        except FrontendError as error:
             log.seek(0)
             text = f"{error}\n{log.read().decode(errors='replace')}"
             raise FrontendError(explain(graphs, text)) from error
@@ -61,7 +61,18 @@ def lower(graph_module) -> str:
 
 
 def to_linalg(graphs):
-    """Graphs as functions of linalg on tensors, and the nodes of functions yet to be written."""
+    """Graphs as functions of linalg on tensors, and the nodes of functions yet to be written.
+
+    Raises:
+        FrontendError: torch-mlir, which raises exceptions of every kind, failed.
+    """
+    try:
+        return _to_linalg(graphs)
+    except Exception as error:
+        raise FrontendError(str(error)) from error
+
+
+def _to_linalg(graphs):
     from torch_mlir import ir
     from torch_mlir.dialects import torch as torch_d
     from torch_mlir.extras.fx_importer import FxImporter
@@ -136,7 +147,7 @@ def lowers_alone(node) -> bool:
     """Whether torch-mlir lowers a graph of this op alone."""
     try:
         check_waist(to_linalg({"main": alone(node)})[0])
-    except Exception:
+    except FrontendError:
         return False
     return True
 

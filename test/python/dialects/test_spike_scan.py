@@ -189,18 +189,24 @@ def test_recurrent_population(road, neurons, encoding):
         np.testing.assert_array_equal(mine, theirs)
 
 
+def opening(steps, potentials, spikes):
+    """Zeros and what a loop over time fills."""
+    return f"""
+      %zero = arith.constant 0.0 : f32
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %end = arith.constant {steps} : index
+      %e = tensor.empty() : {potentials}
+      %z = linalg.fill ins(%zero : f32) outs(%e : {potentials}) -> {potentials}
+      %eo = tensor.empty() : {spikes}"""
+
+
 def population(steps, batch, neurons):
     """A population whose spikes come back through a matrix, in a loop over time."""
     v, w, x = tensor(batch, neurons), tensor(neurons, neurons), tensor(steps, batch, neurons)
     step = f"[%t, 0, 0] [1, {batch}, {neurons}] [1, 1, 1]"
     return f"""func.func @main(%w: {w}, %a: tensor<f32>, %one: tensor<f32>, %x: {x}) -> {x} {{
-      %zero = arith.constant 0.0 : f32
-      %c0 = arith.constant 0 : index
-      %c1 = arith.constant 1 : index
-      %end = arith.constant {steps} : index
-      %e = tensor.empty() : {v}
-      %z = linalg.fill ins(%zero : f32) outs(%e : {v}) -> {v}
-      %eo = tensor.empty() : {x}
+{opening(steps, v, x)}
       %r:3 = scf.for %t = %c0 to %end step %c1 iter_args(%v = %z, %last = %z, %o = %eo)
           -> ({v}, {v}, {x}) {{
         %s = tensor.extract_slice %x{step} : {x} to {v}
@@ -441,13 +447,7 @@ def layer(steps, batch, inputs, neurons):
     x, w, v = tensor(steps, batch, inputs), tensor(inputs, neurons), tensor(batch, neurons)
     out = tensor(steps, batch, neurons)
     return f"""func.func @main(%w: {w}, %a: tensor<f32>, %one: tensor<f32>, %x: {x}) -> {out} {{
-      %zero = arith.constant 0.0 : f32
-      %c0 = arith.constant 0 : index
-      %c1 = arith.constant 1 : index
-      %end = arith.constant {steps} : index
-      %e = tensor.empty() : {v}
-      %z = linalg.fill ins(%zero : f32) outs(%e : {v}) -> {v}
-      %eo = tensor.empty() : {out}
+{opening(steps, v, out)}
       %r:2 = scf.for %t = %c0 to %end step %c1 iter_args(%v = %z, %o = %eo) -> ({v}, {out}) {{
         %s = tensor.extract_slice %x[%t, 0, 0] [1, {batch}, {inputs}] [1, 1, 1]
             : {x} to {tensor(batch, inputs)}
