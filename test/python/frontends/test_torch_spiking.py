@@ -191,7 +191,7 @@ def test_snntorch_rules_that_are_refused():
                 reset_mechanism="zero",
             ),
             "RSynaptic cannot run",
-        ),  # fmt: skip
+        ),
     ):
         with pytest.raises(plait.FrontendError, match=message):
             plait.from_torch(nn.Sequential(nn.Linear(3, 3), layer), (x,))
