@@ -65,7 +65,7 @@ class Builder:
         leak = reset = np.zeros(shape)
         ratio, r, w_in = DT / tau, ones, n(shape, 1, 3)
         whole = self.draw(st.booleans())  # Of two gains that a convention reads.
-        if c in ("nir", "exponential"):
+        if c in ("nir", "exponential", "exact"):
             r, leak, reset = n(shape, 0.5, 3), n(shape, -0.1, 0.2), n(shape, -0.2, 0.2)
         elif c == "norse":
             leak = n(shape, -0.1, 0.2) if not kind.startswith("Cuba") else leak
@@ -254,8 +254,8 @@ def compare_random_graphs(convention, examples):
 
 #: lava has synapses in front of all populations; see below.
 RANDOM = (
-    "nir", "exponential", "norse", "snntorch", "sinabs", "rockpool", "spikingjelly", "spyx",
-    "nengo",
+    "nir", "exponential", "exact", "norse", "snntorch", "sinabs", "rockpool", "spikingjelly",
+    "spyx", "nengo",
 )  # fmt: skip
 
 
