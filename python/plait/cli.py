@@ -181,9 +181,11 @@ def verify(
     against: Annotated[
         Path | None, typer.Option(help=".nir: CSV of another simulator: inputs, outputs")
     ] = None,
+    keep_bits: KeepBits = None,
 ):
     """Compare the fast road with the reference road; exit 1 if they differ.
 
+    With --keep-bits, also compare the program before and after its picks became sample ops.
     With --against, replay a recorded trace on a .nir file instead; without --convention,
     find those that reproduce it.
     """
@@ -202,7 +204,8 @@ def verify(
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task("reference road")
         rows = []
-        for row in verify_module(module, args, target=target, each_pass=each_pass):
+        options = dict(target=target, each_pass=each_pass, keep_bits=keep_bits)
+        for row in verify_module(module, args, **options):
             rows.append(row)
             progress.update(task, description=row.name)
             verdict = "ok" if row.ok else "[red]differs[/red]"

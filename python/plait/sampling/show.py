@@ -93,6 +93,9 @@ def from_model(console, prompt, tokens, params, preset, limit):
     """Continues ``prompt`` with the demo's language model, and shows every draw; 1 if one differs.
 
     The tokens are those that native code draws.
+
+    Raises:
+        ArgumentError: the prompt is empty.
     """
     import torch
 
@@ -103,6 +106,8 @@ def from_model(console, prompt, tokens, params, preset, limit):
     vocab = model.config.vocab_size
     sampler = Sampler(params, vocab, preset=preset, logprobs=True)
     ids = tokenizer(prompt).input_ids if tokenizer else [ord(c) % vocab for c in prompt]
+    if not ids:
+        raise ArgumentError("prompt: expects at least one token, got none")
     text = (lambda v: tokenizer.decode([v])) if tokenizer else None
     drawing, exact = GenerationSampler(sampler), []
 
