@@ -102,6 +102,7 @@ def check(model: ModelFile, target: Target = "cpu", dt: Dt = None, convention: C
 
 def _check_nir(model, dt, convention) -> bool:
     """Prints a table of a NIR file's nodes; whether all are supported."""
+    from rich.markup import escape
     from rich.table import Table
 
     from plait.frontends.nir import check_nir
@@ -112,8 +113,8 @@ def _check_nir(model, dt, convention) -> bool:
         if report.name == "(graph)" and not report.problem:
             continue
         shape = "" if report.shape is None else "x".join(map(str, report.shape))
-        verdict = f"[red]{report.problem}[/red]" if report.problem else "ok"
-        table.add_row(report.name, report.kind, shape, verdict)
+        verdict = f"[red]{escape(report.problem)}[/red]" if report.problem else "ok"
+        table.add_row(escape(report.name), report.kind, shape, verdict)
     _console().print(table)
     wrong = sum(bool(report.problem) for report in reports)
     whose = f"under convention '{convention}'" if convention else "under some convention"
@@ -213,6 +214,7 @@ def verify(
 
 def _replay(model, trace, dt, convention):
     """Prints how conventions do against a trace; exits with 1 if none reproduces it."""
+    from rich.markup import escape
     from rich.table import Table
 
     from plait.spike.traces import replay
@@ -223,7 +225,8 @@ def _replay(model, trace, dt, convention):
     table = Table("convention", "spikes", "recorded", "wrong", "potential off by", "")
     for report in reports:
         if report.refused:
-            table.add_row(report.convention, "", "", "", "", f"does not read it: {report.refused}")
+            why = f"does not read it: {escape(report.refused)}"
+            table.add_row(report.convention, "", "", "", "", why)
             continue
         recorded, ours = (f"{count:g}" for count in report.spikes)
         potential = "" if report.potential is None else f"{report.potential:.3g}"

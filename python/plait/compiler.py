@@ -148,12 +148,25 @@ def compile(
         raise PlaitError(f"expects check=None or 'first', got {check!r}")
     if to is not None:
         return lower(module, target, to, dump_stages_to)
-    if target.startswith("sm_"):
-        if check:
-            raise PlaitError(f"check={check!r} runs code here, which is not made for '{target}'")
-        from plait import nvptx
+    if check and target.startswith("sm_"):
+        raise PlaitError(f"check={check!r} runs code here, which is not made for '{target}'")
+    from plait.logging_config import compiler_logger
 
-        return nvptx.compile(module, target, dump_stages_to)
+    with compiler_logger.compilation(model=module.source, target=target) as found:
+        if target.startswith("sm_"):
+            from plait import nvptx
+
+            return nvptx.compile(module, target, dump_stages_to)
+        executable, found["cached"] = _executable(module, target, dump_stages_to)
+    if check == "first":
+        from plait.verification import check_first
+
+        return check_first(executable, module)
+    return executable
+
+
+def _executable(module: Module, target: str, dump_stages_to) -> tuple[Executable, bool]:
+    """Native code, and whether the cache had it."""
     stages = stages_of(target, module)
     key = cache.key(
         module.text,
@@ -166,18 +179,15 @@ def compile(
         repr((len(module.state), module.updates)),
     )
     data = None if dump_stages_to else cache.store().get(key)
+    cached = data is not None
     if data is None:
         data = None if dump_stages_to else _at_once(module, target, stages)
         if data is None:
             lowered = lower(module, target, dump_stages_to=dump_stages_to)
             data = build(module, target, lowered.encode())
         cache.store().set(key, data)
-    executable = unpack(data, weights=list(map(arrays.to_numpy, module.weights + module.state)))
-    if check == "first":
-        from plait.verification import check_first
-
-        return check_first(executable, module)
-    return executable
+    weights = list(map(arrays.to_numpy, module.weights + module.state))
+    return unpack(data, weights=weights), cached
 
 
 def _at_once(module: Module, target: str, stages: dict[str, str]) -> bytes | None:
