@@ -60,7 +60,7 @@ bool Lowering::copiesRows() const {
 Lowering::Rows Lowering::makeRows(Emitter &b, OpFoldResult count,
                                   OpFoldResult depth) {
   Rows rows;
-  rows.pitch = b.roundUp(depth, registers.lanes);
+  rows.pitch = b.roundUp(depth, registers.lanes * group);
   OpFoldResult size = b.mul(count, rows.pitch);
   auto typeOf = [&](OpFoldResult size, Type element) {
     auto known = getConstantIntValue(size);
@@ -91,11 +91,14 @@ Lowering::Rows Lowering::makeRows(Emitter &b, OpFoldResult count,
 void Lowering::copyRows(Emitter &b, const Rows &rows, const Offsets &at,
                         OpFoldResult row, OpFoldResult count, OpFoldResult from,
                         OpFoldResult depth) {
-  int64_t lanes = registers.lanes;
   OpFoldResult by = c.sums.empty() ? b.constant(1) : c.sums.back().strides[A];
   Lowering reader(*this);
   if (group > 1)
     reader.c.sumType = c.operands[A].element();
+  // What lies together fills registers.
+  if (getConstantIntValue(by) == 1)
+    reader.registers.lanes *= group;
+  int64_t lanes = reader.registers.lanes;
   b.loop(b.constant(0), count, 1, [&](OpFoldResult index) {
     OpFoldResult start =
         b.add(offsetsOf(b, c.rows, b.add(row, index), at)[A], b.mul(from, by));
@@ -112,7 +115,7 @@ void Lowering::copyRows(Emitter &b, const Rows &rows, const Offsets &at,
     b.loop(b.constant(0), main, lanes,
            [&](OpFoldResult k) { copy(k, Value()); });
     b.loop(main, depth, lanes, [&](OpFoldResult k) {
-      copy(k, vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()),
+      copy(k, vector::CreateMaskOp::create(b, reader.vectorOf(b.getI1Type()),
                                            b.value(b.sub(depth, k))));
     });
   });
