@@ -125,6 +125,61 @@ def test_attention(mask, queries, keys, width):
     check(attend, (2, 6, queries, width), (2, 6, keys, width), (2, 6, keys, width))
 
 
+@pytest.mark.parametrize("queries, keys", [(131, 131), (200, 333), (333, 200), (513, 513)])
+def test_causal_attention_of_shared_heads(queries, keys):
+    def attend(q, k, v):
+        return functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+
+    check(attend, (2, 6, queries, 40), (2, 2, keys, 40), (2, 2, keys, 40))
+
+
+def test_causal_attention_of_any_length():
+    def attend(q, k, v):
+        return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    length = torch.export.Dim("length", min=2, max=4096)
+    calls = [[(1, 9, n, 64)] * 3 for n in (2, 37, 515)]
+    check(attend, *[(1, 9, 130, 64)] * 3, dynamic=({2: length},) * 3, calls=calls)
+
+
+@pytest.mark.parametrize("hidden", [-np.inf, torch.finfo(torch.float32).min])
+@pytest.mark.parametrize("queries", [1, 16, 100])
+def test_attention_over_a_cache_filled_up_to_a_position(queries, hidden):
+    """Rows see the keys up to their own; the rest of the cache holds anything."""
+
+    def attend(q, k, v, position):
+        places = position + torch.arange(queries)
+        seen = torch.arange(600) <= places[:, None]
+        mask = torch.where(seen, 0.0, hidden)
+        scores = q @ k.transpose(-1, -2) * 0.125 + mask
+        return torch.softmax(scores, -1) @ v
+
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 8, n, 64) for n in (queries, 600, 600))
+    compiled = plait.compile(plait.from_torch(attend, (q, k, v, torch.tensor(3))))
+    for position in (0, 3, 31, 32, 477, 600 - queries, 1000):
+        want = attend(q.double(), k.double(), v.double(), torch.tensor(position))
+        got = compiled(q, k, v, torch.tensor(position))
+        torch.testing.assert_close(got.double(), want, rtol=2e-5, atol=2e-5)
+    # Before the first key: the lowest number hides every key alike.
+    for position in (-1, -50):
+        want = attend(q.double(), k.double(), v.double(), torch.tensor(position))
+        got = compiled(q, k, v, torch.tensor(position))
+        torch.testing.assert_close(got.double(), want, rtol=2e-5, atol=2e-5, equal_nan=True)
+
+
+def test_keys_that_are_hidden_from_a_strip_are_not_read():
+    def attend(q, k, v):
+        return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    q, k, v = (torch.randn(1, 8, 256, 64) for _ in range(3))
+    want = attend(q, k, v)
+    k[:, :, 128:], v[:, :, 128:] = torch.nan, torch.nan
+    got = plait.compile(plait.from_torch(attend, (q, k, v)))(q, k, v)
+    torch.testing.assert_close(got[:, :, :96], want[:, :, :96], rtol=2e-5, atol=2e-5)
+    assert got[:, :, 128:].isnan().all()
+
+
 def test_attention_with_shared_heads_that_returns_its_weights():
     def attend(q, k, v):
         weights = torch.softmax(q @ k.repeat_interleave(3, 1).transpose(-1, -2) * 0.2, -1)

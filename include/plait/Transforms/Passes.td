@@ -263,7 +263,16 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
     and a member writes into the memory of its last reader where it can. Tile
     sizes follow from the shapes alone. Small groups stay as they are.
 
-    Example: test/Transforms/linalg-tile-and-fuse.mlir
+    Where a mask hides all keys of a row from some key on (a causal mask, also
+    one of a cache that is filled up to a position known at run time), a strip
+    of attention reads no key that is hidden from all of its rows. An infinity
+    or NaN in such a key or value then does not reach the result, as it may
+    where the key is hidden from some of the rows only. A hidden score may be
+    minus infinity or a number below -1e30; results differ only where other
+    scores are as low.
+
+    Example: test/Transforms/linalg-tile-and-fuse.mlir,
+    test/Transforms/linalg-tile-and-fuse-causal.mlir
   }];
   let statistics = [
     Statistic<"numGroups", "groups", "groups that became loops over tiles">,

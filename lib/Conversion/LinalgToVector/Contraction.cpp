@@ -252,29 +252,33 @@ std::optional<int64_t> Contraction::staticRows() {
   return rows;
 }
 
+/// Makes the operand's flat buffer; gives the strides of its dimensions.
+static SmallVector<OpFoldResult> flatten(Emitter &b, Operand &operand) {
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, operand.buffer);
+  SmallVector<OpFoldResult> strides = metadata.getConstifiedMixedStrides();
+  OpFoldResult extent = b.constant(1);
+  for (auto [size, stride] :
+       llvm::zip_equal(metadata.getConstifiedMixedSizes(), strides))
+    extent = b.add(extent, b.mul(b.sub(size, b.constant(1)), stride));
+  auto layout =
+      StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1});
+  OpFoldResult offset = metadata.getConstifiedMixedOffset();
+  if (auto known = getConstantIntValue(offset))
+    layout = StridedLayoutAttr::get(b.getContext(), *known, {1});
+  auto known = getConstantIntValue(extent);
+  auto type = MemRefType::get(
+      {known ? std::max<int64_t>(*known, 0) : ShapedType::kDynamic},
+      operand.element(), layout);
+  operand.flat = memref::ReinterpretCastOp::create(
+      b, type, metadata.getBaseBuffer(), offset, ArrayRef{extent},
+      ArrayRef<OpFoldResult>{b.constant(1)});
+  return strides;
+}
+
 void Contraction::prepare(Emitter &b) {
   SmallVector<SmallVector<OpFoldResult>> strides(operands.size());
-  for (unsigned which : all()) {
-    Operand &operand = operands[which];
-    auto metadata = memref::ExtractStridedMetadataOp::create(b, operand.buffer);
-    strides[which] = metadata.getConstifiedMixedStrides();
-    OpFoldResult extent = b.constant(1);
-    for (auto [size, stride] :
-         llvm::zip_equal(metadata.getConstifiedMixedSizes(), strides[which]))
-      extent = b.add(extent, b.mul(b.sub(size, b.constant(1)), stride));
-    auto layout =
-        StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1});
-    OpFoldResult offset = metadata.getConstifiedMixedOffset();
-    if (auto known = getConstantIntValue(offset))
-      layout = StridedLayoutAttr::get(b.getContext(), *known, {1});
-    auto known = getConstantIntValue(extent);
-    auto type = MemRefType::get(
-        {known ? std::max<int64_t>(*known, 0) : ShapedType::kDynamic},
-        operand.element(), layout);
-    operand.flat = memref::ReinterpretCastOp::create(
-        b, type, metadata.getBaseBuffer(), offset, ArrayRef{extent},
-        ArrayRef<OpFoldResult>{b.constant(1)});
-  }
+  for (unsigned which : all())
+    strides[which] = flatten(b, operands[which]);
   if (panels.width)
     panels.stride = strides[B].front();
 
@@ -290,6 +294,21 @@ void Contraction::prepare(Emitter &b) {
   fill(rowDims, rows);
   fill(columnDims, columns);
   fill(sumDims, sums);
+}
+
+bool Contraction::canWiden() const {
+  return columnDims.size() == 1 && sumDims.size() == 1 &&
+         operands[B].map.isProjectedPermutation(/*allowZeroInResults=*/true);
+}
+
+void Contraction::widen(Emitter &b, Value whole) {
+  operands[B].buffer = whole;
+  flatten(b, operands[B]);
+  SmallVector<OpFoldResult> sizes = memref::getMixedSizes(b, b.getLoc(), whole);
+  for (Loops *loops : {&columns, &sums})
+    for (Loop &loop : *loops)
+      if (loop.uses[B])
+        loop.size = sizes[loop.first[B]];
 }
 
 void Contraction::merge(Emitter &b, Loops &loops, ArrayRef<Which> which) const {

@@ -73,6 +73,11 @@ struct Contraction {
   /// Finds sizes, strides and flat buffers; builds IR at the position of `b`.
   void prepare(Emitter &b);
 
+  /// Whether `whole`, of which B is the beginning, can be packed instead of B.
+  bool canWiden() const;
+  /// Takes `whole` for B, and its sizes.
+  void widen(Emitter &b, Value whole);
+
   /// Makes the elementwise op that alone reads C the epilogue, if there is one,
   /// and moves `op` to it.
   void matchEpilogue();

@@ -93,6 +93,18 @@ static bool repeats(Operation *op, Value operand) {
          });
 }
 
+/// What `buffer` is the beginning of, along some of its dimensions.
+static Value wholeOf(Value buffer) {
+  auto view = buffer.getDefiningOp<memref::SubViewOp>();
+  auto all = [](ArrayRef<int64_t> values, int64_t value) {
+    return llvm::all_of(values, [&](int64_t other) { return other == value; });
+  };
+  bool begins = view && view.getDroppedDims().none() &&
+                all(view.getStaticOffsets(), 0) &&
+                all(view.getStaticStrides(), 1);
+  return begins ? view.getSource() : Value();
+}
+
 /// Moves `packing`, which copies `source` into a buffer, out of the loops in
 /// which it does the same every time. `release` frees the buffer.
 static void hoistPacking(SmallVector<Operation *> packing, Operation *release,
@@ -229,7 +241,6 @@ void Lowering::lowerPacked(Emitter &b) {
   // packing finds them in B.
   Contraction source = c;
   source.operands.resize(numOperands);
-  Value read = c.operands[B].buffer;
   size_t together = 1;
   for (; together < c.columns.size() && !c.panels.width; ++together) {
     Loops last(ArrayRef(c.columns).take_back(together + 1));
@@ -240,6 +251,9 @@ void Lowering::lowerPacked(Emitter &b) {
   c.outer.append(c.columns.begin(), c.columns.end() - together);
   c.columns.erase(c.columns.begin(), c.columns.end() - together);
   source.columns = c.columns;
+  if (whole)
+    source.widen(b, whole);
+  Value read = source.operands[B].buffer;
   c.merge(b, c.rows, {A, C});
   std::stable_partition(c.outer.begin(), c.outer.end(),
                         [](const Loop &loop) { return loop.uses[B]; });
@@ -260,12 +274,19 @@ void Lowering::lowerPacked(Emitter &b) {
   group = findGroup(b);
   Type element = group > 1 ? c.operands[B].element() : c.sumType;
   int64_t width = registers.width();
-  OpFoldResult depth = sizeOf(b, c.sums);
+  OpFoldResult depth = sizeOf(b, source.sums);
   // One square more than the panels: where the last sums of a transposed
   // panel may spill.
   OpFoldResult elements =
-      b.add(b.mul(b.roundUp(c.columns.back().size, width), depth),
+      b.add(b.mul(b.roundUp(sizeOf(b, source.columns), width), depth),
             registers.lanes * width);
+  c.panels = {width, b.mul(depth, width)};
+  c.columns.back().strides[B] = b.constant(1);
+  OpFoldResult stride = b.constant(width);
+  for (Loop &sum : llvm::reverse(c.sums)) {
+    sum.strides[B] = stride;
+    stride = b.mul(stride, sum.size);
+  }
   auto known = getConstantIntValue(elements);
   auto type = MemRefType::get({known ? *known : ShapedType::kDynamic}, element);
   auto panels = memref::AllocOp::create(
@@ -277,13 +298,6 @@ void Lowering::lowerPacked(Emitter &b) {
 
   c.operands[B].buffer = c.operands[B].flat = panels;
   c.operands[B].widening = nullptr;
-  c.panels = {width, b.mul(depth, width)};
-  c.columns.back().strides[B] = b.constant(1);
-  OpFoldResult stride = b.constant(width);
-  for (Loop &sum : llvm::reverse(c.sums)) {
-    sum.strides[B] = stride;
-    stride = b.mul(stride, sum.size);
-  }
   // The panels hold B for one step of the loops that it depends on.
   ArrayRef<Loop> outer(c.outer);
   auto packed = outer.take_while([](const Loop &loop) { return loop.uses[B]; });
@@ -615,6 +629,11 @@ void Lowering::lowerDot(Emitter &b) {
 void Lowering::lower() {
   fromZero = startsFromZero();
   bool repeated = repeats(c.op, c.operands[B].buffer);
+  if (Value source = wholeOf(c.operands[B].buffer);
+      source && !repeated && c.canWiden() && repeats(c.op, source)) {
+    whole = source;
+    repeated = true;
+  }
   auto known = c.staticRows();
   bool packs = c.panels.width ||
                (!c.isElementwise() &&

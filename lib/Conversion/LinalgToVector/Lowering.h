@@ -161,6 +161,8 @@ private:
   /// The width of the panel that `copyPanel` made, if B is one.
   int64_t copiedWidth = 0;
   bool fromZero = false;
+  /// What B is the beginning of, if that is packed once for many of it.
+  Value whole;
   /// Whether the direct road reads B in blocks that it transposes.
   bool transposes = false;
 };

@@ -15,8 +15,8 @@ using namespace plait::contraction;
 
 /// How many steps of the innermost summed loop one iteration takes.
 static constexpr int64_t unroll = 4;
-/// Bytes of a panel that are asked for ahead of their use.
-static constexpr int64_t ahead = 4096;
+/// Bytes of a panel that are asked for ahead of their use, a line at a time.
+static constexpr int64_t ahead = 4096, line = 64;
 
 //===----------------------------------------------------------------------===//
 // Elements
@@ -134,8 +134,6 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     OpFoldResult by = columns->strides[which];
     offset = b.add(b.add(offset, tile.column[which]),
                    b.mul(by, vector * registers.lanes));
-    if (which == B && c.panels.width && tile.rows <= prefetchedRows)
-      prefetchPanel(b, offset);
     // Panels are as wide as the tile: no mask.
     bool masked = tile.left && !(which == B && c.panels.width);
     return value = loadVector(b, which, offset, by,
@@ -192,6 +190,16 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
                     return accumulate(b, tile, sums.drop_front(), moved(k),
                                       llvm::to_vector_of<Value>(carried));
                   });
+  // Asks for the lines of as many steps as an iteration takes.
+  auto prefetch = [&](const Offsets &base) {
+    if (!c.panels.width || tile.rows > prefetchedRows)
+      return;
+    OpFoldResult from =
+        b.add(b.add(tile.row[B].front(), tile.column[B]), base[B]);
+    int64_t bits = c.operands[B].element().getIntOrFloatBitWidth();
+    for (int64_t i = 0; i < unroll * c.panels.width; i += line * 8 / bits)
+      prefetchPanel(b, b.add(from, i));
+  };
   int64_t by = transposes ? registers.lanes : unroll;
   at = moved(tile.from);
   OpFoldResult main = b.roundDown(tile.depth, by);
@@ -203,6 +211,7 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
                             transposedStep(b, tile, base, Value(), sums);
                             return sums;
                           }
+                          prefetch(base);
                           for (int64_t u = 0; u < unroll; ++u) {
                             Offsets next = base;
                             for (Which which : {A, B})

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Group.h"
+#include "Reach.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -36,7 +37,8 @@ struct Slice {
 class Emitter {
 public:
   Emitter(RewriterBase &b, Group &group)
-      : b(b), group(group), loc(group.anchor.getLoc()), ops(group.sorted()) {}
+      : b(b), group(group), loc(group.anchor.getLoc()),
+        reach(Reach::find(group)), ops(group.sorted()) {}
 
   void emit(ArrayRef<Operation *> dependents);
 
@@ -48,6 +50,7 @@ private:
                 ArrayRef<OpFoldResult> from);
   Slice sliceOf(Value tensor, linalg::LinalgOp op, OpOperand &operand);
   Value extract(Value tensor, const Slice &slice);
+  Value readOutside(linalg::LinalgOp op, OpOperand &operand);
   Value localInit(OpOperand &init);
   Value storageFor(OpResult result, Type element);
   void emitMember(linalg::LinalgOp op);
@@ -59,6 +62,7 @@ private:
   RewriterBase &b;
   Group &group;
   Location loc;
+  std::optional<Reach> reach;
   SmallVector<Operation *> ops;
   SmallVector<OpResult> outputs;
   SmallVector<OpFoldResult> sizes;
@@ -242,6 +246,26 @@ Value Emitter::extract(Value tensor, const Slice &slice) {
                                         slice.sizes, slice.strides);
 }
 
+/// A member's part of a tensor from outside. What is cut off is cut off a part
+/// that is the same for all tiles of a task, so that this can be packed once.
+Value Emitter::readOutside(linalg::LinalgOp op, OpOperand &operand) {
+  Value tensor = operand.get();
+  Slice slice = sliceOf(tensor, op, operand);
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  if (!reach || llvm::none_of(map.getResults(), [&](AffineExpr expr) {
+        auto dim = dyn_cast<AffineDimExpr>(expr);
+        return dim && group.members[op][dim.getPosition()] == reach->axis;
+      }))
+    return extract(tensor, slice);
+  OpFoldResult count = extents[reach->axis];
+  extents[reach->axis] = sizes[reach->axis];
+  Value part = extract(tensor, sliceOf(tensor, op, operand));
+  extents[reach->axis] = count;
+  SmallVector<OpFoldResult> zeros(slice.offsets.size(), b.getIndexAttr(0));
+  return tensor::ExtractSliceOp::create(b, loc, part, zeros, slice.sizes,
+                                        slice.strides);
+}
+
 /// Memory for a result's tile: a part of an output, or a buffer of the task
 /// with static sizes.
 Value Emitter::storageFor(OpResult result, Type element) {
@@ -269,8 +293,11 @@ Value Emitter::storageFor(OpResult result, Type element) {
     }
     bool tiled = group.axes[axis].isTiled();
     ragged |= tiled && !getConstantIntValue(extents[axis]);
-    most.push_back(tiled ? b.getIndexAttr(group.axes[axis].tile)
-                         : extents[axis]);
+    if (group.axes[axis].isCut)
+      most.push_back(sizes[axis]);
+    else
+      most.push_back(tiled ? b.getIndexAttr(group.axes[axis].tile)
+                           : extents[axis]);
     actual.push_back(extents[axis]);
   }
   Value empty = tensor::EmptyOp::create(b, loc, most, element);
@@ -327,8 +354,7 @@ void Emitter::emitMember(linalg::LinalgOp op) {
     } else if (Value tile = tiles.lookup(operand.get())) {
       operands.push_back(tile);
     } else {
-      operands.push_back(
-          extract(operand.get(), sliceOf(operand.get(), op, operand)));
+      operands.push_back(readOutside(op, operand));
     }
   }
   linalg::LinalgOp tiled = clone(b, op, types, operands);
@@ -365,6 +391,9 @@ void Emitter::emitReshape(Operation *op) {
 }
 
 void Emitter::emitMembers() {
+  if (reach)
+    extents[reach->axis] =
+        reach->emit(b, loc, offsets, extents, sizes[reach->axis]);
   for (Operation *op : ops) {
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
       emitMember(linalgOp);

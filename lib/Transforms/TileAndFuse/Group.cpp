@@ -91,9 +91,10 @@ OpKind classify(linalg::LinalgOp op) {
   return OpKind::Contraction;
 }
 
-std::optional<AxisMap> throughReshape(ArrayRef<ReassociationIndices> groups,
-                                      RankedTensorType expanded,
-                                      const AxisMap &from, bool fromExpanded) {
+/// The axes of the other side of a reshape, given those of one side.
+static std::optional<AxisMap>
+throughReshape(ArrayRef<ReassociationIndices> groups, RankedTensorType expanded,
+               const AxisMap &from, bool fromExpanded) {
   AxisMap to(fromExpanded ? groups.size() : expanded.getRank(), whole);
   for (auto [collapsed, dims] : llvm::enumerate(groups)) {
     // Which of the expanded dimensions holds everything, if one does.
@@ -127,8 +128,8 @@ static std::optional<AxisMap> throughReshape(Op op, const AxisMap &from,
                         expands != forward);
 }
 
-static std::optional<AxisMap> throughReshape(Operation *op, const AxisMap &from,
-                                             bool forward) {
+std::optional<AxisMap> throughReshape(Operation *op, const AxisMap &from,
+                                      bool forward) {
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
     return throughReshape(expand, from, forward);
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))

@@ -38,7 +38,10 @@ struct Axis {
   /// Elements per task. A task walks over its tiles one after the other.
   int64_t block = std::numeric_limits<int64_t>::max();
 
-  bool isTiled() const { return isSplit(tile); }
+  /// Only its beginning is computed, as much as a tile needs.
+  bool isCut = false;
+
+  bool isTiled() const { return isCut || isSplit(tile); }
   bool isParallel() const { return isSplit(block); }
 
 private:
@@ -100,11 +103,10 @@ private:
   void dropLooseReshapes();
 };
 
-/// The axes of the other side of a reshape, given those of one side.
-std::optional<AxisMap>
-throughReshape(llvm::ArrayRef<mlir::ReassociationIndices> groups,
-               mlir::RankedTensorType expanded, const AxisMap &from,
-               bool fromExpanded);
+/// The axes of a reshape's result given those of its source, or `forward` not,
+/// the other way.
+std::optional<AxisMap> throughReshape(mlir::Operation *reshape,
+                                      const AxisMap &from, bool forward);
 
 /// Sets the tile of every axis. Fails if the group is too small to be tiled.
 llvm::LogicalResult chooseTiles(Group &group);
