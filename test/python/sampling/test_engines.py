@@ -59,6 +59,13 @@ def processed(preset, x, params, **more):
     return np.stack([rows[-1] for rows in sampler.trace(x, **more)])
 
 
+def native(preset, x, params, **more):
+    """Native code draws what the specification does."""
+    sampler = Sampler(SamplingParams(**params), x.shape[1], preset=preset)
+    exact = sampler.specification(x, **more).tokens
+    np.testing.assert_array_equal(sampler(x, **more).tokens, exact)
+
+
 def banded(preset, x, params, band, **more):
     """What survives for certain, and what may."""
 
@@ -155,19 +162,16 @@ def test_transformers_processed_logits(model):
         model, x, history, top_k=0, temperature=0.7, repetition_penalty=1.3, no_repeat_ngram_size=3,
         sequence_bias={(3,): 1.5, (12,): -2.0}, bad_words_ids=[[5], [11, 14]], min_new_tokens=7,
     )  # fmt: skip
-    ours = processed(
-        "transformers",
-        x,
-        dict(
-            temperature=0.7, repetition_penalty=1.3, no_repeat_ngram_size=3,
-            logit_bias={3: 1.5, 12: -2.0}, bad_words_token_ids=[[5], [11, 14]], min_tokens=7,
-            stop_token_ids=[9],
-        ),
-        prompt=[row[:4] for row in history],
-        output=[row[4:] for row in history],
+    params = dict(
+        temperature=0.7, repetition_penalty=1.3, no_repeat_ngram_size=3,
+        logit_bias={3: 1.5, 12: -2.0}, bad_words_token_ids=[[5], [11, 14]], min_tokens=7,
+        stop_token_ids=[9],
     )  # fmt: skip
+    past = dict(prompt=[row[:4] for row in history], output=[row[4:] for row in history])
+    ours = processed("transformers", x, params, **past)
     assert (ours == -np.inf).sum() > 40
     np.testing.assert_array_equal(ours, theirs)
+    native("transformers", x, params, **past)
 
 
 def test_transformers_greedy_generation(model):
@@ -287,6 +291,7 @@ def test_vllm_penalties():
     params = dict(repetition_penalty=1.3, frequency_penalty=0.25, presence_penalty=0.5)
     ours = processed("vllm", x, params, prompt=prompt, output=output)
     np.testing.assert_array_equal(ours, tensor.numpy())
+    native("vllm", x, params, prompt=prompt, output=output)
 
 
 def gumbel_of_vllm(x, temperatures, seeds, positions):
@@ -491,7 +496,9 @@ def test_llamacpp_penalties_and_dry():
         repetition_penalty=1.25, frequency_penalty=0.125, presence_penalty=0.5, dry_multiplier=0.75,
         dry_base=1.75, dry_allowed_length=2,
     )  # fmt: skip
-    ours = processed("llamacpp", x, params, prompt=history[:, :40], output=history[:, 40:])
+    past = dict(prompt=history[:, :40], output=history[:, 40:])
+    ours = processed("llamacpp", x, params, **past)
+    native("llamacpp", x, params, **past)
     chain = [
         ("penalties", 300, 64, 1.25, 0.125, 0.5),
         ("dry", None, 0.75, 1.75, 2, 90, None, 0),

@@ -380,8 +380,11 @@ def test_command_continues_a_prompt(monkeypatch, model):
     from plait.demo import smollm
 
     monkeypatch.setattr(smollm, "load", lambda console: (model, None))
-    command = ["sample", "--prompt", "ab", "--tokens", "3", "--top-p", "0.9"]
+    command = ["sample", "--prompt", "[/b]", "--tokens", "3", "--top-p", "0.9"]
     result = CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
     assert result.exit_code == 0, result.output
+    assert "[/b]" in result.output
     assert result.output.count("the draw fell at") == 3
     assert "native code drew the same 3 tokens" in result.output
+    result = CliRunner().invoke(app, ["sample", "--prompt", ""])
+    assert "prompt: expects at least one token" in str(result.exception)
