@@ -14,7 +14,7 @@
 // CHECK:   spike.scan events(%[[I]], %[[N]], {{.*}} tensor<6x8xf32>) state({{.*}} : tensor<72x8xf32>) integrator impulse : tensor<1x72x8xf32>
 // CHECK:   linalg.transpose {{.*}} outs({{.*}} : tensor<8x8x9xf32>) permutation = [0, 2, 1]
 // CHECK: else
-// CHECK:   linalg.conv_1d_ncw_fcw {{.*}} ins(%[[F]], %[[W]]
+// CHECK:   linalg.conv_1d_ncw_fcw ins(%[[F]], %[[W]]
 func.func @tokens(%x: tensor<4x2x6x9xf32>, %w: tensor<8x6x1xf32>, %v: tensor<2x6x9xf32>, %one: tensor<f32>) -> tensor<8x8x9xf32> {
   %zero = arith.constant 0.0 : f32
   %z, %v1 = spike.scan current(%x : tensor<4x2x6x9xf32>) state(%v : tensor<2x6x9xf32>) integrator impulse
