@@ -60,6 +60,7 @@ void plait::buildStrandPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(spike::createSpikeReassociateAttention());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseConv());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseNeuron());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeSumEvents());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(spike::createSpikePack());
 }

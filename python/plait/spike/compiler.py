@@ -33,6 +33,7 @@ class OptimizationPass(Enum):
 
     TEMPORAL_FUSION = (
         *_BATCHED, "spike-reassociate-attention", "spike-fuse-conv", "spike-fuse-neuron",
+        "spike-sum-events",
     )  # fmt: skip
     SPIKE_COMPRESSION = ("canonicalize", "spike-pack")
     NEURON_PRUNING = (*_BATCHED, "spike-prune-neurons")
@@ -217,8 +218,9 @@ class SpikeCompiler:
         Args:
             model: a network of :class:`plait.spike.SpikeIRBuilder`; the path of a ``.nir``
                 file (``options`` go to :func:`plait.from_nir`); or a ``torch.nn.Module`` of
-                spiking layers (``args`` are example arguments of :func:`plait.from_torch`);
-                or what these functions return.
+                spiking layers (``args`` are example arguments of :func:`plait.from_torch`, and
+                ``options`` its others: ``time_steps=`` for a model that is called once a
+                step); or what these functions return.
             optimizer: what to do instead of the level's passes.
             calibration: the inputs of a run, on which passes that may change spikes are
                 measured; seeded uniform numbers if None.

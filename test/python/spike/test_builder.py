@@ -93,7 +93,7 @@ def test_optimizer_is_a_list_of_passes():
     optimizer.add_pass(OptimizationPass.WEIGHT_QUANTIZATION, bits=4, per_channel=True)
     assert optimizer.pipeline == [
         "spike-batch-time", "canonicalize", "cse", "spike-reassociate-attention",
-        "spike-fuse-conv", "spike-fuse-neuron", "canonicalize", "spike-pack",
+        "spike-fuse-conv", "spike-fuse-neuron", "spike-sum-events", "canonicalize", "spike-pack",
         "spike-quantize{bits=4 per-channel=true}",
     ]  # fmt: skip
     assert SpikeCompiler(optimization_level=0).create_optimizer().pipeline == []
