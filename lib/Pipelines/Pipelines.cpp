@@ -91,6 +91,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(plait::createLinalgConvToChannelsLast());
+  pm.addPass(plait::createLinalgMergeContractions());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
