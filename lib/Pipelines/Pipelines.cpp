@@ -92,6 +92,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(plait::createLinalgConvToChannelsLast());
+  pm.addPass(plait::createLinalgMergeContractions());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -193,8 +193,8 @@ def _executable(module: Module, target: str, dump_stages_to) -> tuple[Executable
 def _at_once(module: Module, target: str, stages: dict[str, str]) -> bytes | None:
     """The package of ``module``, made in one process without verifiers between passes.
 
-    None where that fails: the steps one by one say which of them it is. None also where
-    they are needed: for passes of plugins, and for one object file where nothing can link.
+    None where single steps are needed: for passes of plugins, and for one object file where
+    nothing can link.
     """
     if os.environ.get("PLAIT_PASS_PLUGINS") or loader.linker() is None:
         return None
@@ -204,8 +204,13 @@ def _at_once(module: Module, target: str, stages: dict[str, str]) -> bytes | Non
     try:
         answer = run_tool("plait-translate", options, module.text.encode())
     except CompileError as error:
-        Path(error.reproducer).unlink(missing_ok=True)
-        return None
+        try:
+            build(module, target, lower(module, target).encode())
+        except CompileError as named:
+            # Step by step, with a verifier after each pass: this says which one it was.
+            Path(error.reproducer).unlink(missing_ok=True)
+            raise named from None
+        raise  # What fails only at once has failed, too.
     header, _, code = answer.partition(b"\n")
     told = json.loads(header)
     ends = list(accumulate(told["objects"]))

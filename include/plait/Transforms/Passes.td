@@ -358,6 +358,27 @@ def LinalgFoldBatchNorm : Pass<"linalg-fold-batch-norm"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def LinalgMergeContractions : Pass<"linalg-merge-contractions"> {
+  let summary = "one contraction for those that share an input";
+  let description = [{
+    The queries, keys and values of an attention are three products of one
+    input with three weights. They become one product with the weights side by
+    side, which `linalg-pack-weights` puts there once, and slices of its result:
+    one loop over tasks, and the input is read, and packed, once. Biases and
+    scales that are bound, too, are added and multiplied for all at once.
+    Every element is the same sum in the same order. Products that an
+    elementwise op reads together (the gate of a gated MLP) stay: they are tiled
+    together already.
+
+    Example: test/Transforms/linalg-merge-contractions.mlir
+  }];
+  let statistics = [
+    Statistic<"numMerged", "merged", "contractions that are part of another">,
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let summary = "store i1 memrefs as one byte per element";
   let description = [{

@@ -533,6 +533,20 @@ def _cells(size, count):
     return torch.minimum(starts.unsqueeze(1) + torch.arange(longest), ends.unsqueeze(1) - 1)
 
 
+@decomposes(_aten.mm.default)
+def _mm(x, y):
+    """Of narrow integers, which torch-mlir does not multiply: their sums wrap in the end, too."""
+    if x.dtype.is_floating_point or x.dtype.is_complex or x.dtype.itemsize > 2:
+        return NotImplemented
+    return (x.to(torch.int32) @ y.to(torch.int32)).to(x.dtype)
+
+
+@decomposes(_aten.fmod.Scalar)
+def _fmod(x, other):
+    kind = torch.result_type(x, other)
+    return torch.fmod(x.to(kind), torch.full((), other, dtype=kind))
+
+
 @decomposes(_aten.empty_strided.default)
 def _empty_strided(size, stride, **options):
     return torch.empty(size, **options) if 0 in size else NotImplemented
