@@ -496,7 +496,7 @@ def test_sparse_layers_are_rows():
 @pytest.mark.parametrize("places", [(), (9,), (3, 5)], ids=["rows", "tokens", "images"])
 def test_synapses_that_no_neuron_reads(places):
     """Products of each place, ahead of a norm: on events and dense, as they come."""
-    steps, batch, inputs, outputs = 4, 2, 70, 40
+    steps, batch, inputs, outputs = 4, 2, 200, 190
     x, v = tensor(steps, batch, inputs, *places), tensor(batch, inputs, *places)
     flat, sums = tensor(8, inputs, *places), tensor(8, outputs, *places)
     w = tensor(outputs, inputs, *[1] * len(places)) if places else tensor(inputs, outputs)

@@ -30,6 +30,11 @@ using namespace plait::spike;
 
 namespace {
 
+/// Of a product of [R, C] and [C, F] the dense road takes R C F steps, and
+/// events bring R (C + F) numbers to where they are needed, whatever fires. How
+/// many times as many steps there must be.
+constexpr int64_t leastWork = 96;
+
 bool allOnes(DenseIntElementsAttr numbers) {
   return llvm::all_of(numbers.getValues<int64_t>(),
                       [](int64_t number) { return number == 1; });
@@ -52,6 +57,9 @@ bool isProduct(linalg::LinalgOp op) {
       weights.getElementType() != element || !weights.hasStaticShape() ||
       ShapedType::isDynamicShape(input.getShape().drop_front()) ||
       ShapedType::isDynamicShape(sums.getShape().drop_front()))
+    return false;
+  int64_t channels = input.getDimSize(1), neurons = sums.getDimSize(1);
+  if (channels * neurons < leastWork * (channels + neurons))
     return false;
   if (auto matmul = dyn_cast<linalg::MatmulOp>(*op))
     return !matmul.hasUserDefinedMaps();
