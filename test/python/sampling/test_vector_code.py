@@ -293,7 +293,6 @@ EDITS = {
     "repetition_penalty-both": {"r": ROW, "output": "counts", "history": "counts"},
     "repetition_penalty-table": {"r": ROW, "seen": LIST},
     "repetition_penalty-tables": {"r": ROW, "outputs": LIST, "seen": LIST},
-    "repetition_penalty-mixed": {"r": ROW, "output": "counts", "seen": LIST},
     "frequency_penalty-table": {"f": ROW, "outputs": LIST},
     "presence_penalty-table": {"p": ROW, "outputs": LIST},
     "no_repeat_ngram": {"history": LIST, "n": NUMBER},
@@ -350,9 +349,7 @@ def fused(names, element, bits, numbers):
     taken = run_stages(module.text.encode(), ["plait-import", "sample-fuse"])
     assert taken.count(b"sample.fused") == 1
     before = taken[: taken.index(b"sample.fused")]
-    # A list whose counts go with a table is counted outside, by the logits there.
-    mixed = any(name.endswith("-mixed") for name in names)
-    assert mixed or (b"sample." not in before and b"arith.extf" not in before)
+    assert b"sample." not in before and b"arith.extf" not in before
     road = f"convert-sample-to-vector{{vector-bits={bits}}}" if bits else "convert-sample-to-linalg"
     lowered = run_stages(taken, [road, "plait-target-cpu"])
     return unpack(build(module, "cpu", lowered), []), tuple(kinds)
@@ -462,7 +459,7 @@ STARTS = {
     "lists": ["repetition_penalty-both", "presence_penalty", "frequency_penalty-table"],
     "tables": [
         "ban", "repetition_penalty-tables", "frequency_penalty-table", "presence_penalty-table",
-        "bitmask", "logit_bias", "repetition_penalty-mixed", "presence_penalty",
+        "bitmask", "logit_bias", "repetition_penalty-both", "presence_penalty",
     ],
     "table": ["repetition_penalty-table", "frequency_penalty-table"],
 }  # fmt: skip
