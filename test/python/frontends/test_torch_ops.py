@@ -49,6 +49,19 @@ def test_sort():
     check(lambda x: x.sort(stable=True), numbers(1000).round(decimals=1).to(torch.bfloat16))
 
 
+def test_places_of_extremes():
+    """The first NaN is the greatest and the least, and equal numbers keep their order."""
+    x = torch.tensor([[1, NAN, 3], [2, 5, 5], [NAN, NAN, 0], [-INF, -INF, -INF], [0, -0.0, INF]])
+
+    def model(x):
+        return [
+            *(f(x, d) for f in (torch.argmax, torch.argmin, torch.max, torch.min) for d in (0, 1)),
+            x.argmax(), x.argmin(), x[1].argmax(), x.aminmax(dim=1), x.max(), x.bfloat16().max(1),
+        ]  # fmt: skip
+
+    check(model, x, more=[(-x,), (x.flip(1),), (x.nan_to_num(7.0),)])
+
+
 def test_running():
     x = numbers(4, 5)
 
@@ -135,7 +148,8 @@ def test_special_functions():
     def model(x, unit):
         return [
             unit.erfinv(), x.lgamma(), x.digamma(), x.erfc(), torch.special.log_ndtr(x),
-            x.sinc(), torch.xlogy(x.abs(), x.abs()), torch.logaddexp(x, -x), unit.fmod(0.3),
+            x.sinc(), torch.xlogy(x.abs(), x.abs()), torch.logaddexp(x, -x),
+            unit.fmod(0.3), x.fmod(unit[:1]), x[0].fmod(unit[3]), x.bfloat16().fmod(3),
         ]  # fmt: skip
 
     check(model, x, unit)

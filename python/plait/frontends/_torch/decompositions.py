@@ -541,10 +541,17 @@ def _mm(x, y):
     return (x.to(torch.int32) @ y.to(torch.int32)).to(x.dtype)
 
 
-@decomposes(_aten.fmod.Scalar)
-def _fmod(x, other):
-    kind = torch.result_type(x, other)
-    return torch.fmod(x.to(kind), torch.full((), other, dtype=kind))
+@decomposes(_aten.fmod.Tensor, _aten.fmod.Scalar)
+def _fmod(x, y):
+    kind = torch.result_type(x, y)
+    if not kind.is_floating_point:
+        return NotImplemented
+    wide = torch.promote_types(kind, torch.float32)
+    y = y.to(wide) if isinstance(y, torch.Tensor) else torch.full((), y, dtype=wide)
+    x, y = torch.broadcast_tensors(x.to(wide), y)
+    if x.dim():
+        return _plait.fmod(x, y).to(kind)
+    return _plait.fmod(x.reshape(1), y.reshape(1)).reshape(()).to(kind)
 
 
 @decomposes(_aten.empty_strided.default)
