@@ -155,6 +155,38 @@ def test_special_functions():
     check(model, x, unit)
 
 
+def test_unsigned_bytes():
+    """Their upper half is not negative."""
+
+    def of_two(x, y, f):
+        both = x + y, x - y, x * y, x / y, x // y, x % y, torch.maximum(x, y), torch.minimum(x, y)
+        order = x < y, x >= y, x == y, torch.where(x > y, x, y), torch.where(x > 9, x, f)
+        return *both, *order, x * f, x + y.to(torch.int16), x[None] @ y[:, None]
+
+    def of_one(x):
+        numbers = x + 200, 5 - x, x * 0.5, x / 255, x // 7, x % 7, x**3, x == 200, x > 100, x < 128
+        sums = x.sum(), x.sum(0, dtype=torch.int32), x.prod(), x.max(), x.min(0).values
+        return *numbers, *sums, x.abs(), -x, torch.cat([x, x]).sum(), torch.bincount(x)
+
+    x = torch.tensor([200, 250, 3, 128, 127, 255, 1], dtype=torch.uint8)
+    check(of_two, x, x.flip(0), torch.linspace(0.0, 300, 7))
+    check(of_one, x)
+
+
+def test_constants_compared_with_numbers():
+    def compare(x):
+        kept = [torch.full((2,), value) for value in (3.0, -3.0, 0.5)]
+        orders = torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne
+        return [order(a, number) for a in kept for order in orders for number in (0, 2, -4, 0.5)]
+
+    check(compare, torch.ones(1))
+
+
+def test_powers_of_whole_numbers():
+    x = torch.tensor([-7, 0, 2, 11], dtype=torch.int32)
+    check(lambda x: (x**0, x**1, x**2, x**7, x.to(torch.int64) ** 13, x.to(torch.int8) ** 2), x)
+
+
 def test_complex():
     def rotary(x, angle):
         turn = torch.polar(torch.ones_like(angle), angle)
