@@ -105,12 +105,12 @@ func.func @edits(%x: tensor<4x100xbf16>, %r: tensor<4xf32>, %h: tensor<4x?xi32>,
 }
 
 // Lists of prompt and output are counted in there; a table of counts is given,
-// and a list's counts beside one are a table.
+// and a list's counts beside one are a table, of the shape of the first logits.
 // CHECK-LABEL: func @counts
 // CHECK-SAME: (%[[X:.*]]: tensor<4x100xf32>, %[[R:.*]]: tensor<4xf32>, %[[A:.*]]: tensor<4x?xi32>, %[[B:.*]]: tensor<4x?xi32>, %[[T:.*]]: tensor<?x100xi32>)
 func.func @counts(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %a: tensor<4x?xi32>, %b: tensor<4x?xi32>,
                   %t: tensor<?x100xi32>) -> tensor<4xi32> {
-  // CHECK: %[[TABLE:.*]] = sample.count %{{.*}}, %[[B]]
+  // CHECK: %[[TABLE:.*]] = sample.count %[[X]], %[[B]]
   // CHECK: sample.fused %[[X]] edits {
   // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
   // CHECK-NEXT: %[[CA:.*]] = sample.count %[[L]], %[[A]] : tensor<4x100xf32>

@@ -34,6 +34,7 @@ GENERATORS = ["philox", "murmur3_vllm", "murmur3_sglang", "jax_threefry"]
 #: temperature, "start" the first ones. What follows a name says how it is used.
 PROCESSORS = {
     **{name: value for name, value in OPERANDS.items() if name not in ("greedy", "draw")},
+    "repetition_penalty-beside": {"r": ROW, "output": "counts", "seen": LIST},
     "top_k-keep_ties": {"k": NUMBER},
     "top_p-keep_ties": {"top": ROW},
     "top_p-full": {"top": ROW, "full": "full"},
@@ -114,9 +115,12 @@ def fused(names, element="f32", bits=512, numbers=True):
     taken = run_stages(module.text.encode(), ["plait-import", "sample-fuse"])
     assert taken.count(b"sample.fused") == 1
     head, _, _ = taken.partition(b"sample.fused")
+    # Counts beside a table are one, of which the logits give the shape.
+    if "repetition_penalty-beside" in names:
+        head = head.replace(b"sample.count", b"").replace(b"arith.extf", b"")
     assert b"sample." not in head and b"arith.extf" not in head
     road = f"convert-sample-to-vector{{vector-bits={bits}}}" if bits else "convert-sample-to-linalg"
-    lowered = run_stages(taken, [road, "plait-target-cpu"])
+    lowered = run_stages(taken, [road, "convert-sample-to-linalg", "plait-target-cpu"])
     assert b"sample." not in lowered
     return unpack(build(module, "cpu", lowered), []), kinds
 
@@ -281,6 +285,7 @@ ENGINES = {
     "plait": ("ban", "top_n_sigma", "dynamic_temperature", "top_k", "top_p", "typical_p", "draw"),
     "jax": ("gumbel-jax_threefry",),
     "whole": ("typical_p", "eta", "xtc", "draw"),
+    "beside": ("top_k", "presence_penalty", "repetition_penalty-beside", "greedy"),
 }
 
 

@@ -133,6 +133,20 @@ bool areUsed(ResultRange values) {
   return llvm::any_of(values, [](Value value) { return !value.use_empty(); });
 }
 
+/// Counts of a list that are beside a table are a table, too. They are to need
+/// no more of the chain than the shape of its first logits.
+void countAtStart(const Chain &chain, Operation *op, OpBuilder &builder,
+                  IRMapping &mapping) {
+  if (!isPenalty(op) || !countsOf(op).empty())
+    return;
+  Value logits = chain.values.front();
+  Type type = cast<ShapedType>(logits.getType()).clone(builder.getI32Type());
+  for (Value table : op->getOperands().drop_front(2))
+    if (auto count = table.getDefiningOp<CountOp>())
+      mapping.map(table, CountOp::create(builder, count.getLoc(), type, logits,
+                                         count.getTokens()));
+}
+
 /// Copies ops of a chain into a region.
 void takeIn(const Chain &chain, size_t from, size_t to, Region &region,
             OpBuilder &builder) {
@@ -155,6 +169,8 @@ void takeIn(const Chain &chain, size_t from, size_t to, Region &region,
     }
     Operation *op = chain.ops[i];
     IRMapping own = mapping;
+    OpBuilder outside(region.getParentOp());
+    countAtStart(chain, op, outside, own);
     for (CountOp count : countsOf(op)) {
       Value &counted = counts[count.getTokens()];
       Type type = cast<ShapedType>(last.getType()).clone(builder.getI32Type());
