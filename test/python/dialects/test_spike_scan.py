@@ -530,6 +530,7 @@ def test_synapses_that_no_neuron_reads(places):
         want = np.moveaxis(want.reshape(8, -1, outputs), 2, 1).reshape(8, outputs, *places)
         np.testing.assert_array_equal(run(x, np.ascontiguousarray(given), events, F32(0.5)), want)
 
+
 @pytest.mark.parametrize("kind", ["matrix", "rows", "layer"])
 def test_threads_share_neurons(kind):
     """Enough neurons are several tasks per sample: sums, and so spikes, are the same on each."""

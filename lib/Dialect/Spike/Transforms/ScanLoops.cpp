@@ -35,11 +35,11 @@ namespace {
 
 /// The most tasks that share the neurons of one sample.
 constexpr int64_t mostParts = 8;
-/// Blocks, and elements of a row, that a part has at least, and the elements of
-/// all rows from which on a step of a recurrent population is worth waiting for
-/// each other.
-constexpr int64_t leastBlocks = 8, leastElements = 32, leastSynapses = 1 << 17,
-                  leastDense = 1 << 21;
+/// What a part has at least: blocks, and elements of a row.
+constexpr int64_t leastBlocks = 8, leastElements = 32;
+/// Where threads wait for each other in every step, the synapses in rows, and
+/// in a matrix, from which on two threads were faster than one.
+constexpr int64_t leastInRows = 1 << 17, leastInMatrix = 1 << 21;
 
 /// `weights`, [K, N], block after block: [blocks, K, lanes].
 Value packPanels(Emitter &b, Value weights, int64_t lanes) {
@@ -196,12 +196,12 @@ private:
     if ((!rows && !op.getRecurrent()) || samples >= 2 * mostParts)
       return 1;
     int64_t most = std::min(mostParts, blocks / leastBlocks);
-    int64_t elements = neurons * neurons, least = leastDense;
+    int64_t elements = neurons * neurons, least = leastInMatrix;
     if (rows) {
       elements = rows.getValues().getType().getDimSize(0);
       most = std::min(most, elements / leastElements /
                                 rows.getOutput().getType().getDimSize(0));
-      least = leastSynapses;
+      least = leastInRows;
     }
     if (op.getRecurrent() && elements < least)
       return 1;
