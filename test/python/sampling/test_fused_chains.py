@@ -120,7 +120,8 @@ def fused(names, element="f32", bits=512, numbers=True):
         head = head.replace(b"sample.count", b"").replace(b"arith.extf", b"")
     assert b"sample." not in head and b"arith.extf" not in head
     road = f"convert-sample-to-vector{{vector-bits={bits}}}" if bits else "convert-sample-to-linalg"
-    lowered = run_stages(taken, [road, "convert-sample-to-linalg", "plait-target-cpu"])
+    rest = ["convert-sample-to-linalg", "convert-elementwise-to-linalg", "plait-target-cpu"]
+    lowered = run_stages(taken, [road, *rest])
     assert b"sample." not in lowered
     return unpack(build(module, "cpu", lowered), []), kinds
 
