@@ -60,7 +60,7 @@ bool Lowering::copiesRows() const {
 Lowering::Rows Lowering::makeRows(Emitter &b, OpFoldResult count,
                                   OpFoldResult depth) {
   Rows rows;
-  rows.pitch = b.roundUp(depth, registers.lanes);
+  rows.pitch = b.roundUp(depth, registers.lanes * group);
   OpFoldResult size = b.mul(count, rows.pitch);
   auto typeOf = [&](OpFoldResult size, Type element) {
     auto known = getConstantIntValue(size);
@@ -91,11 +91,13 @@ Lowering::Rows Lowering::makeRows(Emitter &b, OpFoldResult count,
 void Lowering::copyRows(Emitter &b, const Rows &rows, const Offsets &at,
                         OpFoldResult row, OpFoldResult count, OpFoldResult from,
                         OpFoldResult depth) {
-  int64_t lanes = registers.lanes;
   OpFoldResult by = c.sums.empty() ? b.constant(1) : c.sums.back().strides[A];
   Lowering reader(*this);
-  if (group > 1)
+  if (group > 1) {
     reader.c.sumType = c.operands[A].element();
+    reader.registers.lanes *= getConstantIntValue(by) == 1 ? group : 1;
+  }
+  int64_t lanes = reader.registers.lanes;
   b.loop(b.constant(0), count, 1, [&](OpFoldResult index) {
     OpFoldResult start =
         b.add(offsetsOf(b, c.rows, b.add(row, index), at)[A], b.mul(from, by));
@@ -112,7 +114,7 @@ void Lowering::copyRows(Emitter &b, const Rows &rows, const Offsets &at,
     b.loop(b.constant(0), main, lanes,
            [&](OpFoldResult k) { copy(k, Value()); });
     b.loop(main, depth, lanes, [&](OpFoldResult k) {
-      copy(k, vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()),
+      copy(k, vector::CreateMaskOp::create(b, reader.vectorOf(b.getI1Type()),
                                            b.value(b.sub(depth, k))));
     });
   });
@@ -284,7 +286,7 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
                                               SmallVector<Value> sums) {
   Type element = group == 2 ? Type(b.getBF16Type()) : b.getI8Type();
   auto type = VectorType::get({registers.lanes * group}, element);
-  int64_t count = sums.size(), width = tile.vectors * registers.lanes;
+  int64_t count = sums.size();
   bool sumsColumns = isBiased() && !copiedWidth;
   if (sumsColumns)
     sums.append(tile.vectors, b.splat(c.sumType, registers.lanes));
@@ -296,10 +298,15 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
     auto sums = llvm::to_vector_of<Value>(carried);
     OpFoldResult word = b.div(k, b.constant(group));
     SmallVector<Value> right;
-    if (!copiedWidth)
-      right = groupedColumns(b, b.add(tile.row[B].front(), tile.column[B]),
-                             width, b.add(tile.from, k), depth,
-                             tile.rows <= prefetchedRows);
+    int64_t together = c.panels.width / registers.lanes;
+    for (int64_t i = 0; !copiedWidth && i < tile.vectors; i += together)
+      llvm::append_range(
+          right,
+          groupedColumns(
+              b,
+              b.add(b.add(tile.row[B].front(), tile.column[B]), inPanels(b, i)),
+              std::min(tile.vectors - i, together) * registers.lanes,
+              b.add(tile.from, k), depth, tile.rows <= prefetchedRows));
     for (int64_t i = 0; copiedWidth && i < tile.vectors; ++i)
       right.push_back(vector::BitCastOp::create(
           b, type,
