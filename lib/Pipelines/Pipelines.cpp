@@ -60,6 +60,7 @@ void plait::buildStrandPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(spike::createSpikeReassociateAttention());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseConv());
   pm.addNestedPass<func::FuncOp>(spike::createSpikeFuseNeuron());
+  pm.addNestedPass<func::FuncOp>(spike::createSpikeSumEvents());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(spike::createSpikePack());
 }
@@ -91,6 +92,7 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(plait::createLinalgConvToChannelsLast());
+  pm.addPass(plait::createLinalgMergeContractions());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

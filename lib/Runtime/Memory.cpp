@@ -22,6 +22,11 @@
 namespace {
 
 constexpr uint64_t cacheLine = 64, hugePage = 2 << 20;
+/// Where in its page the data of a large block begins. Large arrays of NumPy
+/// and torch begin a few bytes behind a page's start. Were a result to begin
+/// just behind that, loads would wait for the stores before them, of which
+/// processors compare no more than the place in a page.
+constexpr uint64_t placeInPage = 2048;
 /// Smaller blocks are malloc's.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr uint64_t smallest = UINT64_MAX; // It watches malloc's blocks only.
@@ -164,8 +169,9 @@ void *plait_aligned_alloc(int64_t alignment, int64_t bytes) {
   uint64_t align = static_cast<uint64_t>(alignment);
   align = align > cacheLine ? align : cacheLine;
   // The header and the data; a stricter alignment needs room.
-  uint64_t total = sizeof(Header) + (align - cacheLine) + bytes;
-  bool large = total >= smallest;
+  bool large = static_cast<uint64_t>(bytes) >= smallest;
+  uint64_t before = large ? placeInPage : sizeof(Header);
+  uint64_t total = before + (align - cacheLine) + bytes;
   void *base = nullptr;
   if (large)
     base = allocateLarge(total);
@@ -173,7 +179,7 @@ void *plait_aligned_alloc(int64_t alignment, int64_t bytes) {
     base = nullptr;
   if (!base)
     fail("out of memory", bytes);
-  uint64_t data = reinterpret_cast<uint64_t>(base) + sizeof(Header);
+  uint64_t data = reinterpret_cast<uint64_t>(base) + before;
   data = (data + align - 1) & ~(align - 1);
   auto *header = reinterpret_cast<Header *>(data) - 1;
   header->base = base;

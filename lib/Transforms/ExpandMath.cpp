@@ -34,6 +34,8 @@ struct F32 {
   Type type;
   /// Whether vectors have AVX-512's `vscalefps`.
   bool scales = false;
+  /// Whether the op may be less exact (`afn`), and its operand is not positive.
+  bool approximate = false, nonpositive = false;
 
   /// `element`, or a vector of it where `type` is one.
   Type like(Type element) {
@@ -139,17 +141,28 @@ struct F32 {
   Value exp(Value x) {
     // Below is zero and above is infinity, by rounding. AVX-512's scaling gives
     // infinity for any larger power, even of the NaN that r is where x is
-    // infinite. (A polynomial of even degree is not negative.)
-    Value bounded = hasScale() ? atLeast(x, -104.0f) : clamp(x, -104.0f, 89.0f);
+    // infinite. (Only a polynomial of even degree is never negative.)
+    bool isLow = nonpositive || (hasScale() && !approximate);
+    Value bounded = isLow ? atLeast(x, -104.0f) : clamp(x, -104.0f, 89.0f);
     Value n = nearest(bounded, number(1.44269504f));
+    if (approximate) {
+      // ln(2) in one term: the result is off by 3e-9 of itself per unit of x.
+      Value r = fma(n, number(-0x1.62e43p-1f), bounded);
+      return scale(
+          polynomial(r, {0x1.0eaaeep-7f, 0x1.573176p-5f, 0x1.555ca4p-3f,
+                         0x1.fffde6p-2f, 0x1.fffff2p-1f, 1.0f}),
+          n);
+    }
     Value r = fma(n, number(-0x1.62e4p-1f), bounded);
     r = fma(n, number(-0x1.7f7d1cp-20f), r);
     return scale(expReduced(r), n);
   }
 
   Value exp2(Value x) {
-    Value bounded = clamp(x, -151.0f, 129.0f);
-    Value n = nearest(bounded, number(1.0f));
+    // AVX-512's scaling gives zero and infinity for any power, also of the NaN
+    // that the polynomial is where x is infinite.
+    Value bounded = hasScale() ? x : clamp(x, -151.0f, 129.0f);
+    Value n = hasScale() ? round(x) : nearest(bounded, number(1.0f));
     return scale(
         polynomial(sub(bounded, n),
                    {0x1.4178a4p-13f, 0x1.5f0952p-10f, 0x1.3b2dd4p-7f,
@@ -345,7 +358,10 @@ struct Expand : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not of f32");
-    F32 build{rewriter, op.getLoc(), op.getType(), scales};
+    bool approximate =
+        bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn);
+    F32 build{rewriter, op.getLoc(), op.getType(),
+              scales,   approximate, op->hasAttr("plait.nonpositive")};
     auto vector = dyn_cast<VectorType>(op.getType());
     if (vector && (vector.getRank() != 1 || vector.isScalable()))
       return rewriter.notifyMatchFailure(op, "not a vector of one dimension");

@@ -120,24 +120,56 @@ struct AllMinusInfinity : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-/// Whether `value` is exp(x - m) where m is the maximum of x along a row.
-bool isShiftedExp(Value value) {
-  auto op = value.getDefiningOp<linalg::GenericOp>();
-  if (!op || !isElementwise(op) || op->getNumResults() != 1)
+/// Whether `exp`, in the body of an elementwise op, is of x - m where m is the
+/// maximum of the row of x.
+bool isShiftedExp(math::ExpOp exp) {
+  auto op = dyn_cast<linalg::GenericOp>(exp->getParentOp());
+  auto shift = exp.getOperand().getDefiningOp<arith::SubFOp>();
+  auto element = shift ? dyn_cast<BlockArgument>(shift.getLhs()) : nullptr;
+  auto most = shift ? dyn_cast<BlockArgument>(shift.getRhs()) : nullptr;
+  if (!op || !element || !most || element.getOwner() != op.getBody() ||
+      most.getOwner() != op.getBody() ||
+      std::max(element.getArgNumber(), most.getArgNumber()) >=
+          op.getNumDpsInputs())
     return false;
-  auto exp =
-      op.getBody()->getTerminator()->getOperand(0).getDefiningOp<math::ExpOp>();
-  auto shift = exp ? exp.getOperand().getDefiningOp<arith::SubFOp>() : nullptr;
-  auto least = shift ? dyn_cast<BlockArgument>(shift.getRhs()) : nullptr;
-  if (!least || least.getArgNumber() >= op.getNumDpsInputs())
+  OpOperand *x = op.getMatchingOpOperand(element);
+  OpOperand *m = op.getMatchingOpOperand(most);
+  auto row = m->get().getDefiningOp<linalg::GenericOp>();
+  if (!row || row.getNumReductionLoops() != 1 || row->getNumResults() != 1 ||
+      row.getNumDpsInputs() != 1 || row.getInputs()[0] != x->get() ||
+      !row.getIndexingMapsArray()[0].isIdentity() ||
+      op.getMatchingIndexingMap(x) != row.getIndexingMapsArray()[0] ||
+      op.getMatchingIndexingMap(m) != row.getIndexingMapsArray()[1])
     return false;
-  auto row =
-      op.getInputs()[least.getArgNumber()].getDefiningOp<linalg::GenericOp>();
-  if (!row || row.getNumReductionLoops() != 1 || row->getNumResults() != 1)
-    return false;
-  return isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(
-      row.getBody()->getTerminator()->getOperand(0).getDefiningOp());
+  Operation *maximum =
+      row.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  Value start = filledWith(row.getDpsInits()[0]);
+  return start && matchPattern(start, m_NegInfFloat()) &&
+         isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(maximum) &&
+         llvm::is_contained(maximum->getOperands(),
+                            row.getBody()->getArgument(0)) &&
+         llvm::is_contained(maximum->getOperands(),
+                            row.getBody()->getArgument(1));
 }
+
+/// exp(x - m) for the maximum m of a row: the rounding of the difference makes
+/// more of an error than a cheaper exponential does.
+struct ApproximateShiftedExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const override {
+    auto allowed = op.getFastmath() | arith::FastMathFlags::afn;
+    if (op.getFastmath() == allowed || !op.getType().isF32() ||
+        !isShiftedExp(op))
+      return rewriter.notifyMatchFailure(op, "not below a row's maximum");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.setFastmath(allowed);
+      op->setAttr("plait.nonpositive", rewriter.getUnitAttr());
+    });
+    return success();
+  }
+};
 
 /// e / sum(e) of shifted exponentials: the sum is at least one, or NaN, so
 /// that its reciprocal is as good.
@@ -158,8 +190,16 @@ struct DivideByOwnSum : OpRewritePattern<arith::DivFOp> {
                    .getDefiningOp<linalg::GenericOp>();
     Value summed = parent.getInputs()[element.getArgNumber()];
     if (!sum || sum.getNumDpsInputs() != 1 || sum.getInputs()[0] != summed ||
-        sum.getNumReductionLoops() != 1 || !isShiftedExp(summed))
+        sum.getNumReductionLoops() != 1)
       return rewriter.notifyMatchFailure(op, "not by its own sum");
+    auto made = summed.getDefiningOp<linalg::GenericOp>();
+    auto exp = made && isElementwise(made) ? made.getBody()
+                                                 ->getTerminator()
+                                                 ->getOperand(0)
+                                                 .getDefiningOp<math::ExpOp>()
+                                           : nullptr;
+    if (!exp || !isShiftedExp(exp))
+      return rewriter.notifyMatchFailure(op, "not of shifted exponentials");
     auto added = sum.getBody()
                      ->getTerminator()
                      ->getOperand(0)
@@ -285,8 +325,8 @@ struct LinalgSimplifySoftmax
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<AllMinusInfinity, DivideByOwnSum, MaximumOfNumbers>(
-        &getContext());
+    patterns.add<AllMinusInfinity, ApproximateShiftedExp, DivideByOwnSum,
+                 MaximumOfNumbers>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

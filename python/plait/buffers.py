@@ -4,13 +4,37 @@ A descriptor is some 64-bit words: two pointers, an offset, sizes, strides.
 """
 
 import ctypes
-import math
-import weakref
+from functools import cache
 
 import numpy as np
 
 from plait import runtime
 from plait.errors import ArgumentError
+
+
+@cache
+def _words(count: int):
+    """The type of so many words: ctypes forgets the types that no array has."""
+    return ctypes.c_int64 * max(count, 1)
+
+
+class _Memory:
+    """What an array of a result has as its base: frees the block in the end."""
+
+    __slots__ = ("__array_interface__", "block", "free")
+
+    def __init__(self, free, block, start, dtype, shape):
+        self.free, self.block = free, block
+        # bf16, which NumPy does not know, is bytes at first.
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (start, False),
+            "typestr": dtype.str,
+            "shape": shape,
+        }
+
+    def __del__(self):
+        self.free(self.block)
 
 
 class Descriptors:
@@ -24,7 +48,7 @@ class Descriptors:
             starts.append(len(words))
             strides = [stride // value.itemsize for stride in value.strides]
             words += [pointer, pointer, 0, *value.shape, *strides]
-        self.memory = (ctypes.c_int64 * max(len(words), 1))(*words)
+        self.memory = _words(len(words))(*words)
         base = ctypes.addressof(self.memory)
         self.addresses = [base + 8 * start for start in starts]
         self.values = values
@@ -45,26 +69,28 @@ def call(entry, addresses, outputs) -> list[np.ndarray]:
         ArgumentError: an assertion in the code failed.
     """
     words = sum(3 + 2 * rank for _, rank in outputs)
-    results = (ctypes.c_int64 * max(words, 1))()
+    results = _words(words)()
     pointers = [ctypes.addressof(results), *addresses] if outputs else addresses
-    failed = entry((ctypes.c_void_p * max(len(pointers), 1))(*pointers))
+    failed = entry(_words(len(pointers))(*pointers))
     if failed is not None:
         raise ArgumentError(f"the compiled code found: {failed.decode()}")
+    free = runtime.library().plait_free
     taken, at, owned = [], 0, set()
     for dtype, rank in outputs:
-        allocated, aligned, offset = results[at : at + 3]
+        block, aligned, offset = results[at : at + 3]
         shape = tuple(results[at + 3 : at + 3 + rank])
         at += 3 + 2 * rank
         start = aligned + offset * dtype.itemsize
-        # from_address takes no empty array: one byte more is never read.
-        count = math.prod(shape)
-        memory = (ctypes.c_byte * max(count * dtype.itemsize, 1)).from_address(start)
-        array = np.frombuffer(memory, dtype, count).reshape(shape)
         # Equal results may come in one buffer, which is freed once.
-        if allocated in owned:
-            array = array.copy()
-        else:
-            owned.add(allocated)
-            weakref.finalize(memory, runtime.library().plait_free, allocated)
-        taken.append(array)
+        shared = block in owned
+        owned.add(block)
+        memory = _Memory(_keep if shared else free, block, start, dtype, shape)
+        array = np.asarray(memory)
+        if array.dtype != dtype:
+            array = array.view(dtype)
+        taken.append(array.copy() if shared else array)
     return taken
+
+
+def _keep(block):
+    """Frees nothing: another result owns the block."""

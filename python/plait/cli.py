@@ -102,6 +102,7 @@ def check(model: ModelFile, target: Target = "cpu", dt: Dt = None, convention: C
 
 def _check_nir(model, dt, convention) -> bool:
     """Prints a table of a NIR file's nodes; whether all are supported."""
+    from rich.markup import escape
     from rich.table import Table
 
     from plait.frontends.nir import check_nir
@@ -112,8 +113,8 @@ def _check_nir(model, dt, convention) -> bool:
         if report.name == "(graph)" and not report.problem:
             continue
         shape = "" if report.shape is None else "x".join(map(str, report.shape))
-        verdict = f"[red]{report.problem}[/red]" if report.problem else "ok"
-        table.add_row(report.name, report.kind, shape, verdict)
+        verdict = f"[red]{escape(report.problem)}[/red]" if report.problem else "ok"
+        table.add_row(escape(report.name), report.kind, shape, verdict)
     _console().print(table)
     wrong = sum(bool(report.problem) for report in reports)
     whose = f"under convention '{convention}'" if convention else "under some convention"
@@ -180,9 +181,11 @@ def verify(
     against: Annotated[
         Path | None, typer.Option(help=".nir: CSV of another simulator: inputs, outputs")
     ] = None,
+    keep_bits: KeepBits = None,
 ):
     """Compare the fast road with the reference road; exit 1 if they differ.
 
+    With --keep-bits, also compare the program before and after its picks became sample ops.
     With --against, replay a recorded trace on a .nir file instead; without --convention,
     find those that reproduce it.
     """
@@ -201,7 +204,8 @@ def verify(
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task("reference road")
         rows = []
-        for row in verify_module(module, args, target=target, each_pass=each_pass):
+        options = dict(target=target, each_pass=each_pass, keep_bits=keep_bits)
+        for row in verify_module(module, args, **options):
             rows.append(row)
             progress.update(task, description=row.name)
             verdict = "ok" if row.ok else "[red]differs[/red]"
@@ -213,6 +217,7 @@ def verify(
 
 def _replay(model, trace, dt, convention):
     """Prints how conventions do against a trace; exits with 1 if none reproduces it."""
+    from rich.markup import escape
     from rich.table import Table
 
     from plait.spike.traces import replay
@@ -223,7 +228,8 @@ def _replay(model, trace, dt, convention):
     table = Table("convention", "spikes", "recorded", "wrong", "potential off by", "")
     for report in reports:
         if report.refused:
-            table.add_row(report.convention, "", "", "", "", f"does not read it: {report.refused}")
+            why = f"does not read it: {escape(report.refused)}"
+            table.add_row(report.convention, "", "", "", "", why)
             continue
         recorded, ours = (f"{count:g}" for count in report.spikes)
         potential = "" if report.potential is None else f"{report.potential:.3g}"

@@ -148,12 +148,25 @@ def compile(
         raise PlaitError(f"expects check=None or 'first', got {check!r}")
     if to is not None:
         return lower(module, target, to, dump_stages_to)
-    if target.startswith("sm_"):
-        if check:
-            raise PlaitError(f"check={check!r} runs code here, which is not made for '{target}'")
-        from plait import nvptx
+    if check and target.startswith("sm_"):
+        raise PlaitError(f"check={check!r} runs code here, which is not made for '{target}'")
+    from plait.logging_config import compiler_logger
 
-        return nvptx.compile(module, target, dump_stages_to)
+    with compiler_logger.compilation(model=module.source, target=target) as found:
+        if target.startswith("sm_"):
+            from plait import nvptx
+
+            return nvptx.compile(module, target, dump_stages_to)
+        executable, found["cached"] = _executable(module, target, dump_stages_to)
+    if check == "first":
+        from plait.verification import check_first
+
+        return check_first(executable, module)
+    return executable
+
+
+def _executable(module: Module, target: str, dump_stages_to) -> tuple[Executable, bool]:
+    """Native code, and whether the cache had it."""
     stages = stages_of(target, module)
     key = cache.key(
         module.text,
@@ -166,25 +179,22 @@ def compile(
         repr((len(module.state), module.updates)),
     )
     data = None if dump_stages_to else cache.store().get(key)
+    cached = data is not None
     if data is None:
         data = None if dump_stages_to else _at_once(module, target, stages)
         if data is None:
             lowered = lower(module, target, dump_stages_to=dump_stages_to)
             data = build(module, target, lowered.encode())
         cache.store().set(key, data)
-    executable = unpack(data, weights=list(map(arrays.to_numpy, module.weights + module.state)))
-    if check == "first":
-        from plait.verification import check_first
-
-        return check_first(executable, module)
-    return executable
+    weights = list(map(arrays.to_numpy, module.weights + module.state))
+    return unpack(data, weights=weights), cached
 
 
 def _at_once(module: Module, target: str, stages: dict[str, str]) -> bytes | None:
     """The package of ``module``, made in one process without verifiers between passes.
 
-    None where that fails: the steps one by one say which of them it is. None also where
-    they are needed: for passes of plugins, and for one object file where nothing can link.
+    None where single steps are needed: for passes of plugins, and for one object file where
+    nothing can link.
     """
     if os.environ.get("PLAIT_PASS_PLUGINS") or loader.linker() is None:
         return None
@@ -194,8 +204,13 @@ def _at_once(module: Module, target: str, stages: dict[str, str]) -> bytes | Non
     try:
         answer = run_tool("plait-translate", options, module.text.encode())
     except CompileError as error:
-        Path(error.reproducer).unlink(missing_ok=True)
-        return None
+        try:
+            build(module, target, lower(module, target).encode())
+        except CompileError as named:
+            # Step by step, with a verifier after each pass: this says which one it was.
+            Path(error.reproducer).unlink(missing_ok=True)
+            raise named from None
+        raise  # What fails only at once has failed, too.
     header, _, code = answer.partition(b"\n")
     told = json.loads(header)
     ends = list(accumulate(told["objects"]))

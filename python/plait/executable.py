@@ -102,7 +102,7 @@ class Executable:
     def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """Flat NumPy arguments to flat NumPy results; see :meth:`__call__`."""
         self._check(values)
-        held = [np.require(value, requirements=["C", "A"]) for value in values]
+        held = [_ready(value) for value in values]
         if self.manifest["updates"]:
             self._protect(values, held)
         for value, ready in zip(values, held, strict=True):
@@ -166,6 +166,13 @@ class Executable:
         except BaseException:
             os.unlink(name)
             raise
+
+
+def _ready(array: np.ndarray) -> np.ndarray:
+    """The array, or a copy of it that is contiguous and aligned."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.require(array, requirements=["C", "A"])
 
 
 def _span(array: np.ndarray) -> tuple[int, int]:

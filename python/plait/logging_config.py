@@ -11,9 +11,11 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_inside: ContextVar[bool] = ContextVar("_inside", default=False)
 
 
 class JsonFormatter(logging.Formatter):
@@ -37,6 +39,7 @@ class CompilerLogger:
 
     def __init__(self):
         self.logger = logging.getLogger("plait.compiler")
+        self.logger.addHandler(logging.NullHandler())  # Or Python prints errors by itself.
         self._lock = threading.Lock()
         self.reset()
 
@@ -60,9 +63,14 @@ class CompilerLogger:
     def compilation(self, **fields):
         """Times the block as one compilation; ``fields`` go into its records.
 
-        The block gets a dict, whose items are added to the record of its end.
+        The block gets a dict, whose items are added to the record of its end. A compilation
+        within another is part of it, and has no record.
         """
         found: dict = {}
+        if _inside.get():
+            yield found
+            return
+        outside = _inside.set(True)
         self.logger.debug("compilation started", extra={"fields": fields})
         start = time.perf_counter()
         try:
@@ -71,6 +79,8 @@ class CompilerLogger:
             record = self._end(fields, found, start, type(error).__name__)
             self.logger.error("compilation failed", extra={"fields": record})
             raise
+        finally:
+            _inside.reset(outside)
         record = self._end(fields, found, start, None)
         self.logger.info("compilation finished", extra={"fields": record})
 
@@ -110,7 +120,7 @@ class CompilerLogger:
         return summary
 
 
-#: The logger of every :class:`plait.spike.SpikeCompiler`.
+#: The logger of :func:`plait.compile` and :class:`plait.spike.SpikeCompiler`.
 compiler_logger = CompilerLogger()
 
 

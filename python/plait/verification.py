@@ -85,7 +85,12 @@ def random_arguments(executable: Executable, seed: int = 0) -> list[np.ndarray]:
 
 
 def verify(
-    module: Module | str, args=None, *, target: str = "cpu", each_pass: bool = False
+    module: Module | str,
+    args=None,
+    *,
+    target: str = "cpu",
+    each_pass: bool = False,
+    keep_bits: bool | None = None,
 ) -> list[Row]:
     """Compares the fast road with the reference road.
 
@@ -96,6 +101,9 @@ def verify(
         each_pass: also runs the code as it is after every pass that changes
             something, finished by the reference road, up to the first pass
             that changes a result beyond its tolerance.
+        keep_bits: first makes ``sample`` ops of picks, as
+            :func:`plait.sampling.raise_to_sample` does. If the source's random bits are kept,
+            the first row compares the reference roads of what comes out and what went in.
 
     Returns:
         One row per comparison, in order. A row that is not ``ok`` names the
@@ -109,19 +117,27 @@ def verify(
         module = Module(module)
     if each_pass and target != "cpu":
         raise PlaitError(f"each_pass runs code after every pass: not for target '{target}'")
+    source, rows = module, []
+    if keep_bits is not None:
+        from plait.sampling import raise_to_sample
+
+        module = raise_to_sample(module, keep_bits=keep_bits)
     reference = compile_reference(module)
     values = random_arguments(reference) if args is None else list(map(arrays.to_numpy, args))
     want = outcome(reference, values)
+    if keep_bits:
+        rows = [compare("raise-to-sample", want, outcome(compile_reference(source), values))]
+        if each_pass and not rows[0].ok:
+            return rows
     if target.startswith("sm_"):
         from plait import nvptx
 
         results = nvptx.emulate(nvptx.compile(module, target), *values)
         results = results if isinstance(results, tuple) else (results,)
-        return [compare(f"emulated {target}", results, want)]
+        return [*rows, compare(f"emulated {target}", results, want)]
     if not each_pass:
         fast = _executable(module, tuple(stages_of(target, module).values()))
-        return [compare(f"fast road to {target}", outcome(fast, values), want)]
-    rows = []
+        return [*rows, compare(f"fast road to {target}", outcome(fast, values), want)]
     for name, lowered in _after_each_pass(module, target):
         executable = _from_lowered(module, lowered)
         rows.append(compare(label(name), outcome(executable, values), want))

@@ -95,8 +95,12 @@ module {
       %94 = arith.index_cast %93 : index to i64
       %95 = arith.maximumf %in, %out : f32
       %96 = arith.cmpf ogt, %in, %out : f32
-      %97 = arith.select %96, %94, %out_41 : i64
-      linalg.yield %95, %97 : f32, i64
+      %97 = arith.cmpf une, %in, %in : f32
+      %98 = arith.cmpf oeq, %out, %out : f32
+      %99 = arith.andi %97, %98 : i1
+      %100 = arith.ori %96, %99 : i1
+      %101 = arith.select %100, %94, %out_41 : i64
+      linalg.yield %95, %101 : f32, i64
     } -> (tensor<2x4x10xf32>, tensor<2x4x10xi64>)
     %expanded_27 = tensor.expand_shape %21#0 [[0], [1], [2, 3]] output_shape [2, 4, 10, 1] : tensor<2x4x10xf32> into tensor<2x4x10x1xf32>
     %22 = tensor.empty() : tensor<2x4x10x10xf32>

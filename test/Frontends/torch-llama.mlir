@@ -225,8 +225,12 @@ module {
       %97 = arith.index_cast %96 : index to i64
       %98 = arith.maximumf %in, %out : f32
       %99 = arith.cmpf ogt, %in, %out : f32
-      %100 = arith.select %99, %97, %out_45 : i64
-      linalg.yield %98, %100 : f32, i64
+      %100 = arith.cmpf une, %in, %in : f32
+      %101 = arith.cmpf oeq, %out, %out : f32
+      %102 = arith.andi %100, %101 : i1
+      %103 = arith.ori %99, %102 : i1
+      %104 = arith.select %103, %97, %out_45 : i64
+      linalg.yield %98, %104 : f32, i64
     } -> (tensor<2x4x9xf32>, tensor<2x4x9xi64>)
     %expanded_30 = tensor.expand_shape %55#0 [[0], [1], [2, 3]] output_shape [2, 4, 9, 1] : tensor<2x4x9xf32> into tensor<2x4x9x1xf32>
     %56 = linalg.generic {indexing_maps = [#map3, #map13, #map3], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%50, %expanded_30 : tensor<2x4x9x9xf32>, tensor<2x4x9x1xf32>) outs(%49 : tensor<2x4x9x9xf32>) {

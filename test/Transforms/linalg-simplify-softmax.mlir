@@ -47,10 +47,51 @@ func.func @all_masked(%x: tensor<4x8xf32>) -> (tensor<4xf32>, tensor<4xi1>) {
 
 // The sum of exponentials is at least the one of the maximum.
 // CHECK-LABEL: func @softmax
+// CHECK: math.exp %{{.*}} fastmath<afn> {plait.nonpositive} : f32
 // CHECK: arith.divf %{{.*}}, %{{.*}} fastmath<arcp>
-func.func @softmax(%x: tensor<4x8xf32>, %least: tensor<4xf32>, %zeros: tensor<4xf32>) -> tensor<4x8xf32> {
+func.func @softmax(%x: tensor<4x8xf32>, %zeros: tensor<4xf32>) -> tensor<4x8xf32> {
+  %e0 = tensor.empty() : tensor<4xf32>
+  %infinity = arith.constant 0xFF800000 : f32
+  %least = linalg.fill ins(%infinity : f32) outs(%e0 : tensor<4xf32>) -> tensor<4xf32>
   %max = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
       ins(%x : tensor<4x8xf32>) outs(%least : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.maximumf %a, %o : f32
+    linalg.yield %m : f32
+  } -> tensor<4xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %exp = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<4x8xf32>, tensor<4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %m: f32, %o: f32):
+    %d = arith.subf %a, %m : f32
+    %r = math.exp %d : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%exp : tensor<4x8xf32>) outs(%zeros : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %a, %o : f32
+    linalg.yield %s : f32
+  } -> tensor<4xf32>
+  %q = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%exp, %sum : tensor<4x8xf32>, tensor<4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %s: f32, %o: f32):
+    %d = arith.divf %a, %s : f32
+    linalg.yield %d : f32
+  } -> tensor<4x8xf32>
+  return %q : tensor<4x8xf32>
+}
+
+// What is above the maximum of something else may be positive, or far below.
+// CHECK-LABEL: func @other_maximum
+// CHECK: math.exp %{{.*}} : f32
+// CHECK: arith.divf %{{.*}}, %{{.*}} : f32
+func.func @other_maximum(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %zeros: tensor<4xf32>) -> tensor<4x8xf32> {
+  %e0 = tensor.empty() : tensor<4xf32>
+  %infinity = arith.constant 0xFF800000 : f32
+  %least = linalg.fill ins(%infinity : f32) outs(%e0 : tensor<4xf32>) -> tensor<4xf32>
+  %max = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<4x8xf32>) outs(%least : tensor<4xf32>) {
   ^bb0(%a: f32, %o: f32):
     %m = arith.maximumf %a, %o : f32
     linalg.yield %m : f32

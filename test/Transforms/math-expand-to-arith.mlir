@@ -63,3 +63,16 @@ func.func @vector(%x: vector<16xf32>) -> vector<16xf32> {
   %0 = math.exp %x : vector<16xf32>
   return %0 : vector<16xf32>
 }
+
+// One term of ln(2), a shorter polynomial, and only what can be out of bounds.
+// CHECK-LABEL: func @approximate
+// CHECK: arith.cmpf ogt
+// CHECK-NEXT: arith.select
+// CHECK-NOT: arith.cmpf
+// CHECK-COUNT-7: math.fma
+// CHECK-NOT: math.fma
+// CHECK: return
+func.func @approximate(%x: f32) -> f32 {
+  %0 = math.exp %x fastmath<afn> {plait.nonpositive} : f32
+  return %0 : f32
+}

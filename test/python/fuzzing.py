@@ -410,12 +410,32 @@ class Program:
         arguments: arrays.
         ops: name, numbers of the values it takes, attributes.
         results: numbers of the values that are returned.
+        bound: numbers of the arguments that compiled code has as weights.
     """
 
     arguments: list[np.ndarray]
     dtypes: list[str]
     ops: list[tuple[str, tuple[int, ...], dict]] = field(default_factory=list)
     results: list[int] = field(default_factory=list)
+    bound: frozenset[int] = frozenset()
+
+    @property
+    def free(self) -> list[np.ndarray]:
+        """The arguments of a call."""
+        return [x for i, x in enumerate(self.arguments) if i not in self.bound]
+
+    def bind(self, table: dict, arguments):
+        """A function of the free arguments with the ops of `table`; it encloses the others."""
+        arguments = list(arguments)
+        places = [i for i in range(len(arguments)) if i not in self.bound]
+
+        def function(*free):
+            values = list(arguments)
+            for place, value in zip(places, free, strict=True):
+                values[place] = value
+            return self.run(table, values)
+
+        return function
 
     def run(self, table: dict, arguments) -> tuple:
         """The results, with the ops of `table`."""
@@ -467,7 +487,9 @@ class Program:
             arguments = [np.asarray(values[i].v, DTYPES[values[i].dtype]) for i in given]
         ops = [self.ops[i - len(self.arguments)] for i in made]
         ops = [(name, tuple(names[i] for i in inputs), rest) for name, inputs, rest in ops]
-        return Program(arguments, [values[i].dtype for i in given], ops, [names[result]])
+        bound = frozenset(names[i] for i in self.bound if i in given)
+        dtypes = [values[i].dtype for i in given]
+        return Program(arguments, dtypes, ops, [names[result]], bound)
 
     def size(self) -> tuple[int, int]:
         """What makes one program smaller than another."""
@@ -479,7 +501,7 @@ class Program:
 
     def __str__(self):
         lines = [
-            f"  %{i} = argument {dtype}{list(array.shape)}"
+            f"  %{i} = {'weight' if i in self.bound else 'argument'} {dtype}{list(array.shape)}"
             for i, (array, dtype) in enumerate(zip(self.arguments, self.dtypes, strict=True))
         ]
         for i, (name, inputs, attributes) in enumerate(self.ops, len(self.arguments)):

@@ -114,6 +114,23 @@ def test_threads_have_compilers_of_their_own():
             assert text[:-1] in result
 
 
+def test_what_fails_only_at_once_is_an_error(monkeypatch, tmp_path):
+    """The steps one by one find no pass to blame; the first failure is raised, not hidden."""
+    kept, run_tool = tmp_path / "kept.mlir", compiler.run_tool
+    kept.touch()
+
+    def fails_at_once(tool, options, *rest, **named):
+        if "--mlir-to-code" in options:
+            raise plait.CompileError("it died once", reproducer=str(kept))
+        return run_tool(tool, options, *rest, **named)
+
+    monkeypatch.setattr(compiler, "run_tool", fails_at_once)
+    text = "func.func @main(%once: tensor<4xf32>) -> tensor<4xf32> { return %once : tensor<4xf32> }"
+    with pytest.raises(plait.CompileError, match="it died once"):
+        plait.compile(text)
+    assert kept.exists()
+
+
 def test_cache_is_used_by_other_processes(identity, tmp_path):
     code = f"import plait; plait.compile({identity!r})"
     environment = dict(os.environ, PLAIT_CACHE=str(tmp_path))
@@ -122,7 +139,7 @@ def test_cache_is_used_by_other_processes(identity, tmp_path):
     code = (
         "import plait, plait.compiler\n"
         "def refuse(*_): raise AssertionError('compiled again')\n"
-        f"plait.compiler._build = refuse\nplait.compile({identity!r})"
+        f"plait.compiler.run_tool = refuse\nplait.compile({identity!r})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 

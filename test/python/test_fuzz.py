@@ -342,7 +342,11 @@ def programs(draw, allowed):
     builder.allowed = allowed
     for _ in range(draw(st.integers(1, 8))):
         builder.step()
-    return builder.finish()
+    program = builder.finish()
+    if draw(st.booleans()):
+        rest = range(1, len(program.arguments))
+        program.bound = frozenset(i for i in rest if draw(st.booleans()))
+    return program
 
 
 @st.composite
@@ -394,7 +398,7 @@ def wrong(program: Program, imported, road) -> str | None:
 
 
 def differs(executable, program, road) -> str | None:
-    got = executable.run(program.arguments)
+    got = executable.run(program.free)
     # The reference road adds in the type that the program names.
     meaning = program.meaning(narrow_sums=road == "reference")
     for index, (result, value) in enumerate(zip(got, meaning, strict=True)):
@@ -403,7 +407,7 @@ def differs(executable, program, road) -> str | None:
             return f"result {index} is off by {error:.3g} bounds {where}"
     for number in (1, 2, 3):
         plait.set_num_threads(number)
-        arguments = [guarded(x, at_end=number < 3) for x in program.arguments]
+        arguments = [guarded(x, at_end=number < 3) for x in program.free]
         for result, again in zip(got, executable.run(arguments), strict=True):
             if result.tobytes() != again.tobytes():
                 return f"{number} threads change a result"
@@ -448,29 +452,22 @@ _passes = functools.cache(verification.pass_list)
 def from_jax(program: Program):
     import jax
 
-    table = jax_table()
     with jax.enable_x64(True):
-        return plait.from_jax(lambda *xs: program.run(table, xs), *program.arguments)
+        values = [jax.numpy.asarray(x) for x in program.arguments]
+        return plait.from_jax(program.bind(jax_table(), values), *program.free)
 
 
 def from_torch(program: Program, named=None):
     import torch
 
-    table = torch_table()
-    values = tuple(
-        torch.from_numpy(x.reshape(x.shape or 1).view(np.int16))
-        .view(torch.bfloat16)
-        .reshape(x.shape)
-        if d == "bfloat16"
-        else torch.from_numpy(x)
-        for x, d in zip(program.arguments, program.dtypes, strict=True)
-    )
+    values = [plait.arrays.from_numpy(x, "torch") for x in program.arguments]
+    free = tuple(x for i, x in enumerate(values) if i not in program.bound)
     dynamic = None
     if named:
         dims = {size: torch.export.Dim(name, max=4096) for size, name in named.items()}
-        shapes = [{i: dims[s] for i, s in enumerate(x.shape) if s in dims} for x in values]
+        shapes = [{i: dims[s] for i, s in enumerate(x.shape) if s in dims} for x in free]
         dynamic = (tuple(shapes),)
-    return plait.from_torch(lambda *xs: program.run(table, xs), values, dynamic_shapes=dynamic)
+    return plait.from_torch(program.bind(torch_table(), values), free, dynamic_shapes=dynamic)
 
 
 @budget(12)

@@ -4,7 +4,10 @@ import importlib.util
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from plait.sampling import SimpleTokenSampler
 
 USES = {
     "plait": "import plait; plait.compile",
@@ -38,6 +41,33 @@ def test_import_loads_no_framework():
     )
     assert result.stdout.strip() == "[]", result.stderr
     print("import plait:", result.stderr.splitlines()[-1])
+
+
+def test_simple_sampler_needs_numpy_alone():
+    """Another package's import, and starting a compiler, would be an error."""
+    code = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in {*sys.stdlib_module_names, "numpy", "ml_dtypes", "plait"}:
+            raise ModuleNotFoundError(name)
+
+def no_process(event, arguments):
+    assert event not in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"), arguments
+
+sys.meta_path.insert(0, Absent())
+sys.addaudithook(no_process)
+import numpy as np
+from plait.sampling import SimpleTokenSampler
+
+x = np.random.default_rng(0).standard_normal((8, 1000)).astype(np.float32)
+print(SimpleTokenSampler.sample(x, 0.7, 2**63, 5, 50, 0.9, session_id=3).tolist())
+"""
+    result = run(code)
+    x = np.random.default_rng(0).standard_normal((8, 1000)).astype(np.float32)
+    tokens = SimpleTokenSampler.sample(x, 0.7, 2**63, 5, 50, 0.9, session_id=3).tolist()
+    assert result.stdout.strip() == str(tokens), result.stderr
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)

@@ -59,6 +59,27 @@ def test_ulp(name, samples):
     np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(want[zero]))
 
 
+@pytest.mark.parametrize("fact", ["", " {plait.nonpositive}"])
+def test_approximate_exp(fact, samples):
+    x = samples[~(samples > 0)] if fact else samples
+    tensor = f"tensor<{len(x)}xf32>"
+    got = plait.compile(
+        f"func.func @main(%x: {tensor}) -> {tensor} {{\n"
+        f"%y = math.exp %x fastmath<afn>{fact} : {tensor}\nreturn %y : {tensor} }}"
+    )(x)
+    want = exact("exp", x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = want.astype(np.float32)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(rounded))
+    plain = np.isfinite(rounded)
+    unit = np.spacing(np.abs(rounded[plain])).astype(np.float64)
+    error = np.abs(got[plain].astype(np.float64) - want[plain]) / unit
+    limit = 2.8 + 0.05 * np.abs(x[plain].astype(np.float64))
+    assert (error <= limit).all(), (x[plain][(error - limit).argmax()], error.max())
+    assert (got[x == 0] == 1).all()
+
+
 @pytest.mark.parametrize("name", ["exp", "tanh", "erf", "log"])
 @pytest.mark.parametrize("element, dtype", [("f16", np.float16), ("bf16", ml_dtypes.bfloat16)])
 def test_half_is_rounded_once(name, element, dtype):

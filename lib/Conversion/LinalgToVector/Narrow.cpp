@@ -93,10 +93,11 @@ void Lowering::copyRows(Emitter &b, const Rows &rows, const Offsets &at,
                         OpFoldResult depth) {
   OpFoldResult by = c.sums.empty() ? b.constant(1) : c.sums.back().strides[A];
   Lowering reader(*this);
-  if (group > 1) {
+  if (group > 1)
     reader.c.sumType = c.operands[A].element();
-    reader.registers.lanes *= getConstantIntValue(by) == 1 ? group : 1;
-  }
+  // What lies together fills registers.
+  if (getConstantIntValue(by) == 1)
+    reader.registers.lanes *= group;
   int64_t lanes = reader.registers.lanes;
   b.loop(b.constant(0), count, 1, [&](OpFoldResult index) {
     OpFoldResult start =

@@ -436,11 +436,46 @@ Value plait::sample::selectPlace(Emitter &e, Value places, Value masses,
   return loop.getResult(0);
 }
 
-void plait::sample::checkVocabulary(Emitter &e, Value logits) {
-  auto type = cast<RankedTensorType>(logits.getType());
-  if (type.getRank() != 2 || !type.isDynamicDim(1))
-    return;
-  Value vocabulary = tensor::DimOp::create(e, logits, 1);
-  Value fits = e.compare(IPredicate::ult, vocabulary, e.index(lastIndex + 1));
-  cf::AssertOp::create(e, fits, "sample: expects a vocabulary below 1048576");
+void plait::sample::checkShapes(Emitter &e, Operation *op, Value logits) {
+  StringRef name = op->getName().getStringRef();
+  auto isDynamic = [](Value value, int64_t dimension) {
+    return cast<RankedTensorType>(value.getType()).isDynamicDim(dimension);
+  };
+  auto size = [&](Value value, int64_t dimension) {
+    return tensor::DimOp::create(e, value, dimension);
+  };
+  auto check = [&](IPredicate predicate, Value got, Value wanted,
+                   const Twine &expects) {
+    cf::AssertOp::create(e, e.compare(predicate, got, wanted),
+                         (name + ": expects " + expects).str());
+  };
+  auto checkEqual = [&](Value value, Value other, int64_t dimension,
+                        const Twine &expects) {
+    if (isDynamic(value, dimension) || isDynamic(other, dimension))
+      check(IPredicate::eq, size(value, dimension), size(other, dimension),
+            expects);
+  };
+  bool hasVocabulary = cast<RankedTensorType>(logits.getType()).getRank() == 2;
+  if (hasVocabulary && isDynamic(logits, 1))
+    check(IPredicate::ult, size(logits, 1), e.index(lastIndex + 1),
+          "a vocabulary below " + Twine(lastIndex + 1));
+  SmallVector<Value> others(op->getOperands().drop_front());
+  SmallVector<CountOp> counts = countsOf(op);
+  for (auto [other, count] : llvm::zip_equal(
+           MutableArrayRef(others).take_back(counts.size()), counts))
+    other = count.getTokens();
+  for (Value other : others)
+    checkEqual(other, logits, 0, "as many rows of every operand");
+  if (auto bitmask = dyn_cast<BitmaskOp>(op)) {
+    Value words = bitmask.getWords();
+    if (isDynamic(words, 1) || isDynamic(logits, 1))
+      check(IPredicate::eq, size(words, 1),
+            arith::CeilDivUIOp::create(e, size(logits, 1), e.index(32)),
+            "a word for every 32 tokens");
+  } else if (auto bias = dyn_cast<LogitBiasOp>(op)) {
+    checkEqual(bias.getValues(), bias.getIds(), 1, "as many values as ids");
+  } else if (counts.empty() && (isPenalty(op) || isa<TopPOp>(op))) {
+    for (Value table : ArrayRef(others).drop_front())
+      checkEqual(table, logits, 1, "a column for every token");
+  }
 }

@@ -195,8 +195,9 @@ mlir::Value means(Emitter &e, mlir::Value fixed, mlir::Value weights,
 mlir::Value selectPlace(Emitter &e, mlir::Value places, mlir::Value masses,
                         mlir::Value target, unsigned bits);
 
-/// Places and sums hold for vocabularies below 2^20; a static one is verified.
-void checkVocabulary(Emitter &e, mlir::Value logits);
+/// Asserts of an op on rows of `logits` what its verifier cannot see in dynamic
+/// shapes. (Places and sums hold for vocabularies below 2^20.)
+void checkShapes(Emitter &e, mlir::Operation *op, mlir::Value logits);
 
 //===----------------------------------------------------------------------===//
 // Patterns
@@ -210,7 +211,7 @@ template <typename Op> struct Lower : mlir::OpRewritePattern<Op> {
   mlir::LogicalResult
   matchAndRewrite(Op op, mlir::PatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
-    checkVocabulary(e, op->getOperand(0));
+    checkShapes(e, op, op->getOperand(0));
     rewriter.replaceOp(op, function(e, op));
     return mlir::success();
   }

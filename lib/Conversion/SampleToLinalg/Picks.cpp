@@ -116,7 +116,7 @@ Value noiseOf(Emitter &e, Generator generator, Value vocabulary,
   case Generator::Murmur3Sglang: {
     Value h = e.widen(murmur3(e, {low, high, position, v}));
     if (generator == Generator::Murmur3Sglang)
-      return e.bitOr(h, e.shl(h, e.i64(32)));
+      return e.minU(e.bitOr(h, e.shl(h, e.i64(32))), e.i64(-(1ll << 32)));
     Value odd = e.bitOr(e.shl(h, e.i64(1)), e.i64(1));
     return e.sub(e.i64(0), e.shl(odd, e.i64(31)));
   }

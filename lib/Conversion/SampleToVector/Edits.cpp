@@ -22,8 +22,10 @@ SmallVector<Value> EditRun::operands() {
   SmallVector<Value> result;
   for (Operation *op : ops) {
     llvm::append_range(result, op->getOperands().drop_front());
-    if (CountOp count = countOf(op))
-      result.back() = count.getTokens();
+    SmallVector<CountOp> counts = countsOf(op);
+    auto lists = MutableArrayRef(result).take_back(counts.size());
+    for (auto [list, count] : llvm::zip_equal(lists, counts))
+      list = count.getTokens();
   }
   return result;
 }
@@ -35,9 +37,13 @@ static bool isRemoval(Operation *op) {
 bool EditRun::changes() { return !llvm::all_of(ops, isRemoval); }
 bool EditRun::removes() { return llvm::any_of(ops, isRemoval); }
 
-/// Masks are dense ops, but in a kernel.
+static bool hasTables(Operation *op) {
+  return isPenalty(op) && countsOf(op).empty();
+}
+
+/// Masks and penalties by tables are dense ops, but in a kernel.
 static bool isAlone(Operation *op) {
-  return isEdit(op) && !isa<BitmaskOp, AllowOp>(op) &&
+  return isEdit(op) && !isa<BitmaskOp, AllowOp>(op) && !hasTables(op) &&
          !isa<FusedOp>(op->getParentOp());
 }
 
@@ -100,7 +106,7 @@ Num Edits::isValid(const Edit &edit, Num row) {
     return e.compare(arith::CmpFPredicate::ORD,
                      loadScalar(edit.operands[2], {row}),
                      loadScalar(edit.operands[3], {row}));
-  if (!countOf(edit.op))
+  if (!isPenalty(edit.op))
     return e.constant(i1, 1);
   Num penalty = loadScalar(edit.operands[0], {row});
   Num finite = isFinite(penalty);
@@ -117,14 +123,30 @@ Edits::List Edits::listOf(Num lists, Num row) {
   return {rowOf(lists, row), dim(lists, 1)};
 }
 
-/// Calls `body` for the tokens of a list that are in the vocabulary, in order.
-void Edits::walk(const Place &at, List list,
+/// The lists whose tokens an edit changes, if it is given such.
+SmallVector<Edits::List> Edits::listsOf(const Edit &edit, Num row) {
+  SmallVector<List> lists;
+  if (isa<LogitBiasOp>(edit.op))
+    lists.push_back(listOf(edit.operands[0], row));
+  ArrayRef<Num> operands = edit.operands;
+  for (Num counted : operands.take_back(countsOf(edit.op).size()))
+    lists.push_back(listOf(counted, row));
+  return lists;
+}
+
+/// Calls `body` for the tokens of lists that are in the vocabulary, in order,
+/// with their places in all lists together.
+void Edits::walk(const Place &at, ArrayRef<List> lists,
                  function_ref<void(Num place, Num token)> body) {
-  e.loop(e.index(0), list.count, 1, [&](Num place) {
-    // A negative one is a great unsigned one.
-    Num token = e.to(loadScalar(list.tokens, {place}), index);
-    e.when(token < at.size, [&] { body(place, token); });
-  });
+  Num before = e.index(0);
+  for (const List &list : lists) {
+    e.loop(e.index(0), list.count, 1, [&](Num place) {
+      // A negative one is a great unsigned one.
+      Num token = e.to(loadScalar(list.tokens, {place}), index);
+      e.when(token < at.size, [&] { body(before + place, token); });
+    });
+    before = before + list.count;
+  }
 }
 
 void Edits::copyGroup(const Place &at, Num group) {
@@ -150,14 +172,15 @@ void Edits::copyGroup(const Place &at, Num group) {
       });
 }
 
-/// In a kernel: copies the groups of a list's tokens that are not copied yet.
-void Edits::touch(const Place &at, List list) {
+void Edits::touchGroup(const Place &at, Num group) {
+  e.when(loadScalar(at.touched, {group}) == 0, [&] { copyGroup(at, group); });
+}
+
+/// In a kernel: copies the groups of lists' tokens that are not copied yet.
+void Edits::touch(const Place &at, ArrayRef<List> lists) {
   if (!at.touched.value)
     return;
-  walk(at, list, [&](Num, Num token) {
-    Num group = token / groupSize;
-    e.when(loadScalar(at.touched, {group}) == 0, [&] { copyGroup(at, group); });
-  });
+  walk(at, lists, [&](Num, Num token) { touchGroup(at, token / groupSize); });
 }
 
 /// In a kernel: the same for the lists that edits are given. Where those are
@@ -165,23 +188,21 @@ void Edits::touch(const Place &at, List list) {
 void Edits::touchAll(ArrayRef<Edit> edits, const Place &at) {
   Num wanted = e.constant(e.getI8Type(), 2), count = dim(at.touched, 0);
   Num isLong = e.constant(i1, 0);
-  llvm::SmallDenseSet<Value> seen;
+  SmallVector<SmallVector<CountOp>> known;
   for (const Edit &edit : edits) {
-    CountOp counted = countOf(edit.op);
-    bool isBias = isa<LogitBiasOp>(edit.op);
-    if (!counted && !isBias)
+    SmallVector<CountOp> counts = countsOf(edit.op);
+    if (!counts.empty() && llvm::is_contained(known, counts))
       continue;
-    Value source = counted ? counted.getTokens() : edit.op->getOperand(1);
-    if (!seen.insert(source).second)
-      continue;
-    List list = listOf(edit.operands[counted ? 1 : 0], at.row);
-    Num isMuch = count < list.count * 16;
-    isLong = isLong | isMuch;
-    e.when(isMuch, [&] {
-      walk(at, list, [&](Num, Num token) {
-        store(wanted, at.touched, {token / groupSize});
+    known.push_back(counts);
+    for (const List &list : listsOf(edit, at.row)) {
+      Num isMuch = count < list.count * 16;
+      isLong = isLong | isMuch;
+      e.when(isMuch, [&] {
+        walk(at, list, [&](Num, Num token) {
+          store(wanted, at.touched, {token / groupSize});
+        });
       });
-    });
+    }
   }
   e.when(isLong, [&] {
     e.loop(e.index(0), count, 1, [&](Num group) {
@@ -250,218 +271,6 @@ void Edits::allow(const Place &at, List list) {
   });
 }
 
-void Edits::banRepeats(const Edit &edit, const Place &at) {
-  Num n = loadScalar(edit.operands[1], {at.row});
-  e.when(e.compare(arith::CmpIPredicate::sgt, n, e.i32(0)), [&] {
-    List list = listOf(edit.operands[0], at.row);
-    Repeats repeats = repeatsOf(list);
-    walk(at, {list.tokens, repeats.length}, [&](Num end, Num token) {
-      e.when(loadScalar(repeats.runs, {end}) >= n - 1,
-             [&] { remove(at, token); });
-    });
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// What is changed
-//===----------------------------------------------------------------------===//
-
-/// What an edit makes of a logit: removed and NaN ones stay.
-Num Edits::change(const Place &at, Num token, Num logit, Num changed) {
-  Num in = logit > e.f32(-INFINITY);
-  if (masked)
-    in = in & (bitOf(at, token) == 1);
-  return e.select(in, changed, logit);
-}
-
-void Edits::bias(const Edit &edit, const Place &at) {
-  List list = listOf(edit.operands[0], at.row);
-  touch(at, list);
-  walk(at, list, [&](Num place, Num token) {
-    Num logit = loadScalar(at.out, {token});
-    Num biased = logit + loadScalar(edit.operands[1], {at.row, place});
-    store(change(at, token, logit, biased), at.out, {token});
-  });
-}
-
-/// Changes every token of a list once, by what its places make of the number 0.
-/// The number is in the place of the logit while the list is walked.
-void Edits::changeByNumber(const Place &at, List list,
-                           function_ref<Num(Num place, Num number)> add,
-                           function_ref<Num(Num logit, Num number)> changed) {
-  touch(at, list);
-  Num values = scratch(f32, list.count);
-  auto numberOf = [&](Num token) {
-    return e.bitcast(loadScalar(at.out, {token}), i32);
-  };
-  walk(at, list, [&](Num place, Num token) {
-    store(loadScalar(at.out, {token}), values, {place});
-  });
-  walk(at, list, [&](Num, Num token) { store(e.f32(0), at.out, {token}); });
-  walk(at, list, [&](Num place, Num token) {
-    store(e.bitcast(add(place, numberOf(token)), f32), at.out, {token});
-  });
-  walk(at, list, [&](Num place, Num token) {
-    Num logit = loadScalar(values, {place});
-    Num next = changed(logit, numberOf(token));
-    store(change(at, token, logit, next), values, {place});
-  });
-  walk(at, list, [&](Num place, Num token) {
-    store(loadScalar(values, {place}), at.out, {token});
-  });
-}
-
-Num Edits::penalized(const Edit &edit, Num logit, Num count, Num row) {
-  Num penalty = loadScalar(edit.operands[0], {row});
-  if (auto repetition = dyn_cast<RepetitionPenaltyOp>(edit.op)) {
-    Num less = repetition.getReciprocal() ? logit * (e.f32(1) / penalty)
-                                          : logit / penalty;
-    return e.select(logit > e.f32(0), less, logit * penalty);
-  }
-  if (isa<PresencePenaltyOp>(edit.op))
-    return logit - penalty;
-  return logit - penalty * e.num(arith::SIToFPOp::create(e, f32, count));
-}
-
-/// Penalties that look at the same list.
-void Edits::penalize(ArrayRef<Edit> edits, const Place &at) {
-  // A NaN that one makes outlasts an invalid parameter of the next.
-  Nums valid = {e.constant(i1, 1)};
-  for (const Edit &edit : edits)
-    valid.push_back(valid.back() & isValid(edit, at.row));
-  changeByNumber(
-      at, listOf(edits.front().operands[1], at.row),
-      [&](Num, Num count) { return count + 1; },
-      [&](Num logit, Num count) {
-        for (auto [edit, applies] :
-             llvm::zip(edits, ArrayRef(valid).drop_front())) {
-          Num next = penalized(edit, logit, count, at.row);
-          logit = e.select((logit > e.f32(-INFINITY)) & applies, next, logit);
-        }
-        return logit;
-      });
-}
-
-/// For every place of a history, up to its last token, how many tokens before
-/// it are those at the end, one by one. (The Z algorithm, from the end.)
-Edits::Repeats Edits::repeatsOf(List list) {
-  Num zero = e.index(0);
-  auto tokenAt = [&](Num place) { return loadScalar(list.tokens, {place}); };
-  Num length =
-      e.loop(zero, list.count, 1, {zero}, [&](Num place, Nums last) -> Nums {
-        Num is = e.compare(arith::CmpIPredicate::sge, tokenAt(place), e.i32(0));
-        return {e.select(is, place + 1, last[0])};
-      })[0];
-  Num runs = scratch(i32, list.count + 1);
-  store(e.i32(0), runs, {zero});
-  // What is `back` from the end up to the place `reach` from it is what is at
-  // the end.
-  e.loop(e.index(1), length, 1, {zero, zero}, [&](Num at, Nums known) -> Nums {
-    Num back = known[0], reach = known[1], end = length - at;
-    Num run = e.choose(
-        at < reach, {index},
-        [&]() -> Nums {
-          Num same = e.to(loadScalar(runs, {end + back}), index);
-          Num room = reach - at;
-          return {e.select(same < room, same, room)};
-        },
-        [&]() -> Nums { return {zero}; })[0];
-    run = e.loopWhile(
-        {run},
-        [&](Nums run) {
-          return e.choose(
-              run[0] < end, {i1},
-              [&]() -> Nums {
-                Num a = tokenAt(end - 1 - run[0]);
-                Num b = tokenAt(length - 1 - run[0]);
-                Num is = e.compare(arith::CmpIPredicate::sge, a, e.i32(0));
-                return {(a == b) & is};
-              },
-              [&]() -> Nums { return {e.constant(i1, 0)}; })[0];
-        },
-        [&](Nums run) -> Nums { return {run[0] + 1}; })[0];
-    store(e.to(run, i32), runs, {end});
-    Num farther = at + run > reach;
-    return {e.select(farther, at, back), e.select(farther, at + run, reach)};
-  });
-  return {length, runs};
-}
-
-void Edits::dry(const Edit &edit, const Place &at) {
-  auto number = [&](size_t operand) {
-    return loadScalar(edit.operands[operand], {at.row});
-  };
-  Num multiplier = number(2), base = number(3), allowed = number(4);
-  Num zero = e.index(0), one = e.index(1);
-  Num some = e.compare(arith::CmpIPredicate::sgt, allowed, e.i32(0));
-  allowed = e.select(some, allowed, e.i32(0));
-  Num off = (multiplier == e.f32(0)) | (base < e.f32(1));
-  e.when(off ^ 1, [&] {
-    List list = listOf(edit.operands[0], at.row);
-    List breakers = listOf(edit.operands[1], at.row);
-    Repeats repeats = repeatsOf(list);
-    // A run ends at the last breaker of the history.
-    auto breaks = [&](Num place) {
-      Num token = loadScalar(list.tokens, {place});
-      Num is = e.compare(arith::CmpIPredicate::sge, token, e.i32(0));
-      return e.loop(zero, breakers.count, 1, {e.constant(i1, 0)},
-                    [&](Num k, Nums any) -> Nums {
-                      Num equal = loadScalar(breakers.tokens, {k}) == token;
-                      return {any[0] | (equal & is)};
-                    })[0];
-    };
-    Num limit = e.loopWhile(
-        {zero},
-        [&](Nums run) {
-          return e.choose(
-              run[0] < repeats.length, {i1},
-              [&]() -> Nums {
-                return {breaks(repeats.length - 1 - run[0]) ^ 1};
-              },
-              [&]() -> Nums { return {e.constant(i1, 0)}; })[0];
-        },
-        [&](Nums run) -> Nums { return {run[0] + 1}; })[0];
-    limit = e.to(limit, i32);
-    // Few tokens would extend a repeat that is long enough.
-    Num tokens = scratch(i32, list.count), runs = scratch(i32, list.count);
-    Nums found = e.loop(one, repeats.length, 1, {zero, e.i32(0)},
-                        [&](Num end, Nums found) -> Nums {
-                          Num run = loadScalar(repeats.runs, {end});
-                          run = e.select(run < limit, run, limit);
-                          return e.choose(
-                              run >= allowed, {index, i32},
-                              [&]() -> Nums {
-                                store(loadScalar(list.tokens, {end}), tokens,
-                                      {found[0]});
-                                store(run, runs, {found[0]});
-                                return {found[0] + 1, e.max(run, found[1])};
-                              },
-                              [&]() -> Nums { return found; });
-                        });
-    Num count = found[0];
-    // The powers of the base, as products from left to right.
-    Num powers = scratch(f32, list.count + 1);
-    Num most = e.to(found[1] - allowed, index);
-    e.when(zero < count, [&] {
-      store(e.f32(1), powers, {zero});
-      e.loop(zero, most, 1, [&](Num place) {
-        Num power = loadScalar(powers, {place}), next = power * base;
-        store(e.select(next < e.f32(INFINITY), next, power), powers,
-              {place + 1});
-      });
-    });
-    changeByNumber(
-        at, {tokens, count},
-        [&](Num place, Num longest) {
-          return e.max(loadScalar(runs, {place}), longest);
-        },
-        [&](Num logit, Num longest) {
-          Num exponent = e.to(longest - allowed, index);
-          return logit - multiplier * loadScalar(powers, {exponent});
-        });
-  });
-}
-
 //===----------------------------------------------------------------------===//
 // Rows
 //===----------------------------------------------------------------------===//
@@ -480,13 +289,14 @@ void Edits::editRow(ArrayRef<Edit> edits, const Place &at) {
   while (!edits.empty()) {
     const Edit &edit = edits.front();
     size_t taken = 1;
-    if (CountOp count = countOf(edit.op))
-      while (taken < edits.size() && countOf(edits[taken].op) == count)
-        ++taken;
+    SmallVector<CountOp> counts = countsOf(edit.op);
+    while (isPenalty(edit.op) && taken < edits.size() &&
+           isPenalty(edits[taken].op) && countsOf(edits[taken].op) == counts)
+      ++taken;
     Num before = valid;
     for (const Edit &each : edits.take_front(taken))
       valid = valid & isValid(each, at.row);
-    e.when(countOf(edit.op) ? before : valid, [&] {
+    e.when(isPenalty(edit.op) ? before : valid, [&] {
       if (isa<LogitBiasOp>(edit.op))
         bias(edit, at);
       else if (isa<DryOp>(edit.op))
@@ -503,7 +313,9 @@ void Edits::editRow(ArrayRef<Edit> edits, const Place &at) {
           Num word = loadScalar(edit.operands[0], {at.row, place});
           store(word & loadScalar(at.mask, {place}), at.mask, {place});
         });
-      else if (countOf(edit.op))
+      else if (hasTables(edit.op))
+        penalizeByTables(edits.take_front(taken), at);
+      else if (isPenalty(edit.op))
         penalize(edits.take_front(taken), at);
     });
     masked |= at.mask.value && isRemoval(edit.op);

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Bias, penalties and bans change the logits of the few tokens that a list
-// names, masks and lists remove tokens. Whoever walks the lists needs those
-// tokens' logits in memory of its own:
+// names, or of which a table counts some; masks and lists remove tokens. What
+// changes needs memory of its own:
 //
 //   alone       a run of edits is a function that copies rows and edits them.
 //   in a kernel only the groups of a row in which a token changes are copied,
@@ -79,10 +79,12 @@ private:
   void editRow(ArrayRef<Edit> edits, const Place &at);
   void copyRow(Num logits, Num row, Num out, Num from, Num to);
   void copyGroup(const Place &at, Num group);
-  void touch(const Place &at, List list);
+  void touchGroup(const Place &at, Num group);
+  void touch(const Place &at, ArrayRef<List> lists);
   void touchAll(ArrayRef<Edit> edits, const Place &at);
   List listOf(Num lists, Num row);
-  void walk(const Place &at, List list,
+  SmallVector<List> listsOf(const Edit &edit, Num row);
+  void walk(const Place &at, ArrayRef<List> lists,
             function_ref<void(Num place, Num token)> body);
 
   // What is removed.
@@ -90,16 +92,26 @@ private:
   Num bitOf(const Place &at, Num token);
   void remove(const Place &at, Num token);
   void allow(const Place &at, List list);
-  void banRepeats(const Edit &edit, const Place &at);
 
-  // What is changed.
+  // Penalties.cpp: what is changed.
   Num change(const Place &at, Num token, Num logit, Num changed);
   void bias(const Edit &edit, const Place &at);
   void penalize(ArrayRef<Edit> edits, const Place &at);
-  Num penalized(const Edit &edit, Num logit, Num count, Num row);
-  void changeByNumber(const Place &at, List list,
+  void penalizeByTables(ArrayRef<Edit> edits, const Place &at);
+  /// Of one row: whether it, and those before it, are in their domains.
+  struct Penalty {
+    Operation *op;
+    Num amount, applies;
+    ArrayRef<Num> counts;
+  };
+  SmallVector<Penalty> penaltiesOf(ArrayRef<Edit> edits, Num row);
+  Num penalized(const Penalty &penalty, Num logit, Num count);
+  void changeByNumber(const Place &at, ArrayRef<List> lists,
                       function_ref<Num(Num place, Num number)> add,
                       function_ref<Num(Num logit, Num number)> changed);
+
+  // Repeats.cpp: what a history would repeat.
+  void banRepeats(const Edit &edit, const Place &at);
   void dry(const Edit &edit, const Place &at);
   struct Repeats {
     Num length, runs;

@@ -97,6 +97,14 @@ Num Functions::loadVector(Num memory, ArrayRef<Num> at) {
   return e.num(vector::LoadOp::create(e, type, memory, valuesOf(at)));
 }
 
+Num Functions::loadBits(Num words, Num firstWord, Num at) {
+  Num word = loadScalar(words, {firstWord + at / 32});
+  Num bits = e.to(word >> e.to(at % 32, i32), e.getIntegerType(lanes));
+  Value one =
+      vector::BroadcastOp::create(e, VectorType::get({1}, bits.type()), bits);
+  return e.bitcast(e.num(one), VectorType::get({lanes}, i1));
+}
+
 void Functions::askFor(Num logits, Num row, Num group) {
   Type element = cast<MemRefType>(logits.type()).getElementType();
   int64_t line = 64 * 8 / element.getIntOrFloatBitWidth();

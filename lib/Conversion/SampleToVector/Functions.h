@@ -39,6 +39,8 @@ protected:
   Num loadScalar(Num memory, ArrayRef<Num> at);
   Num loadVector(Num memory, ArrayRef<Num> at);
   void store(Num value, Num memory, ArrayRef<Num> at);
+  /// A vector of the bits of words, from the one at `at` on.
+  Num loadBits(Num words, Num firstWord, Num at);
   /// Memory is to send a group of a row, for which nobody waits yet.
   void askFor(Num logits, Num row, Num group);
   /// A row of a memref of two dimensions, and its type.

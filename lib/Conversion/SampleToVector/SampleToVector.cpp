@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../SampleToLinalg/Emitter.h"
 #include "Edits.h"
 #include "Kernel.h"
 #include "plait/Dialect/Sample/Transforms/Passes.h"
@@ -18,6 +19,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace plait::sample {
 #define GEN_PASS_DEF_CONVERTSAMPLETOVECTOR
@@ -76,22 +78,27 @@ struct ConvertSampleToVector
   void convert(EditRun run, SymbolTable &symbols, int64_t bits) {
     func::FuncOp edit = Edits(run, symbols, bits).emit();
     Operation *last = run.ops.back();
-    ImplicitLocOpBuilder b(last->getLoc(), last);
+    sample::Emitter b(last->getLoc(), last);
+    for (Operation *op : run.ops)
+      checkShapes(b, op, run.logits());
     SmallVector<Value> operands = {run.logits()};
     llvm::append_range(operands, run.operands());
     callOnBuffers(edit, b, operands, last->getResults());
     for (Operation *op : llvm::reverse(run.ops)) {
-      SmallVector<Value> used(op->getOperands());
+      SmallVector<CountOp> counts = countsOf(op);
       op->erase();
-      for (Value value : used)
-        if (auto count = value.getDefiningOp<CountOp>())
-          if (count->use_empty())
-            count->erase();
+      for (CountOp count :
+           llvm::SmallSetVector<CountOp, 2>(counts.begin(), counts.end()))
+        if (count->use_empty())
+          count->erase();
     }
   }
 
   void convert(FusedOp op, EditRun edits, func::FuncOp rows) {
-    ImplicitLocOpBuilder b(op.getLoc(), op);
+    sample::Emitter b(op.getLoc(), op);
+    checkShapes(b, op, op.getLogits());
+    for (Operation *edit : edits.ops)
+      checkShapes(b, edit, op.getLogits());
     SmallVector<Value> operands(op->getOperands());
     llvm::append_range(operands, edits.operands());
     callOnBuffers(rows, b, operands, op->getResults());

@@ -23,11 +23,7 @@ Num Kernel::loadGiven(const Group &group, Num at) {
 Num Kernel::unremoved(const Group &group, Num at, Num logits) {
   if (!removes)
     return logits;
-  Num word = loadScalar(group.mask, {group.firstWord + at / 32});
-  Num bits = e.to(word >> e.to(at % 32, i32), e.getIntegerType(lanes));
-  Value one =
-      vector::BroadcastOp::create(e, VectorType::get({1}, bits.type()), bits);
-  Num mask = e.bitcast(e.num(one), VectorType::get({lanes}, i1));
+  Num mask = loadBits(group.mask, group.firstWord, at);
   return e.select(mask, logits, e.f32(-INFINITY));
 }
 

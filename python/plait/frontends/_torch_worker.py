@@ -96,10 +96,40 @@ def _to_linalg(graphs):
         for stage in _STAGES:
             passes = str(PassManager.parse(f"builtin.module({stage})"))
             PassManager.parse(passes.replace(_CONTRACT, "")).run(module.operation)
+        pick_nan(module.operation)
         for op in module.body.operations:
             if ir.StringAttr(op.attributes["sym_name"]).value != "main":
                 op.attributes["sym_visibility"] = ir.StringAttr.get("private")
     return module, declared
+
+
+def pick_nan(operation):
+    """Lets the place of a maximum or minimum be that of the first NaN, as torch says.
+
+    torch-mlir finds the value by ``maximumf``, which keeps a NaN, and its place by a
+    comparison, which passes over it.
+    """
+    from torch_mlir import ir
+    from torch_mlir.dialects import arith
+
+    def visit(op):
+        if op.name == "arith.cmpf" and op.parent.name == "linalg.generic":
+            found, best = op.operands
+            beside = [other.operation for other in op.block.operations]
+            if not any(
+                other.name in ("arith.maximumf", "arith.minimumf")
+                and list(other.operands) == [found, best]
+                for other in beside
+            ):
+                return ir.WalkResult.ADVANCE
+            for use in list(op.result.uses):
+                with ir.InsertionPoint(use.owner), op.location:
+                    new = arith.cmpf(arith.CmpFPredicate.UNE, found, found)
+                    first = arith.andi(new, arith.cmpf(arith.CmpFPredicate.OEQ, best, best))
+                    use.owner.operands[use.operand_number] = arith.ori(op.result, first)
+        return ir.WalkResult.ADVANCE
+
+    operation.walk(visit)
 
 
 @contextmanager

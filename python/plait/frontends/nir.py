@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 
@@ -71,11 +72,12 @@ def from_nir(
 
     graph = read(path_or_graph)
     network = network_of(graph, dt=dt, convention=convention, reset=reset)
+    observe = (observe,) if isinstance(observe, str) else tuple(observe)
     for name in observe:
         if not isinstance(network.nodes.get(name), net.Neuron):
             potentials = network.listing(network.named(net.Neuron))
             raise FrontendError(f"cannot observe '{name}'; potentials: {potentials}")
-    module = emit(network, time_steps, batch, tuple(observe), state)
+    module = emit(network, time_steps, batch, observe, state)
     return replace(module, source="nir")
 
 
@@ -116,14 +118,18 @@ def _strip_batch(network: Network) -> None:
 
 
 def _check_reading(dt, convention: str, reset: str | None) -> None:
-    if convention not in CONVENTIONS:
+    if not isinstance(convention, str) or convention not in CONVENTIONS:
         raise FrontendError(
             f"no convention '{convention}'; supported: auto, {', '.join(sorted(CONVENTIONS))}"
         )
-    if not (isinstance(dt, int | float) and 0 < dt < math.inf):
-        raise FrontendError(f"expects a positive 'dt', got {dt!r}")
+    _check_step(dt)
     if reset is not None and reset not in RESETS:
         raise FrontendError(f"no reset '{reset}'; supported: {', '.join(RESETS)}")
+
+
+def _check_step(dt) -> None:
+    if isinstance(dt, bool) or not (isinstance(dt, Real) and 0 < dt < math.inf):
+        raise FrontendError(f"expects a positive 'dt', got {dt!r}")
 
 
 def read_node(name: str, node, dt: float, convention: str, reset: str | None, graph: Graph):
@@ -153,7 +159,7 @@ def _read_node(name, node, where: str, dt, convention: str, reset: str | None, g
         return net.Input(shape) if name in graph.ports else net.Sum()
     if kind(node) == "Output":
         declared = (node.output_type or {}).get("output")
-        shape = None if declared is None else tuple(int(s) for s in np.atleast_1d(declared))
+        shape = None if declared is None else _shape(node.output_type, "output", where)
         return net.Output(shape) if name in graph.ports else net.Sum()
     if kind(node) in ("Affine", "Linear"):
         weight = numbers(node.weight, where, "weight")
@@ -175,7 +181,9 @@ def _read_node(name, node, where: str, dt, convention: str, reset: str | None, g
             _integers(node.padding, 2, where, "padding", least=0),
         )
     if kind(node) == "Flatten":
-        return net.Flatten(int(node.start_dim), int(node.end_dim))
+        axes = (node.start_dim, node.end_dim)
+        start, end = (_integers(axis, 1, where, "axis", least=-64)[0] for axis in axes)
+        return net.Flatten(start, end)
     if kind(node) == "Scale":
         return net.Scale(numbers(node.scale, where, "scale"))
     if kind(node) == "Threshold":
@@ -188,7 +196,12 @@ def _shape(types, key: str, where: str) -> tuple[int, ...]:
     declared = (types or {}).get(key)
     if declared is None:
         raise FrontendError(f"{where} has no shape")
-    return tuple(int(s) for s in np.atleast_1d(declared))
+    sizes = np.atleast_1d(numbers(declared, where, "shape"))
+    if not sizes.size:
+        raise FrontendError(f"{where} has a shape without sizes")
+    if sizes.ndim != 1 or (sizes != np.rint(sizes)).any():
+        raise FrontendError(f"{where} expects a shape of whole numbers, got {sizes.tolist()}")
+    return tuple(int(s) for s in sizes)
 
 
 def _integers(value, rank: int, where: str, what: str, least: int = 1) -> tuple[int, ...]:
@@ -231,12 +244,18 @@ def _conv(node, where: str) -> net.Conv:
     return net.Conv(weight, bias, stride, padding, dilation, groups)
 
 
+def _delays(node, where: str) -> np.ndarray:
+    """A Delay node's delays, in the file's unit of time."""
+    delays = numbers(node.delay, where, "delay").astype(np.float64)
+    if (delays < 0).any():
+        raise FrontendError(f"{where} expects delays of 0 or more, got {delays.min():g}")
+    return delays
+
+
 def _steps(node, dt: float, where: str) -> np.ndarray:
     """A Delay node's delays in whole steps."""
-    exact = numbers(node.delay, where, "delay").astype(np.float64) / dt
+    exact = _delays(node, where) / dt
     steps = np.rint(exact)
-    if not (steps >= 0).all():
-        raise FrontendError(f"{where} expects delays of 0 or more, got {exact.min() * dt:g}")
     if np.abs(exact - steps).max(initial=0) > 1e-3:
         raise FrontendError(
             f"{where} expects whole steps of dt={dt:g}, "
@@ -277,6 +296,8 @@ def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
     Raises:
         FrontendError: it proves nothing; the message lists the readings that fit.
     """
+    if dt is not None:
+        _check_step(dt)
     found = _proof(graph)
     if found is not None:
         proved, convention, why = found
@@ -398,8 +419,10 @@ def _is_snntorch(node) -> bool:
 
 
 def _text(value) -> str:
-    value = value.item() if isinstance(value, np.ndarray | np.generic) else value
-    return value.decode() if isinstance(value, bytes) else str(value)
+    """What metadata say, as files have it."""
+    if isinstance(value, np.ndarray | np.generic) and value.size == 1:
+        value = value.item()
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def readings(graph: Graph, dt: float | None) -> dict[str, str]:
@@ -441,6 +464,8 @@ def check_nir(
         dt, convention = decide(graph, dt)
     if convention is not None:
         _check_reading(dt, convention, None)
+    elif dt is not None:
+        _check_step(dt)
     network = Network()
     problems = {}
     for name, node in graph.nodes.items():
@@ -453,11 +478,13 @@ def check_nir(
             if convention is None and kind(node) in NEURONS:
                 given = nir_conventions.Node(name, node, 1.0, "")
                 for item in vars(node):
-                    if item not in ("input_type", "output_type", "metadata"):
+                    if item.startswith("tau"):
+                        given.ratio(item, euler=False)
+                    elif item not in ("input_type", "output_type", "metadata"):
                         getattr(given, item)  # Refuses what is not finite.
                 network.nodes[name] = net.Neuron(given.shape, "impulse")
             elif dt is None and kind(node) == "Delay":
-                delay = numbers(node.delay, f"node '{name}' (Delay)", "delay")
+                delay = _delays(node, f"node '{name}' (Delay)")
                 network.nodes[name] = net.Delay(np.sign(delay))
             else:
                 network.nodes[name] = read_node(

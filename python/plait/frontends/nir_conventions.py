@@ -184,6 +184,15 @@ class Exponential(Convention):
         return Neuron(n.shape, "exponential", decay, _unless_one(n.r), _set(n.v_leak))
 
 
+class Exact(Exponential):
+    """NIR's equations exactly, spikes and resets within the step."""
+
+    kinds = ("I", "LI", "LIF")
+
+    def _fire(self, node, neuron, threshold=None):
+        return replace(super()._fire(node, neuron, threshold), reset_at="crossing")
+
+
 class SnnTorch(Convention):
     """snnTorch's import_from_nir: Leaky and Synaptic, reset to zero at once."""
 
@@ -375,6 +384,7 @@ class Nengo(Convention):
 CONVENTIONS: dict[str, Convention] = {
     "nir": Convention(),
     "exponential": Exponential(),
+    "exact": Exact(),
     "norse": Norse(),
     "snntorch": SnnTorch(),
     "sinabs": Sinabs(),

@@ -18,6 +18,7 @@ SUPPORTED = tuple(sorted((*NEURONS, *STATELESS, "NIRGraph")))
 
 #: More numbers than this in a file are taken for an error.
 _LARGEST = 1 << 31
+_MOST_NAMES = 1 << 20
 
 
 @dataclass
@@ -52,9 +53,9 @@ def read(path_or_graph) -> Graph:
     """Reads and flattens a NIR file or ``nir.NIRGraph``.
 
     Raises:
-        FrontendError: the file is no NIR file, is cut off, or holds more than 2^31 numbers;
-            an edge has no end or is there twice; a subgraph has not one input and one output,
-            or holds itself.
+        FrontendError: the file is no NIR file, is cut off, leads to other files, or holds more
+            than 2^31 numbers, 2^20 names or half of this machine's memory; an edge has no end or
+            is there twice; a subgraph has not one input and one output, or holds itself.
     """
     try:
         import nir
@@ -90,20 +91,28 @@ def _check_sizes(path: Path) -> None:
     """Raises before an array is read that a few compressed bytes may blow up to."""
     import h5py
 
-    total = 0
-
-    def visit(name, item):
-        nonlocal total
-        total += (item.size or 0) if isinstance(item, h5py.Dataset) else 0
-        if total > _LARGEST:
-            raise FrontendError(
-                f"'{path}' holds {total} numbers or more, {item.size} of them in '{name}'; "
-                f"expects at most {_LARGEST}"
-            )
-
+    total = size = 0
     try:
         with h5py.File(path) as file:
-            file.visititems(visit)
+            # By names: what several names share is read for each of them.
+            for count, (name, item) in enumerate(_named(file, path)):
+                if count > _MOST_NAMES:
+                    raise FrontendError(f"'{path}' has more than {_MOST_NAMES} names")
+                if not isinstance(item, h5py.Dataset):
+                    continue
+                if item.external or item.is_virtual:
+                    raise FrontendError(f"'{path}' keeps '{name}' in another file")
+                total += item.size or 0
+                size += (item.size or 0) * item.dtype.itemsize
+                if total > _LARGEST:
+                    raise FrontendError(
+                        f"'{path}' holds {total} numbers or more, {item.size} of them in "
+                        f"'{name}'; expects at most {_LARGEST}"
+                    )
+        if size > (room := _memory() // 2):
+            raise FrontendError(
+                f"'{path}' holds {size} bytes, more than half of the memory: {room}"
+            )
     except FrontendError:
         raise
     except Exception as error:  # h5py raises many kinds on damaged files.
@@ -111,6 +120,29 @@ def _check_sizes(path: Path) -> None:
             f"'{path}' is not a NIR graph that nir can read: it is no HDF5 file, or one that is "
             f"cut off: {error}"
         ) from error
+
+
+def _named(file, path: Path):
+    """Names and what they name in an HDF5 file, from the root down."""
+    import h5py
+
+    groups = [("", file, 0)]
+    while groups:
+        prefix, group, depth = groups.pop()
+        if depth > 1000:
+            raise FrontendError(f"'{path}': groups are too deep, or one holds itself: '{prefix}'")
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise FrontendError(f"'{path}' has a link '{prefix}{key}' to elsewhere")
+            item = group[key]
+            yield prefix + key, item
+            if isinstance(item, h5py.Group):
+                groups.append((f"{prefix}{key}/", item, depth + 1))
+
+
+def _memory() -> int:
+    """The bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _names_in(path: Path) -> str:
@@ -139,6 +171,11 @@ def _flatten(graph, prefix: str, flat: Graph) -> None:
 
     if not hasattr(graph, "nodes") or not graph.nodes:
         raise FrontendError(f"the graph '{prefix}' has no nodes")
+    if odd := [name for name in graph.nodes if not isinstance(name, str)]:
+        raise FrontendError(f"node {odd[0]!r} has a name that is no text")
+    edges = graph.edges if isinstance(graph.edges, list | tuple | set) else [graph.edges]
+    if odd := [edge for edge in edges if not isinstance(edge, list | tuple) or len(edge) != 2]:
+        raise FrontendError(f"an edge is a pair of names, got {odd[0]!r}")
     entry, leave = {}, {}
     for name, node in graph.nodes.items():
         full = prefix + name
@@ -157,7 +194,7 @@ def _flatten(graph, prefix: str, flat: Graph) -> None:
                 )
             mine[name] = f"{full}.{inner[0]}"
         _flatten(node, full + ".", flat)
-    for source, target in graph.edges:
+    for source, target in edges:
         for end in (source, target):
             if end not in graph.nodes:
                 raise FrontendError(
@@ -178,6 +215,8 @@ def numbers(array, where: str, what: str) -> np.ndarray:
     """
     if array is None:
         raise FrontendError(f"{where} has no '{what}'")
+    if hasattr(array, "detach"):  # Norse puts torch's parameters into a graph.
+        array = array.detach().cpu()
     try:
         array = np.asarray(array)
         if array.dtype.kind not in "biuf":

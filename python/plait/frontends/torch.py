@@ -209,6 +209,8 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
 
 def _named_forward(function):
     """``function`` under the one name whose source lines torch.export records."""
+    if isinstance(function, types.BuiltinFunctionType):  # torch.relu, say: it has no signature.
+        return lambda *args, **kwargs: function(*args, **kwargs)
     if not isinstance(function, types.FunctionType):
         return function
     forward = types.FunctionType(
@@ -287,7 +289,14 @@ def _placeholders(torch, program) -> list:
         if not isinstance(spec.arg, tensor | constant):
             raise FrontendError(f"'{spec.arg.name}': a number that may change must be a tensor")
     names = {spec.arg.name for spec in specs if isinstance(spec.arg, tensor)}
-    return [node for node in _arguments(program.graph) if node.name in names]
+    nodes = [node for node in _arguments(program.graph) if node.name in names]
+    for node in nodes:
+        for size in node.meta["val"].shape:
+            # torch-mlir takes any other expression for the number that it is now.
+            if not isinstance(size, int) and not size.node.expr.is_symbol:
+                expression = size.node.expr
+                raise FrontendError(f"'{node.name}': expects a Dim of its own, got {expression}")
+    return nodes
 
 
 def _results(torch, program):

@@ -1,6 +1,7 @@
 """What one request asks of the sampler."""
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -81,10 +82,10 @@ class SamplingParams:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type is float:
-                number = isinstance(value, int | float) and math.isfinite(value)
+                number = isinstance(value, numbers.Real) and math.isfinite(value)
                 _check(number and not isinstance(value, bool), field.name, "a finite number", value)
             elif field.type is int:
-                whole = isinstance(value, int) and not isinstance(value, bool)
+                whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
                 high = 2**64 if field.name == "seed" else 2**31
                 inside = whole and (0 if field.name == "seed" else -(2**31)) <= value < high
                 _check(inside, field.name, "an integer of its range", value)
@@ -102,7 +103,7 @@ class SamplingParams:
         named += [("bad_words_token_ids", word) for word in self.bad_words_token_ids]
         for name, ids in named:
             for token in ids:
-                fits = isinstance(token, int) and 0 <= token < 2**31
+                fits = isinstance(token, numbers.Integral) and 0 <= token < 2**31
                 _check(fits, name, "token ids", token)
         if self.allowed_token_ids is not None:
             _check(len(self.allowed_token_ids), "allowed_token_ids", "at least one id", "none")

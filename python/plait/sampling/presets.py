@@ -110,14 +110,16 @@ VLLM = Preset(
     "vllm/v1/sample/ops/topk_topp_triton.py",
 )  # fmt: skip
 
-#: The additive penalties come before repetition; top-p takes its mass from the full softmax.
+#: The additive penalties come before repetition; top-p takes its mass from the full softmax. The
+#: engine sorts, and so counts noise by place, where any request of a batch is filtered; here each
+#: request is as it is there alone.
 SGLANG = Preset(
     "sglang",
     (
         _additive("frequency", "output"), _additive("presence", "output"), _BAN,
         _repetition("output"), _BITMASK, _BIAS, PLAIN_TEMPERATURE, _TOP_K, _TOP_P_FULL, _MIN_P,
     ),
-    "murmur3_sglang",
+    "sglang",
     1e-6,
     "sglang/srt/sampling/sampling_batch_info.py, penaltylib; sglang/srt/layers/sampler.py, "
     "top_k_top_p_min_p_sampling_from_probs_torch and multinomial_with_seed",

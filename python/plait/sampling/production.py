@@ -25,8 +25,8 @@ class ProductionSampler:
     Args:
         enable_x64: whether seeds may be traced uint64 arrays, which needs
             ``jax_enable_x64``: without it JAX itself cuts an argument of a
-            jitted function to 32 bits. It changes what is accepted, never a
-            token.
+            jitted function to 32 bits, so that a traced seed is an error. It
+            changes what is accepted, never a token.
     """
 
     def __init__(self, enable_x64: bool = False):
@@ -66,16 +66,10 @@ class ProductionSampler:
 
         Raises:
             ArgumentError: wrong dtypes, shapes or ranges; two rows with one
-                key; ``enable_x64`` where JAX has no 64-bit numbers.
+                key; a traced seed that may have had 64 bits.
         """
         import jax
         import jax.numpy as jnp
-
-        if self.enable_x64 and jax.dtypes.canonicalize_dtype(np.uint64) != np.uint64:
-            raise ArgumentError(
-                "enable_x64=True: expects jax_enable_x64, without which JAX cuts a traced uint64 "
-                "seed to 32 bits"
-            )
 
         logits = jnp.asarray(logits)
         if logits.dtype not in (jnp.float32, jnp.float16, jnp.bfloat16):
@@ -117,6 +111,7 @@ class ProductionSampler:
 
     def _traced_keys(self, batch, seed, session, sequence, position):
         """(seed high, seed low, session, sequence, position), each uint32 [batch]."""
+        import jax
         import jax.numpy as jnp
 
         if isinstance(seed, tuple):
@@ -130,6 +125,11 @@ class ProductionSampler:
                 )
             seed = _rows("seed", seed, batch, jnp.uint64)
             high, low = (seed >> 32).astype(jnp.uint32), seed.astype(jnp.uint32)
+        elif self.enable_x64 and jax.dtypes.canonicalize_dtype(np.uint64) != np.uint64:
+            raise ArgumentError(
+                "enable_x64=True: expects jax_enable_x64, without which JAX has cut a traced seed "
+                "to 32 bits, or a pair (high, low)"
+            )
         else:
             low = _rows("seed", seed, batch, jnp.uint32)
             high = jnp.zeros_like(low)

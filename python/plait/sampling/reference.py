@@ -514,8 +514,8 @@ def noise(vocab, seed, session, sequence, position, generator="philox") -> np.nd
     h = murmur3(seed, position, v)
     if generator == "murmur3_vllm":  # u = (h + 1/2) / 2**32, the noise is that of 1 - u
         return ((1 << 33) - 1 - 2 * h) << 31
-    if generator == "murmur3_sglang":  # u = h / (2**32 - 1)
-        return h << 32 | h
+    if generator == "murmur3_sglang":  # u = h / (2**32 - 1), 1 - 2**-32 at the most
+        return np.minimum(h << 32 | h, np.uint64((1 << 64) - (1 << 32)))
     raise ValueError(f"expects a generator of plait.sampling, got {generator!r}")
 
 
@@ -580,20 +580,24 @@ def greedy(row) -> Pick:
         return _pick(row, int(order[0]), np.float32(0) if best == second else best - second)
 
 
-def gumbel(row, seed, session, sequence, position, generator="philox") -> Pick:
+def gumbel(row, seed, session, sequence, position, generator="philox", by_place=False) -> Pick:
     """The candidate with the greatest score ``fixed - log2(-log2(u))``, u of :func:`noise`.
 
     The same distribution as :func:`draw`, by one noise per token. The scores
     are Q32; ties go to the lower index, and what weighs nothing is not drawn.
     The margin is what the next score lacks, in nats; +inf if there is none.
+    ``by_place`` counts noise, and decides ties, by the place in the order of
+    :func:`candidates` instead of the index.
     """
     u = noise(row.size, seed, session, sequence, position, generator)
     e = np.where(u > 0, (64 << 56) - log2(np.maximum(u, 1)), 126 << 56)  # -log2(u), Q56
     g = (56 << 56) - log2(np.maximum(e, 1).astype(np.uint64))
-    live = np.flatnonzero(weights(row))
-    if not live.size:
+    order = candidates(row) if by_place else np.arange(row.size)
+    places = np.flatnonzero(weights(row)[order])
+    if not places.size:
         return _pick(row, ERROR_INDEX, None)
-    score = (fixed(row)[live] << 8) + (g[live] >> 24)
+    live = order[places]
+    score = (fixed(row)[live] << 8) + (g[places] >> 24)
     best = int(score.argmax())
     others = np.delete(score, best)
     margin = _nats(score[best] - others.max()) if others.size else _INF

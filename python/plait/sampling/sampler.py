@@ -86,7 +86,9 @@ class Sampler:
             or ``llamacpp``: the order of the steps, and how ties go.
         pick: how tokens are drawn, if not as the preset does: ``draw`` (by
             integer weight, one draw per row) or Gumbel noise of ``philox``,
-            ``murmur3_vllm``, ``murmur3_sglang`` or ``jax_threefry``.
+            ``murmur3_vllm``, ``murmur3_sglang`` or ``jax_threefry``; ``sglang``
+            counts the noise of ``murmur3_sglang`` by place, not by token, where
+            a request has top-k, top-p or min-p, which takes a sort.
         bitmask: whether calls bring a grammar's bitmask.
         dtype: of the logits: float32, float16 or bfloat16.
         logprobs: whether draws come with log-probabilities and margins, which
@@ -118,7 +120,9 @@ class Sampler:
         if dtype not in ELEMENTS:
             raise ArgumentError(f"dtype: expects {', '.join(ELEMENTS)}, got {dtype}")
         self.steps = self._choose(bitmask)
-        self._inputs = arguments(self.steps)
+        if self.pick == "sglang" and not any(map(_filters, self.params)):
+            self.pick = "murmur3_sglang"
+        self._inputs = arguments(self.steps, self.pick)
         self._table = self._tabulate()
         self._seeds = np.array([p.seed for p in self.params], np.uint64)
         self.metrics = Metrics()
@@ -163,6 +167,7 @@ class Sampler:
             "temperature": temperatures,
             "temperature_low": np.maximum(temperatures - ranges, np.float32(0)),
             "temperature_high": temperatures + ranges,
+            "filtered": np.array([_filters(p) for p in params], np.int32),
         }
         bias = [dict(p.logit_bias or {}) for p in params]
         lists = {
@@ -244,7 +249,7 @@ class Sampler:
         """As a call, by :mod:`plait.sampling.reference`, in NumPy: exact, and not fast."""
         logits, values, key = self._values(logits, position, **more)
         picks = [
-            row_pick(self.pick, list(row_steps(self.steps, *one))[-1], one[-1])
+            row_pick(self.pick, list(row_steps(self.steps, *one))[-1], *one[1:])
             for one in self._one_by_one(logits, values, key)
         ]
         dtypes = (np.int32, np.int32, np.float32, np.float32)[: 4 if self.logprobs else 2]
@@ -343,6 +348,11 @@ class Sampler:
             ]
             values["banned"] = as_rows("banned", banned, "i32", -1, count)
         return {name: value for name, value in values.items() if name in wanted}
+
+
+def _filters(params) -> bool:
+    """Whether SGLang would sort the request's row."""
+    return params.top_k > 0 or params.top_p < 1 or params.min_p > 0
 
 
 def _tokens(value):

@@ -20,6 +20,7 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
         text: token to str, or None.
         limit: how many survivors to list, the likeliest first.
     """
+    from rich.markup import escape
     from rich.table import Table
 
     rows = sampler.trace(logits, position)[0]
@@ -52,7 +53,7 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
         table.add_row(
             "[bold green]>[/]" if v == token else "",
             str(v),
-            repr(text(v)) if text else "",
+            escape(repr(text(v))) if text else "",
             f"{rows[0][v]:.4g}",
             f"{share:8.5f} {bar}",
             f"{starts[v]:.6f} to {ends[v]:.6f}",
@@ -62,7 +63,7 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
         table.add_row("", "", f"and {order.size - len(listed)} more", "", "", "")
     where = f"the draw fell at {point:.6f}: " if point is not None else f"{sampler.pick}: "
     table.caption = (
-        f"{where}token {token}{' ' + repr(text(token)) if text else ''}, "
+        f"{where}token {token}{' ' + escape(repr(text(token))) if text else ''}, "
         f"log-probability {pick.logprobs[0]:.4f}, margin {pick.margins[0]:.3g}"
     )
     table.caption_justify = "left"
@@ -93,8 +94,12 @@ def from_model(console, prompt, tokens, params, preset, limit):
     """Continues ``prompt`` with the demo's language model, and shows every draw; 1 if one differs.
 
     The tokens are those that native code draws.
+
+    Raises:
+        ArgumentError: the prompt is empty.
     """
     import torch
+    from rich.text import Text
 
     from plait.demo.smollm import load
     from plait.sampling.generation import GenerationSampler
@@ -103,6 +108,8 @@ def from_model(console, prompt, tokens, params, preset, limit):
     vocab = model.config.vocab_size
     sampler = Sampler(params, vocab, preset=preset, logprobs=True)
     ids = tokenizer(prompt).input_ids if tokenizer else [ord(c) % vocab for c in prompt]
+    if not ids:
+        raise ArgumentError("prompt: expects at least one token, got none")
     text = (lambda v: tokenizer.decode([v])) if tokenizer else None
     drawing, exact = GenerationSampler(sampler), []
 
@@ -118,7 +125,7 @@ def from_model(console, prompt, tokens, params, preset, limit):
         logits_processor=[show, drawing],
     )  # fmt: skip
     drawn = out[0, len(ids) :].tolist()
-    console.print(f"[bold]{prompt}[/bold]{tokenizer.decode(drawn) if tokenizer else drawn}")
+    console.print(Text.assemble((prompt, "bold"), tokenizer.decode(drawn) if text else str(drawn)))
     console.print(sampler.metrics.dict())
     if drawn != exact:
         console.print(f"[red]native code differs: {exact}[/red]")

@@ -32,7 +32,7 @@ class SpikeIRBuilder:
     """
 
     def __init__(self, name: str = "spike_model", *, seed: int = 0):
-        self.name, self.seed = name, seed
+        self.name, self.seed = name, _whole("seed", seed, 0)
         self._network = Network()
         self._random = np.random.default_rng(seed)
         self._drawn: list[str] = []
@@ -42,10 +42,10 @@ class SpikeIRBuilder:
 
     def add_input(self, name: str, shape) -> str:
         """A port: ``f32[time, batch, *shape]``, or ``f32[batch, *shape]`` for encodings."""
-        shape = tuple(int(size) for size in shape)
-        if not shape or min(shape) < 1:
+        sizes = np.ravel(np.asarray(shape))
+        if not sizes.size or sizes.dtype.kind not in "iu" or sizes.min() < 1:
             raise FrontendError(f"input '{name}' expects positive sizes, got {shape}")
-        return self._add(name, net.Input(shape))
+        return self._add(name, net.Input(tuple(map(int, sizes))))
 
     def add_output(self, input_id: str, name: str) -> str:
         """A port that gives what ``input_id`` gives, at every step."""
@@ -57,7 +57,7 @@ class SpikeIRBuilder:
         self, input_id: str, out_features: int, *, weight=None, bias=None, name: str = "linear"
     ) -> str:
         """A matrix product with the last axis: ``weight[out, in]``, ``bias[out]`` or None."""
-        given = self.shape_of(input_id)
+        given, out_features = self.shape_of(input_id), _whole("out_features", out_features)
         weight = self._weight(name, weight, (out_features, given[-1]))
         bias = self._array(name, "bias", bias, (out_features,))
         return self._add(name, net.Linear(weight, bias), input_id)
@@ -82,7 +82,8 @@ class SpikeIRBuilder:
             raise FrontendError(
                 f"a convolution takes (channels, height, width), '{input_id}' gives {given}"
             )
-        if groups < 1 or given[0] % groups or out_channels % groups:
+        groups, out_channels = _whole("groups", groups), _whole("out_channels", out_channels)
+        if given[0] % groups or out_channels % groups:
             raise FrontendError(f"{groups} groups do not split {given[0]} and {out_channels}")
         kernel, stride, dilation, padding = (
             _pair(name, what, value, least)
@@ -121,7 +122,7 @@ class SpikeIRBuilder:
             tau_syn: in steps; of CubaLIF.
         """
         models = {"LIF": True, "IF": False, "CUBALIF": True, "LI": True}
-        model = neuron_model.upper().replace("_", "")
+        model = str(neuron_model).upper().replace("_", "")
         if model not in models:
             raise FrontendError(
                 f"no neuron model '{neuron_model}'; supported: LIF, IF, CubaLIF, LI"
@@ -133,12 +134,14 @@ class SpikeIRBuilder:
         if model == "CUBALIF":
             current = net.Neuron(None, "impulse", _decay("tau_syn", tau_syn, shape))
         decay = _decay("tau_mem", tau_mem, shape) if models[model] else None
-        fires = model != "LI"
+        fires, level = model != "LI", _parameter("threshold", threshold, shape)
+        if not (np.abs(level) < np.finfo(np.float32).max).all():
+            raise FrontendError(f"expects a 'threshold' that is finite in 32 bits, got {threshold}")
         neuron = net.Neuron(
             shape,
             "impulse",
             decay,
-            threshold=_parameter("threshold", threshold, shape) if fires else None,
+            threshold=level if fires else None,
             reset=resets[reset_mode] if fires else None,
             current=current,
         )
@@ -171,7 +174,10 @@ class SpikeIRBuilder:
         given = self.shape_of(input_id)
         if len(given) != 2:
             raise FrontendError(f"attention takes (tokens, features), '{input_id}' gives {given}")
-        if num_heads < 1 or embed_dim % num_heads:
+        embed_dim, num_heads = _whole("embed_dim", embed_dim), _whole("num_heads", num_heads)
+        if not math.isfinite(scale):
+            raise FrontendError(f"expects a finite 'scale', got {scale}")
+        if embed_dim % num_heads:
             raise FrontendError(f"{num_heads} heads do not split {embed_dim} features")
         weights = dict(weights or {})
         options = {"threshold": threshold, "tau_mem": tau_mem}
@@ -232,7 +238,9 @@ class SpikeIRBuilder:
                     f"encodings only; '{input_id}' is not one"
                 )
             node.static = True
-        own = self.seed if seed is None else seed
+        own = self.seed if seed is None else _whole("seed", seed, 0)
+        if not 0 < threshold < math.inf:
+            raise FrontendError(f"expects a positive 'threshold', got {threshold}")
         encoding = net.Encoding(method, own, float(threshold), off_spikes)
         return self._add(name, encoding, input_id)
 
@@ -245,9 +253,8 @@ class SpikeIRBuilder:
         """
         if method not in ("sum", "mean", "max"):
             raise FrontendError(f"no temporal pooling '{method}'; supported: sum, mean, max")
-        if window_size < 1:
-            raise FrontendError(f"expects a positive 'window_size', got {window_size}")
-        return self._add(name, net.TemporalPool(int(window_size), method), input_id)
+        window = _whole("window_size", window_size)
+        return self._add(name, net.TemporalPool(window, method), input_id)
 
     def add_residual(self, first_id: str, second_id: str, *, name: str = "residual") -> str:
         """The sum of two nodes of one shape."""
@@ -332,8 +339,6 @@ class SpikeIRBuilder:
         return value
 
     def _weight(self, name: str, value, shape) -> np.ndarray:
-        if min(shape) < 1:
-            raise FrontendError(f"'{name}' expects positive sizes, got {shape}")
         if value is None:
             self._drawn.append(f"'{name}'")
             fan_in = math.prod(shape[1:])
@@ -347,6 +352,14 @@ def _numbers(expects: str, value) -> np.ndarray:
         return np.asarray(value, np.float64)
     except (TypeError, ValueError):
         raise FrontendError(f"{expects} of numbers, got {value!r}") from None
+
+
+def _whole(what: str, value, least: int = 1) -> int:
+    """A number that counts something."""
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "iu" or array < least:
+        raise FrontendError(f"expects a whole '{what}' of at least {least}, got {value!r}")
+    return int(array)
 
 
 def _pair(name: str, what: str, value, least: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ class OptimizationPass(Enum):
 
     TEMPORAL_FUSION = (
         *_BATCHED, "spike-reassociate-attention", "spike-fuse-conv", "spike-fuse-neuron",
+        "spike-sum-events",
     )  # fmt: skip
     SPIKE_COMPRESSION = ("canonicalize", "spike-pack")
     NEURON_PRUNING = (*_BATCHED, "spike-prune-neurons")
@@ -199,7 +201,7 @@ class SpikeCompiler:
             raise PlaitError(f"no target '{target}'; supported: {', '.join(TARGETS)}")
         if not isinstance(optimization_level, int) or optimization_level not in LEVELS:
             raise PlaitError(f"expects an optimization_level from 0 to 3, got {optimization_level}")
-        if not (isinstance(time_steps, int) and time_steps > 0):
+        if not (isinstance(time_steps, Integral) and time_steps > 0):
             raise PlaitError(f"expects positive time_steps, got {time_steps!r}")
         self.target, self.optimization_level = target, optimization_level
         self.time_steps, self.debug, self.verbose = time_steps, debug, verbose
@@ -216,8 +218,9 @@ class SpikeCompiler:
         Args:
             model: a network of :class:`plait.spike.SpikeIRBuilder`; the path of a ``.nir``
                 file (``options`` go to :func:`plait.from_nir`); or a ``torch.nn.Module`` of
-                spiking layers (``args`` are example arguments of :func:`plait.from_torch`);
-                or what these functions return.
+                spiking layers (``args`` are example arguments of :func:`plait.from_torch`, and
+                ``options`` its others: ``time_steps=`` for a model that is called once a
+                step); or what these functions return.
             optimizer: what to do instead of the level's passes.
             calibration: the inputs of a run, on which passes that may change spikes are
                 measured; seeded uniform numbers if None.
@@ -253,6 +256,8 @@ class SpikeCompiler:
             FrontendError: the network is malformed.
             CompileError: a pass failed.
         """
+        if not isinstance(graph, Network):
+            raise PlaitError(f"expects a network, got {type(graph).__name__}: compile() takes more")
         optimizer = self.create_optimizer() if optimizer is None else optimizer
         module = emit(graph, self.time_steps, batch)
         if optimizer.max_rate is not None:
@@ -281,6 +286,7 @@ class SpikeCompiler:
                 from plait.spike.loihi import map_network
 
                 mapping = map_network(graph, "loihi3")
+                print(f"plait: {name}: 'loihi3': {mapping.device.note}", file=sys.stderr)
         record = compiler_logger.get_metrics_summary()["recent"][-1]
         statistics = {**found, "compilation_time": record["seconds"]}
         if optimizer.lossy:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def emit(
     if state == "carried" and batch is None:
         raise FrontendError("state='carried' keeps arrays of a fixed size: give a 'batch'")
     for what, value in (("time_steps", time_steps), ("batch", batch)):
-        if value is not None and not (isinstance(value, int) and value > 0):
+        if value is not None and not (isinstance(value, Integral) and value > 0):
             raise FrontendError(f"expects a positive '{what}' or None, got {value!r}")
     return _Writer(network, time_steps, batch, state, rates or {}).write(observe)
 

@@ -50,7 +50,7 @@ def encode(writer, name: str, node: net.Encoding, x: str, shape) -> str:
     off = "-1.0" if node.off_spikes else "0.0"
     body = f"""
       %d = arith.subf %a0, %a1 : f32
-      %level = arith.constant {level!r} : f32
+      %level = arith.constant {level:.9e} : f32
       %one = arith.constant 1.0 : f32
       %off = arith.constant {off} : f32
       %none = arith.constant 0.0 : f32

@@ -245,15 +245,16 @@ class Network:
         Raises:
             FrontendError: it depends on itself, or what feeds the node does not fit.
         """
-        if name not in self._shapes:
-            self._shapes[name] = None
-            try:
-                self._shapes[name] = self._own_shape(name) or self._inferred_shape(name)
-            finally:
-                if self._shapes[name] is None:
-                    del self._shapes[name]
-        elif self._shapes[name] is None:
-            raise FrontendError(f"the shape of node '{name}' depends on itself")
+        row, first = {}, name  # Back to a node whose shape is known, however far that is.
+        while first not in self._shapes:
+            if first in row:
+                raise FrontendError(f"the shape of node '{first}' depends on itself")
+            row[first] = None
+            if self._own_shape(first) or not self.sources(first):
+                break
+            first = self.sources(first)[0]
+        for each in reversed(row):
+            self._shapes[each] = self._own_shape(each) or self._inferred_shape(each)
         return self._shapes[name]
 
     def _own_shape(self, name: str) -> tuple[int, ...] | None:

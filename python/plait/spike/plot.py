@@ -52,6 +52,8 @@ def voltage(potentials, *, ax=None, sample: int = 0, neurons=5, dt: float | None
         flat = _sample(array, sample)
         chosen = range(min(neurons, flat.shape[1])) if isinstance(neurons, int) else neurons
         for index in chosen:
+            if not -flat.shape[1] <= index < flat.shape[1]:
+                raise PlaitError(f"no neuron {index}: the population has {flat.shape[1]}")
             label = f"{name} {index}".strip()
             ax.plot(np.arange(len(flat)) * (dt or 1), flat[:, index], lw=1, label=label)
     if threshold is not None:
@@ -67,6 +69,8 @@ def rate(spikes, *, ax=None, window: int = 10, dt: float | None = None):
         spikes: as of :func:`raster`; all samples count.
         window: steps of the moving average; at the ends it is shorter.
     """
+    if window < 1:
+        raise PlaitError(f"expects a positive 'window', got {window}")
     groups, dt = _groups(spikes, "spikes", dt)
     ax = _axes(ax)
     for name, array in groups:

@@ -63,16 +63,28 @@ def simulate(
     import plait
 
     network = source.graph if isinstance(source, Module) else source
+    if not isinstance(network, Network):
+        raise ArgumentError(f"expects a network, got {type(source).__name__}, which holds none")
+    if chunk is not None and chunk < 1:
+        raise ArgumentError(f"expects a positive 'chunk', got {chunk}")
     ports = [network.nodes[name] for name in network.named(net.Input)]
     arrays = [np.asarray(x, np.float32) for x in inputs]
     if len(arrays) != len(ports) or not arrays:
         raise ArgumentError(f"expects {len(ports)} inputs, got {len(arrays)}")
     if any(port.static for port in ports):
         raise ArgumentError("inputs that are given once: compile with SpikeCompiler(time_steps=)")
+    wanted = [("time", "batch", *port.shape) for port in ports]
+    if any(x.ndim != len(shape) for x, shape in zip(arrays, wanted, strict=True)):
+        shown = ", ".join(f"[{', '.join(map(str, shape))}]" for shape in wanted)
+        raise ArgumentError(f"expects {shown}, got {', '.join(str(list(x.shape)) for x in arrays)}")
     steps, batch = arrays[0].shape[:2]
-    if any(x.shape[:2] != (steps, batch) for x in arrays):
-        raise ArgumentError(f"inputs differ in time and batch: {[x.shape[:2] for x in arrays]}")
-    names = network.named(net.Neuron) if record is True else list(record)
+    if any(x.shape[:2] != (steps, batch) for x in arrays) or not (steps and batch):
+        raise ArgumentError(
+            "expects inputs of the same time and batch, both positive, got "
+            f"{[x.shape[:2] for x in arrays]}"
+        )
+    record = [record] if isinstance(record, str) else record
+    names = network.named(net.Neuron) if record is True else list(record or ())
     network = _with_taps(network, names)
     module = emit(network, None, batch, tuple(names), "carried")
     executable = plait.compile(module)

@@ -88,20 +88,25 @@ def replay(
 def _rows(path: Path) -> np.ndarray:
     """The numbers of a trace."""
     try:
-        lines = path.read_text().splitlines()
-        head = 0
-        try:
-            np.array(lines[0].split(","), float)
-        except ValueError:
-            head = 1
-        if not lines[head:]:
+        # Spreadsheets put a mark of the encoding in front.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        head = int(bool(lines) and not any(map(_is_number, lines[0].split(","))))
+        if not any(map(str.strip, lines[head:])):
             raise ValueError("it has no row")
         rows = np.loadtxt(lines[head:], delimiter=",", ndmin=2)
-    except (ValueError, IndexError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeDecodeError) as error:
         raise PlaitError(f"'{path}' is no table of numbers: {error}") from error
     if not np.isfinite(rows).all():
         raise PlaitError(f"'{path}' holds a number that is not finite")
     return rows
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _run(graph, rows: np.ndarray, dt, convention: str, tolerance: float) -> Replay:

@@ -48,7 +48,7 @@ func.func @bf16_one_row(%a: memref<1x1024xbf16>, %b: memref<4x1024x32xbf16>, %c:
 // Fours of i8. A is moved to unsigned bytes, and what that adds to a column is
 // summed once where the panel is copied for all tiles.
 // CHECK-LABEL: func @i8
-// CHECK: arith.xori %{{.*}} : vector<16xi8>
+// CHECK: arith.xori %{{.*}} : vector<64xi8>
 // CHECK: vector.shuffle {{.*}} : vector<64xi8>, vector<64xi8>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%{{.*}}, %[[BIAS:.*]], %{{.*}})
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"

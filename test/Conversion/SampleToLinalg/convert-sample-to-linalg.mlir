@@ -15,7 +15,7 @@ func.func @greedy(%x: tensor<4x100xf32>) -> (tensor<4xi32>, tensor<4xi32>) {
 // One f32 division; what is not kept becomes -inf.
 // CHECK-LABEL: func @temperature
 func.func @temperature(%x: tensor<?x?xf32>, %t: tensor<?xf32>) -> tensor<?x?xf32> {
-  // CHECK: cf.assert %{{.*}}, "sample: expects a vocabulary below 1048576"
+  // CHECK: cf.assert %{{.*}}, "sample.temperature: expects a vocabulary below 1048576"
   // CHECK: arith.maxui %{{.*}} : i64
   // CHECK: arith.divf %{{.*}} : f32
   // CHECK: arith.constant 0xFF800000 : f32

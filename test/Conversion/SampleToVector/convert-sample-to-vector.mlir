@@ -4,6 +4,7 @@
 // The logits are read where they are; the tokens are a buffer of their own.
 // CHECK-LABEL: func.func @best
 func.func @best(%x: tensor<4x?xbf16>) -> tensor<4xi32> {
+  // CHECK: cf.assert %{{.*}}, "sample.fused: expects a vocabulary below 1048576"
   // CHECK: %[[X:.*]] = bufferization.to_buffer %{{.*}} read_only
   // CHECK: %[[TOKENS:.*]] = memref.alloc() : memref<4xi32>
   // CHECK: call @sample_rows(
@@ -25,7 +26,6 @@ func.func @best(%x: tensor<4x?xbf16>) -> tensor<4xi32> {
 // CHECK: vector.reduction <add>
 // Rows are tiles; parts of rows where there are few.
 // CHECK-LABEL: func.func private @sample_rows
-// CHECK: cf.assert %{{.*}}, "sample: expects a vocabulary below 1048576"
 // CHECK: scf.if
 // CHECK-COUNT-2: scf.forall (%{{.*}}, %{{.*}}) in
 // CHECK: scf.forall (%{{.*}}) in
@@ -71,7 +71,8 @@ func.func @edits(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %h: tensor<4x?xi32>, 
 
 // -----
 
-// Counts that do not come from a list are dense, and so are their penalties.
+// Outside of chains, counts that do not come from a list are dense, and so are
+// their penalties.
 // CHECK-LABEL: func.func @dense
 func.func @dense(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %c: tensor<4x100xi32>) -> tensor<4x100xf32> {
   // CHECK: sample.presence_penalty
@@ -104,3 +105,25 @@ func.func @edited(%x: tensor<4x?xbf16>, %r: tensor<4xf32>, %h: tensor<4x?xi32>, 
 // V512-COUNT-4: vector.bitcast %{{.*}} : vector<1xi16> to vector<16xi1>
 // V128-COUNT-4: vector.bitcast %{{.*}} : vector<1xi4> to vector<4xi1>
 // CHECK: else
+
+// -----
+
+// Tables are read once; what has been seen of them is in a group's copy.
+// CHECK-LABEL: func.func @tables
+func.func @tables(%x: tensor<4x?xf32>, %r: tensor<4xf32>, %o: tensor<4x?xi32>, %p: tensor<4x?xi32>) -> tensor<4xi32> {
+  // CHECK-DAG: bufferization.to_buffer %{{.*}} : tensor<4x?xi32>
+  // CHECK: call @sample_rows(
+  %tokens, %flags = sample.fused %x edits {
+  ^bb0(%l: tensor<4x?xf32>):
+    %0 = sample.repetition_penalty %l, %r, %o prompt %p : tensor<4x?xf32>, tensor<4xf32>, tensor<4x?xi32>, tensor<4x?xi32>
+    %1 = sample.presence_penalty %0, %r, %o : tensor<4x?xf32>, tensor<4xf32>, tensor<4x?xi32>
+    sample.yield %1 : tensor<4x?xf32>
+  } : tensor<4x?xf32>
+  return %tokens : tensor<4xi32>
+}
+// CHECK-LABEL: func.func private @sample_edit_row
+// V512-COUNT-2: vector.load %{{.*}} : memref<?x?xi32>, vector<16xi32>
+// V512: vector.reduction <or>, %{{.*}} : vector<16xi1> into i1
+// V512: scf.if
+// V512: arith.divf %{{.*}} : vector<16xf32>
+// V512: arith.subf %{{.*}} : vector<16xf32>

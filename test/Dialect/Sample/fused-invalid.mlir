@@ -72,3 +72,42 @@ func.func @argument(%x: tensor<4x8xbf16>, %y: tensor<4x9xf32>) {
   } : tensor<4x8xbf16>
   return
 }
+
+// -----
+
+func.func @made(%x: tensor<4x8xf32>, %ids: tensor<4x2xi32>) {
+  // expected-error @below {{'sample.fused' op expects parameters of 'sample.ban' that it is given}}
+  %0, %1 = sample.fused %x edits {
+  ^bb0(%l: tensor<4x8xf32>):
+    %2 = sample.count %l, %ids : tensor<4x8xf32>, tensor<4x2xi32>
+    %3 = sample.ban %l, %2 : tensor<4x8xf32>, tensor<4x8xi32>
+    sample.yield %3 : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @half_made(%x: tensor<4x8xf32>, %r: tensor<4xf32>, %ids: tensor<4x2xi32>, %t: tensor<4x8xi32>) {
+  // expected-error @below {{'sample.fused' op expects parameters of 'sample.repetition_penalty' that it is given}}
+  %0, %1 = sample.fused %x edits {
+  ^bb0(%l: tensor<4x8xf32>):
+    %2 = sample.count %l, %ids : tensor<4x8xf32>, tensor<4x2xi32>
+    %3 = sample.repetition_penalty %l, %r, %2 prompt %t : tensor<4x8xf32>, tensor<4xf32>, tensor<4x8xi32>, tensor<4x8xi32>
+    sample.yield %3 : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @counted(%x: tensor<4x8xf32>, %ids: tensor<4x2xi32>) {
+  // expected-error @below {{'sample.fused' op expects counts of lists that it is given}}
+  %0, %1 = sample.fused %x edits {
+  ^bb0(%l: tensor<4x8xf32>):
+    %2 = sample.count %l, %ids : tensor<4x8xf32>, tensor<4x2xi32>
+    %3 = sample.count %l, %2 : tensor<4x8xf32>, tensor<4x8xi32>
+    sample.yield %l : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}

@@ -60,13 +60,28 @@ func.func @edits(%x: tensor<4x100xbf16>, %r: tensor<4xf32>, %h: tensor<4x?xi32>,
   return %y#0 : tensor<4xi32>
 }
 
-// Counts that are given are no list's.
+// Lists of prompt and output are counted in there; a table of counts is given,
+// and a list's counts beside one are a table.
 // CHECK-LABEL: func @counts
-func.func @counts(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %c: tensor<4x100xi32>) -> tensor<4xi32> {
-  // CHECK: %[[Y:.*]] = sample.presence_penalty
-  // CHECK: sample.fused %[[Y]] : tensor<4x100xf32>
-  %0 = sample.presence_penalty %x, %r, %c : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xi32>
-  %y:4 = sample.greedy %0 : tensor<4x100xf32>
+// CHECK-SAME: (%[[X:.*]]: tensor<4x100xf32>, %[[R:.*]]: tensor<4xf32>, %[[A:.*]]: tensor<4x?xi32>, %[[B:.*]]: tensor<4x?xi32>, %[[T:.*]]: tensor<?x100xi32>)
+func.func @counts(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %a: tensor<4x?xi32>, %b: tensor<4x?xi32>,
+                  %t: tensor<?x100xi32>) -> tensor<4xi32> {
+  // CHECK: %[[TABLE:.*]] = sample.count %{{.*}}, %[[B]]
+  // CHECK: sample.fused %[[X]] edits {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
+  // CHECK-NEXT: %[[CA:.*]] = sample.count %[[L]], %[[A]] : tensor<4x100xf32>
+  // CHECK-NEXT: %[[CB:.*]] = sample.count %[[L]], %[[B]] : tensor<4x100xf32>
+  // CHECK-NEXT: %[[Y:.*]] = sample.repetition_penalty %[[L]], %[[R]], %[[CA]] prompt %[[CB]]
+  // CHECK-NEXT: %[[Z:.*]] = sample.presence_penalty %[[Y]], %[[R]], %[[T]]
+  // CHECK-NEXT: %[[E:.*]] = sample.repetition_penalty %[[Z]], %[[R]], %[[T]] prompt %[[TABLE]]
+  // CHECK-NEXT: sample.yield %[[E]]
+  %wide = tensor.cast %x : tensor<4x100xf32> to tensor<?x100xf32>
+  %ca = sample.count %wide, %a : tensor<?x100xf32>, tensor<4x?xi32>
+  %cb = sample.count %x, %b : tensor<4x100xf32>, tensor<4x?xi32>
+  %0 = sample.repetition_penalty %x, %r, %ca prompt %cb : tensor<4x100xf32>, tensor<4xf32>, tensor<?x100xi32>, tensor<4x100xi32>
+  %1 = sample.presence_penalty %0, %r, %t : tensor<4x100xf32>, tensor<4xf32>, tensor<?x100xi32>
+  %2 = sample.repetition_penalty %1, %r, %t prompt %cb : tensor<4x100xf32>, tensor<4xf32>, tensor<?x100xi32>, tensor<4x100xi32>
+  %y:4 = sample.greedy %2 : tensor<4x100xf32>
   return %y#0 : tensor<4xi32>
 }
 

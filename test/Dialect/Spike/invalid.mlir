@@ -507,3 +507,19 @@ func.func @rows(%s: tensor<3xi32>, %c: tensor<5xi32>, %v: tensor<5xf32>, %d: ten
   %m = spike.from_rows %s, %c, %v : tensor<3xi32>, tensor<5xi32>, tensor<5xf32> to tensor<2x4xf64>
   return
 }
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects integrator exponential and reset value with 'at' crossing, got integrator impulse and reset value}}
+  %z, %v = spike.neuron %x, %x integrator impulse decay(%p : tensor<f32>) threshold(%p : tensor<f32>) compare gt reset value at crossing : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects integrator exponential and reset value with 'at' crossing, got integrator exponential and reset subtract}}
+  %z, %v = spike.neuron %x, %x integrator exponential decay(%p : tensor<f32>) threshold(%p : tensor<f32>) compare gt reset subtract at crossing : tensor<4x8xf32>
+  return
+}

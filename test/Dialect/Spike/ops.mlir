@@ -38,6 +38,9 @@ func.func @neuron(%x: tensor<4x8xf32>, %v: tensor<4x8xf32>, %p: tensor<8xf32>, %
       : tensor<4x8xf32> left tensor<4x8xf32>
   // CHECK: spike.neuron {{.*}} integrator exponential decay(%{{.*}} : tensor<f32>) : tensor<4x8xf32>
   %u, %v4 = spike.neuron %w, %v3 integrator exponential decay(%s : tensor<f32>) : tensor<4x8xf32>
+  // CHECK: spike.neuron {{.*}} integrator exponential {{.*}} compare gt reset value at crossing : tensor<4x8xf32>
+  %c, %v5 = spike.neuron %u, %v4 integrator exponential decay(%s : tensor<f32>) threshold(%p : tensor<8xf32>)
+      compare gt reset value at crossing : tensor<4x8xf32>
   return %u : tensor<4x8xf32>
 }
 

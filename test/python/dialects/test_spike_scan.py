@@ -491,3 +491,39 @@ def test_sparse_layers_are_rows():
     bound = {"weights": (square, decay, one)}
     assert "from_rows" in plait.compile(Module(population(2, 1, 1000), **bound), to="import")
     assert "from_rows" not in plait.compile(Module(layer(2, 1, 1000, 1000), **bound), to="import")
+
+
+@pytest.mark.parametrize("places", [(), (9,), (3, 5)], ids=["rows", "tokens", "images"])
+def test_synapses_that_no_neuron_reads(places):
+    """Products of each place, ahead of a norm: on events and dense, as they come."""
+    steps, batch, inputs, outputs = 4, 2, 200, 190
+    x, v = tensor(steps, batch, inputs, *places), tensor(batch, inputs, *places)
+    flat, sums = tensor(8, inputs, *places), tensor(8, outputs, *places)
+    w = tensor(outputs, inputs, *[1] * len(places)) if places else tensor(inputs, outputs)
+    product = ["matmul", "conv_1d_ncw_fcw", "conv_2d_nchw_fchw"][len(places)]
+    axes = ", ".join(f"[{i}]" for i in range(2, 3 + len(places)))
+    text = f"""func.func @main(%x: {x}, %w: {w}, %v: {v}, %half: tensor<f32>) -> {sums} {{
+      %zero = arith.constant 0.0 : f32
+      %third = arith.constant dense<3.0> : {sums}
+      %z, %v1 = spike.scan current(%x : {x}) state(%v : {v}) integrator impulse
+          threshold(%half : tensor<f32>) compare gt reset value at now : {x}
+      %f = tensor.collapse_shape %z [[0, 1], {axes}] : {x} into {flat}
+      %e = tensor.empty() : {sums}
+      %s = linalg.fill ins(%zero : f32) outs(%e : {sums}) -> {sums}
+      %y = linalg.{product} ins(%f, %w : {flat}, {w}) outs(%s : {sums}) -> {sums}
+      %n = linalg.mul ins(%y, %third : {sums}, {sums}) outs(%e : {sums}) -> {sums}
+      return %n : {sums}
+    }}"""
+    strand = run_stages(text.encode(), ["plait-strand"]).decode()
+    assert "scan events(" in strand and f"linalg.{product}" in strand
+    rng = np.random.default_rng(6)
+    # Sums round: that they are the same shows that their order is.
+    weights = rng.standard_normal((inputs, outputs)).astype(F32)
+    given = weights if not places else weights.T.reshape(outputs, inputs, *[1] * len(places))
+    run, events = plait.compile(text), np.zeros((batch, inputs, *places), F32)
+    for share in (0.1, 0.9):
+        x = (rng.random((steps, batch, inputs, *places)) < share).astype(F32)
+        rows = np.moveaxis(x.reshape(8, inputs, -1), 1, 2).reshape(-1, inputs)
+        want = np.stack([chain(weights, row) for row in rows]) * F32(3)
+        want = np.moveaxis(want.reshape(8, -1, outputs), 2, 1).reshape(8, outputs, *places)
+        np.testing.assert_array_equal(run(x, np.ascontiguousarray(given), events, F32(0.5)), want)

@@ -33,7 +33,7 @@ def test_delay_clamps_its_steps():
 
 
 MOMENTS = [("value", "now"), ("subtract", "now"), ("value", "next"), ("subtract", "next"),
-           ("value", "next_before"), ("subtract", "next_before"),
+           ("value", "next_before"), ("subtract", "next_before"), ("value", "crossing"),
            ("subtract", "now multi_spike")]  # fmt: skip
 
 
@@ -71,13 +71,20 @@ def neuron(integrator, divides, compare, reset, at, x, v, parameters, left=None,
         if at.endswith("multi_spike"):
             fired = np.where(fired, np.floor(u / th), 0).astype(x.dtype)
         v = cleared(u, fired)
+    elif at == "crossing":
+        u, w = integrated(v), x if gain is None else gain * x
+        w = w if leak is None else leak + w
+        fired = over(u, th)
+        with np.errstate(all="ignore"):
+            after = w + ((0 if to is None else to) - w) * np.where(before, k, (u - w) / (th - w))
+        v = np.where(fired, after, u).astype(x.dtype)
     elif at == "next":
         v = cleared(integrated(v), before)
     else:
         v = integrated(cleared(v, before))
     if minimum is not None:
         v = np.maximum(v, minimum)
-    out = (fired if at.startswith("now") else over(v, th)).astype(x.dtype), v
+    out = (over(v, th) if at.startswith("next") else fired).astype(x.dtype), v
     if left is None:
         return out
     return *out, np.where(fired, dead, np.maximum(left - 1, 0)).astype(x.dtype)
@@ -111,6 +118,8 @@ def test_neuron_equals_its_specification(integrator, operand, element):
                 if at.endswith("multi_spike") and compare == "gt":
                     continue
                 if rests and not at.startswith("now"):
+                    continue
+                if at == "crossing" and integrator != "exponential":
                     continue
                 use = {t: f"{t}(%{t} : {types[t]})" for t in terms}
                 to = use.get("to", "") if reset == "value" else ""

@@ -254,6 +254,21 @@ class Interpreter:
             v = rest + (v - rest) * np.exp(-self.dt / node.tau)
         return self.fire_and_reset(name, node, v)
 
+    def exact(self, name, node, kind, x):
+        """As exponential, by the instant of a spike: the rest of the step goes on from it."""
+        if kind != "LIF":
+            return self.exponential(name, node, kind, x)
+        v = self.start(name, node, x)
+        rest, decay = node.v_leak + node.r * x, np.exp(-self.dt / node.tau)
+        u = rest + (v - rest) * decay
+        z = self.fire(name, u, node.v_threshold)
+        with np.errstate(all="ignore"):
+            instant = node.tau * np.log((rest - v) / (rest - node.v_threshold))
+        instant = np.where(v > node.v_threshold, 0.0, instant)
+        after = rest + (node.v_reset - rest) * np.exp(-(self.dt - instant) / node.tau)
+        self.v[name] = np.where(z > 0, after, u)
+        return z
+
     def rockpool(self, name, node, kind, x):
         """LIFNeuronTorch and LIFTorch: all of a current decays before it is used."""
         if kind == "CubaLIF":

@@ -9,6 +9,7 @@ import pytest
 import plait
 
 nir = pytest.importorskip("nir")
+h5py = pytest.importorskip("h5py")
 
 from nir_interpreter import Interpreter  # noqa: E402
 
@@ -71,6 +72,7 @@ TRACES = [
     ("nengo", "nengo", "lif_norse.nir", 2e-6),
     ("spyx", "spyx", "lif_norse.nir", 4e-8),
     ("lava_cpu_float", "lava", "lif_norse.nir", 4e-8),
+    ("exact", "exact", "lif_norse.nir", 8e-8),
 ]
 
 
@@ -91,13 +93,32 @@ def test_trace_of_the_nir_paper(simulator, convention, file, tolerance):
     np.testing.assert_allclose(v[:, 0, 0], trace[:, 1], rtol=0, atol=tolerance)
 
 
-def test_trace_of_nengo_in_64_bits():
-    trace = np.loadtxt(find("lif_nengo.csv"), delimiter=",")
-    ours, v = Interpreter(nir.read(find("lif_norse.nir"), type_check=False), 1e-4, "nengo"), []
+def test_the_papers_file_with_a_subgraph(tmp_path):
+    """As published, edges of the subgraph name a node that it does not have; mended, it is the
+    recurrent net."""
+    published = PAPER / "braille_noDelay_bias_zero_subgraph.nir"
+    message = error(published, dt=1e-4)
+    assert "'lif'" in message and "does not exist" in message and "'lif1/nodes/lif1'" in message
+    mended = tmp_path / "mended.nir"
+    mended.write_bytes(published.read_bytes())
+    with h5py.File(mended, "r+") as file:
+        file.move("node/nodes/lif1/nodes/lif1", "node/nodes/lif1/nodes/lif")
+    x = (np.random.default_rng(2).random((256, 1, 12)) < 0.3).astype(float)
+    flat, nested = (
+        run(path, x, dt=1e-4) for path in (PAPER / "braille_noDelay_bias_zero.nir", mended)
+    )
+    assert flat.sum() > 100
+    np.testing.assert_array_equal(nested, flat)
+
+
+@pytest.mark.parametrize(("convention", "tolerance"), [("nengo", 1e-12), ("exact", 4e-9)])
+def test_trace_in_64_bits(convention, tolerance):
+    trace = np.loadtxt(find(f"lif_{convention}.csv"), delimiter=",")
+    ours, v = Interpreter(nir.read(find("lif_norse.nir"), type_check=False), 1e-4, convention), []
     for step in trace[:, :1]:
         ours.run(step[None])
         v.append(ours.v["1"][0])
-    np.testing.assert_allclose(v, trace[:, 1], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(v, trace[:, 1], rtol=0, atol=tolerance)
 
 
 def feed_forward(rng):
@@ -328,7 +349,7 @@ def test_unsupported_nodes_are_listed():
 
 def test_unknown_convention_and_dt():
     net = graph({**io(2, 2), "lif": lif(2)}, "in lif out")
-    assert "no convention 'brian'; supported: auto, exponential, lava, nengo, nir" in error(
+    assert "no convention 'brian'; supported: auto, exact, exponential, lava, nengo, nir" in error(
         net, convention="brian"
     )
     assert "expects a positive 'dt', got 0" in error(net, dt=0)

@@ -14,6 +14,7 @@ nir = pytest.importorskip("nir")
 h5py = pytest.importorskip("h5py")
 
 from plait import cli  # noqa: E402
+from plait.frontends import nir_graph  # noqa: E402
 from plait.frontends.nir import check_nir  # noqa: E402
 from plait.spike.traces import replay  # noqa: E402
 
@@ -87,7 +88,7 @@ def test_huge_sum_of_arrays_is_not_read(tmp_path):
             file.create_dataset(
                 f"node/nodes/{name}/tau", (3 << 29,), "f8", chunks=(1 << 20,), compression="gzip"
             )
-    assert "1610612736 of them in 'node/nodes/b/tau'" in refused(tmp_path / "huge.nir")
+    assert "1610612736 of them in 'node/nodes/" in refused(tmp_path / "huge.nir")
 
 
 @pytest.mark.parametrize("size", [0, -1, 1 << 40])
@@ -130,7 +131,54 @@ def test_a_file_that_holds_itself(tmp_path):
     nir.write(tmp_path / "loop.nir", chain(lif=lif()))
     with h5py.File(tmp_path / "loop.nir", "r+") as file:
         file["node/nodes/loop"] = file["node"]
-    assert "is not a NIR graph that nir can read: RecursionError" in refused(tmp_path / "loop.nir")
+    assert "groups are too deep, or one holds itself" in refused(tmp_path / "loop.nir")
+
+
+def test_a_small_file_that_unfolds(tmp_path, monkeypatch):
+    """Groups that are named twice, twenty-five times over."""
+    monkeypatch.setattr(nir_graph, "_MOST_NAMES", 5000)
+    nir.write(tmp_path / "many.nir", chain(lif=lif()))
+    with h5py.File(tmp_path / "many.nir", "r+") as file:
+        group = file["node"]
+        for _ in range(25):
+            inner = group.create_group("a")
+            group["b"] = inner
+            group = inner
+    assert "has more than 5000 names" in refused(tmp_path / "many.nir")
+
+
+def test_one_array_under_many_names(tmp_path):
+    nir.write(tmp_path / "many.nir", chain(lif=lif()))
+    with h5py.File(tmp_path / "many.nir", "r+") as file:
+        big = file.create_dataset("big", (1 << 29,), "f4", chunks=(1 << 20,), compression="gzip")
+        for i in range(5):
+            file[f"node/nodes/lif/more{i}"] = big
+    message = refused(tmp_path / "many.nir")
+    assert "536870912 of them in" in message and "expects at most 2147483648" in message
+
+
+def test_more_than_the_memory(tmp_path, monkeypatch):
+    nir.write(tmp_path / "net.nir", chain(lif=lif()))
+    monkeypatch.setattr(nir_graph, "_memory", lambda: 100)
+    assert "more than half of the memory: 50" in refused(tmp_path / "net.nir")
+
+
+@pytest.mark.parametrize("where", ["link", "file", "storage"])
+def test_files_that_lead_elsewhere(where, tmp_path):
+    nir.write(tmp_path / "net.nir", chain(lif=lif()))
+    (tmp_path / "other").write_bytes(bytes(16))
+    with h5py.File(tmp_path / "net.nir", "r+") as file:
+        group = file["node/nodes/lif"]
+        del group["tau"]
+        if where == "link":
+            group["tau"] = h5py.SoftLink("/node/nodes/lif/r")
+        elif where == "file":
+            group["tau"] = h5py.ExternalLink(str(tmp_path / "other"), "/tau")
+        else:
+            group.create_dataset("tau", (2,), "f8", external=[(str(tmp_path / "other"), 0, 16)])
+    message = refused(tmp_path / "net.nir")
+    assert "'node/nodes/lif/tau'" in message
+    assert "in another file" in message if where == "storage" else "to elsewhere" in message
 
 
 @pytest.mark.parametrize(
@@ -142,7 +190,8 @@ def test_a_file_that_holds_itself(tmp_path):
         ("LIF", "tau", np.ones(2) * 1j, "has a 'tau' that is no array of real numbers"),
         ("LIF", "tau", np.ones(3), "has a 'tau' of shape (3,) and an 'r' of (2,)"),
         ("LIF", "v_reset", None, "has no 'v_reset'"),
-        ("Flatten", "start_dim", "front", "cannot be read: invalid literal for int()"),
+        ("Flatten", "start_dim", "front", "has a 'axis' that is no array of real numbers"),
+        ("Flatten", "start_dim", 0.5, "expects a 'axis' of 1 whole numbers from -64"),
     ],
 )
 def test_fields_that_are_none(kind, field, value, message):
@@ -153,6 +202,91 @@ def test_fields_that_are_none(kind, field, value, message):
     assert f"node 'bad' ({kind}) {message}" in refused(graph)
     delattr(node, field)
     assert any(report.problem for report in check_nir(graph, dt=1e-3, convention="nir"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [([2.5], "expects a shape of whole numbers, got [2.5]"), (["a"], "'shape' that is no array"),
+     ([np.nan], "'shape' that is not finite"), (None, "has no shape"),
+     ([], "has a shape without sizes")],
+)  # fmt: skip
+def test_shapes_of_ports_that_are_none(shape, message):
+    graph = chain(lif=lif())
+    graph.nodes["input"].input_type = {"input": None if shape is None else np.array(shape)}
+    assert "node 'input' (Input) " in (found := refused(graph)) and message in found
+    assert next(check_nir(graph)).problem
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_long_row_with_an_error_at_one_end(backwards):
+    graph = chain(
+        **{f"w{i}": nir.Linear(np.eye(2)) for i in range(3000)}, end=nir.Linear(np.eye(3))
+    )
+    if backwards:
+        graph.nodes = dict(reversed(graph.nodes.items()))
+    assert "node 'end' (Linear) takes shape (3,), but 'w2999'" in refused(graph)
+    assert "takes shape (3,)" in [report.problem for report in check_nir(graph)][-1]
+
+
+def test_parameters_of_torch():
+    """Norse's exporter leaves torch's own parameters in a graph."""
+    torch = pytest.importorskip("torch")
+
+    def net(make):
+        return chain(w=nir.Linear(make(np.eye(2))), lif=nir.LIF(*(make(np.full(2, x)) for x in
+                     (0.01, 1.0, 0.0, 0.3, 0.0))))  # fmt: skip
+
+    both = [net(np.asarray), net(lambda x: torch.nn.Parameter(torch.from_numpy(x)))]
+    texts = [plait.from_nir(graph, dt=1e-3, convention="nir") for graph in both]
+    assert texts[0].text == texts[1].text
+    for mine, theirs in zip(texts[0].weights, texts[1].weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_odd_options():
+    graph = chain(lif=lif())
+    one = plait.from_nir(
+        graph, dt=np.float32(1e-3), convention="nir", observe="lif", batch=np.int64(3)
+    )
+    assert [spec.name for spec in one.outputs] == ["output", "lif"] and one.inputs[0].shape[1] == 3
+    for dt in ("1e-3", np.nan, -1, True, [1e-3]):
+        for convention in ("auto", "nir"):
+            message = refused(graph, dt=dt, convention=convention)
+            assert f"expects a positive 'dt', got {dt!r}" == message
+        with pytest.raises(plait.FrontendError, match="expects a positive 'dt'"):
+            list(check_nir(graph, dt=dt))
+    graph.metadata = {"notes": np.arange(3), "producer": b"\xff"}
+    assert "nothing in the file proves" in refused(graph, convention="auto")
+
+
+def test_check_sees_parameters_that_no_convention_takes():
+    problems = [
+        next(r.problem for r in check_nir(chain(bad=node)) if r.name == "bad")
+        for node in (lif(tau=0), lif(tau=-1), nir.Delay(np.array([-1.0, 0])))
+    ]
+    assert problems[0] == "expects a positive 'tau', got 0"
+    assert problems[1] == "expects a positive 'tau', got -1"
+    assert problems[2] == "expects delays of 0 or more, got -1"
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [([("input", "lif", "output")], "a pair of names, got ('input', 'lif', 'output')"),
+     ([("input",)], "a pair of names, got ('input',)"), (["io"], "a pair of names, got 'io'"),
+     (None, "a pair of names, got None"), ([("input", None)], "names 'None', which does not")],
+)  # fmt: skip
+def test_edges_that_are_none(edges, message):
+    graph = chain(lif=lif())
+    graph.edges = edges
+    assert message in refused(graph)
+    with pytest.raises(plait.FrontendError):
+        list(check_nir(graph))
+
+
+def test_names_that_are_no_text():
+    graph = chain(lif=lif())
+    graph.nodes[3] = graph.nodes.pop("lif")
+    assert "node 3 has a name that is no text" in refused(graph)
 
 
 def test_what_is_no_path():
@@ -352,6 +486,10 @@ def test_check_command(tmp_path, capsys, monkeypatch):
     assert code == 0 and "ok: (float32[time, batch, 2])" in out
     code, out = check(tmp_path / "leak.nir", "--dt", "1e-3", "--convention", "sinabs")
     assert code == 1 and "has a v_leak" in out and "1 not supported" in out
+    # Names are text, whatever they look like.
+    nir.write(tmp_path / "names.nir", chain(**{"[red]": lif(v_leak=0.1), "[bold]": lif()}))
+    code, out = check(tmp_path / "names.nir", "--dt", "1e-3", "--convention", "sinabs")
+    assert code == 1 and "[red]" in out and "[bold]" in out and "1 not supported" in out
 
 
 def test_verify_command(tmp_path, capsys, monkeypatch):
@@ -381,12 +519,29 @@ def test_traces_that_do_not_fit(tmp_path):
     path.write_text("a,b,c,d\n1,2,3,4\n")
     with pytest.raises(plait.PlaitError, match=r"has 4 columns; expects 2 .*, or 3 with 1"):
         replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
+    for text in ("", "\n", "input,v,spike\n"):
+        path.write_text(text)
+        with pytest.raises(plait.PlaitError, match="it has no row"):
+            replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
     path.write_text("1,2,x\n")
     with pytest.raises(plait.PlaitError, match="is no table of numbers"):
         replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
     path.write_text("1,nan,0\n")
     with pytest.raises(plait.PlaitError, match="not finite"):
         replay(DEMO / "lif_norse.nir", path, dt=1e-4, convention="norse")
+
+
+def test_a_trace_of_a_spreadsheet(tmp_path):
+    """No row is taken for a head because of what stands in front of the file."""
+    lines = (DEMO / "lif_norse.csv").read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if float(line.split(",")[0]))
+    text = "\r\n".join(lines[first:])
+    for head in ("", "input,v,spike\r\n"):
+        (tmp_path / "trace.csv").write_text(f"\ufeff{head}{text}\r\n", encoding="utf-8")
+        (report,) = replay(
+            DEMO / "lif_norse.nir", tmp_path / "trace.csv", dt=1e-4, convention="norse"
+        )
+        assert report.ok and report.steps == len(lines) - first and report.potential < 1e-6
 
 
 def test_state_carried_across_calls():

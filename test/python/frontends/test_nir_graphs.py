@@ -65,7 +65,7 @@ class Builder:
         leak = reset = np.zeros(shape)
         ratio, r, w_in = DT / tau, ones, n(shape, 1, 3)
         whole = self.draw(st.booleans())  # Of two gains that a convention reads.
-        if c in ("nir", "exponential"):
+        if c in ("nir", "exponential", "exact"):
             r, leak, reset = n(shape, 0.5, 3), n(shape, -0.1, 0.2), n(shape, -0.2, 0.2)
         elif c == "norse":
             leak = n(shape, -0.1, 0.2) if not kind.startswith("Cuba") else leak
@@ -254,8 +254,8 @@ def compare_random_graphs(convention, examples):
 
 #: lava has synapses in front of all populations; see below.
 RANDOM = (
-    "nir", "exponential", "norse", "snntorch", "sinabs", "rockpool", "spikingjelly", "spyx",
-    "nengo",
+    "nir", "exponential", "exact", "norse", "snntorch", "sinabs", "rockpool", "spikingjelly",
+    "spyx", "nengo",
 )  # fmt: skip
 
 
@@ -315,6 +315,37 @@ def test_lava_takes_a_step_for_every_connection():
     x = (rng.random((60, 5)) < 0.5) * 4.0
     expected = check(graph, [x], DT, "lava", least=1e-5)
     assert expected is not None and expected[0].sum() > 5
+
+
+def test_every_road_resets_within_the_step():
+    """A convolution and a recurrent layer, step by step, over time, as events and pruned."""
+    from plait.spike import SpikeCompiler
+
+    rng = np.random.default_rng(0)
+
+    def lif(*shape):
+        ranges = ((3e-3, 1e-2), (1, 3), (-0.1, 0.1), (0.2, 0.6), (-0.2, 0.1))
+        return nir.LIF(*(rng.uniform(*ends, shape) for ends in ranges))
+
+    conv = rng.normal(size=(16, 2, 3, 3))
+    nodes = {
+        "in": nir.Input(np.array([2, 8, 8])),
+        "conv": nir.Conv2d((8, 8), conv, 1, 1, 1, 1, np.zeros(16)), "a": lif(16, 8, 8),
+        "flat": nir.Flatten({"input": np.array([16, 8, 8])}, 0, -1),
+        "fc": nir.Linear(rng.normal(size=(32, 1024)) * 0.1), "b": lif(32),
+        "out": nir.Output(np.array([32])), "back": nir.Linear(rng.normal(size=(32, 32)) * 0.3),
+    }  # fmt: skip
+    edges = [*pairwise([*nodes][:7]), ("b", "back"), ("back", "b")]
+    graph = nir.NIRGraph(nodes, edges, type_check=False)
+    x = (rng.random((30, 2, 2, 8, 8)) < 0.3).astype(np.float32)
+    network = plait.from_nir(graph, dt=DT, convention="exact").graph
+    first, *others = (
+        SpikeCompiler(optimization_level=level, time_steps=30).compile_graph(network)(x)
+        for level in range(4)
+    )
+    assert 0.1 < first.mean() < 0.9
+    for other in others:
+        np.testing.assert_array_equal(other, first)
 
 
 # The paper's networks.

@@ -224,6 +224,12 @@ def test_constants_and_keywords():
         plait.compile(plait.from_torch(lambda x: x + 1, (x,)))(x=x)
 
 
+def test_a_function_of_torch_itself():
+    x = torch.rand(5)
+    exe = plait.compile(plait.from_torch(torch.sub, (x, x * x), {"alpha": 2}), check="first")
+    torch.testing.assert_close(exe(x, x * x, alpha=2), x - 2 * x * x)
+
+
 def test_check_first():
     model, x = MLP().eval(), torch.randn(4, 64)
     exe = plait.compile(plait.from_torch(model, (x,)), check="first")

@@ -90,6 +90,15 @@ def test_enclosed_values_count(kept):
     assert len(kept) == 2
 
 
+def test_autocast_counts(kept):
+    x, model = torch.randn(2, 3), torch.nn.Linear(3, 3).eval()
+    for enabled in (False, True, True):
+        with torch.autocast("cpu", enabled=enabled):
+            module = plait.from_torch(model, (x,), cache=True)
+            assert plait.compile(module)(x).dtype == model(x).dtype
+    assert len(kept) == 2
+
+
 def test_key_is_the_same_in_every_process():
     job = (
         "import torch, sys; sys.path.insert(0, sys.argv[1]); import test_torch_cache as t;"

@@ -18,6 +18,7 @@ DYNAMIC = {
     "linear4": lambda x: nn.functional.linear(x.unsqueeze(1).expand(-1, 3, -1, -1), W.T),
     "merge": lambda x: x.view(-1, 8),
     "merge all": lambda x: x.reshape(-1),
+    "merge and split": lambda x: (x.view(-1, 2), x.view(x.shape[0], -1, 4)),
     "merge last": lambda x: x.reshape(x.shape[0], -1),
     "split": lambda x: x.view(x.shape[0], x.shape[1], 2, 4),
     "heads": lambda x: x.view(x.shape[0], -1, 2, 4).transpose(1, 2),
@@ -75,6 +76,12 @@ def test_check_first_is_for_every_size():
     ):
         exe(torch.randn(5))
     exe(torch.randn(4))
+
+
+def test_a_size_computed_from_another_is_refused():
+    shapes = ({0: 2 * Dim("half", min=1, max=50)},)
+    with pytest.raises(plait.FrontendError, match=r"'x': expects a Dim of its own, got 2\*"):
+        plait.from_torch(lambda x: x + 0, (torch.randn(4, 6),), dynamic_shapes=shapes)
 
 
 @pytest.mark.parametrize("name", ["encoder", "llama"])

@@ -101,6 +101,13 @@ def test_int8_products_are_exact(rows):
     assert torch.equal(got, (x.double() @ model.weight.double()).int())
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int16])
+def test_narrow_products_wrap(dtype):
+    x, y = (torch.randint(-128, 128, shape).to(dtype) for shape in ((7, 130), (130, 9)))
+    got = plait.compile(plait.from_torch(torch.mm, (x, y)))(x, y)
+    assert torch.equal(got, x @ y)
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if "int8" in name])
 def test_weights_stay_narrow(name):
     """No copy of int8 weights in the type of the sums, in memory or prepacked."""

@@ -49,6 +49,19 @@ def test_sort():
     check(lambda x: x.sort(stable=True), numbers(1000).round(decimals=1).to(torch.bfloat16))
 
 
+def test_places_of_extremes():
+    """The first NaN is the greatest and the least, and equal numbers keep their order."""
+    x = torch.tensor([[1, NAN, 3], [2, 5, 5], [NAN, NAN, 0], [-INF, -INF, -INF], [0, -0.0, INF]])
+
+    def model(x):
+        return [
+            *(f(x, d) for f in (torch.argmax, torch.argmin, torch.max, torch.min) for d in (0, 1)),
+            x.argmax(), x.argmin(), x[1].argmax(), x.aminmax(dim=1), x.max(), x.bfloat16().max(1),
+        ]  # fmt: skip
+
+    check(model, x, more=[(-x,), (x.flip(1),), (x.nan_to_num(7.0),)])
+
+
 def test_running():
     x = numbers(4, 5)
 
@@ -136,9 +149,42 @@ def test_special_functions():
         return [
             unit.erfinv(), x.lgamma(), x.digamma(), x.erfc(), torch.special.log_ndtr(x),
             x.sinc(), torch.xlogy(x.abs(), x.abs()), torch.logaddexp(x, -x),
+            unit.fmod(0.3), x.fmod(unit[:1]), x[0].fmod(unit[3]), x.bfloat16().fmod(3),
         ]  # fmt: skip
 
     check(model, x, unit)
+
+
+def test_unsigned_bytes():
+    """Their upper half is not negative."""
+
+    def of_two(x, y, f):
+        both = x + y, x - y, x * y, x / y, x // y, x % y, torch.maximum(x, y), torch.minimum(x, y)
+        order = x < y, x >= y, x == y, torch.where(x > y, x, y), torch.where(x > 9, x, f)
+        return *both, *order, x * f, x + y.to(torch.int16), x[None] @ y[:, None]
+
+    def of_one(x):
+        numbers = x + 200, 5 - x, x * 0.5, x / 255, x // 7, x % 7, x**3, x == 200, x > 100, x < 128
+        sums = x.sum(), x.sum(0, dtype=torch.int32), x.prod(), x.max(), x.min(0).values
+        return *numbers, *sums, x.abs(), -x, torch.cat([x, x]).sum(), torch.bincount(x)
+
+    x = torch.tensor([200, 250, 3, 128, 127, 255, 1], dtype=torch.uint8)
+    check(of_two, x, x.flip(0), torch.linspace(0.0, 300, 7))
+    check(of_one, x)
+
+
+def test_constants_compared_with_numbers():
+    def compare(x):
+        kept = [torch.full((2,), value) for value in (3.0, -3.0, 0.5)]
+        orders = torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne
+        return [order(a, number) for a in kept for order in orders for number in (0, 2, -4, 0.5)]
+
+    check(compare, torch.ones(1))
+
+
+def test_powers_of_whole_numbers():
+    x = torch.tensor([-7, 0, 2, 11], dtype=torch.int32)
+    check(lambda x: (x**0, x**1, x**2, x**7, x.to(torch.int64) ** 13, x.to(torch.int8) ** 2), x)
 
 
 def test_complex():

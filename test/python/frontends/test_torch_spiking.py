@@ -90,6 +90,14 @@ def test_stand_in(mode):
             "Lapicque",
             {"R": 2.0, "C": 3.0, "time_step": 0.5, "threshold": 0.3, "reset_mechanism": "zero"},
         ),
+        ("RLeaky", {"beta": 0.9, "linear_features": 8}),
+        ("RLeaky", {"beta": 0.9, "linear_features": 8, "reset_mechanism": "zero"}),
+        ("RLeaky", {"beta": 0.9, "all_to_all": False, "V": 0.5, "reset_mechanism": "none"}),
+        ("RSynaptic", {"alpha": 0.8, "beta": 0.7, "linear_features": 8}),
+        (
+            "RSynaptic",
+            {"alpha": 0.8, "beta": 0.7, "linear_features": 8, "reset_mechanism": "zero"},
+        ),
     ],
 )
 def test_snntorch_step_models(kind, options):
@@ -139,6 +147,33 @@ def test_snntorch_model_with_its_own_loop():
     check(got_mem, mem, exact=False)
 
 
+def test_snntorch_recurrent_model_with_its_own_loop():
+    snn = pytest.importorskip("snntorch")
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.one = nn.Linear(6, 8), snn.RLeaky(beta=0.9, linear_features=8)
+            self.two = snn.RSynaptic(alpha=0.8, beta=0.9, all_to_all=False, V=0.3)
+
+        def forward(self, x):
+            spk1, mem1, spk2, syn2, mem2 = (torch.zeros(3, 8) for _ in range(5))
+            out = []
+            for step in x:
+                spk1, mem1 = self.one(self.fc(step), spk1, mem1)
+                spk2, syn2, mem2 = self.two(spk1, spk2, syn2, mem2)
+                out.append(spk2)
+            return torch.stack(out), mem2
+
+    torch.manual_seed(2)
+    net, x = Net().eval(), rough((15, 3, 6)) * 2
+    with torch.no_grad():
+        spikes, mem = net(x)
+    got_spikes, got_mem = plait.compile(plait.from_torch(net, (x,)))(x)
+    check(got_spikes, spikes)
+    check(got_mem, mem, exact=False)
+
+
 def test_snntorch_rules_that_are_refused():
     snn = pytest.importorskip("snntorch")
     x = torch.zeros(2, 3)
@@ -146,10 +181,16 @@ def test_snntorch_rules_that_are_refused():
         (snn.Leaky(0.9, init_hidden=True, reset_delay=False), "reset_delay=False"),
         (snn.Leaky(0.9, init_hidden=True, graded_spikes_factor=2.0), "graded_spikes_factor"),
         (snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True), "snnTorch's Alpha is not supported"),
-        (snn.RLeaky(beta=0.9, linear_features=3, init_hidden=True), "snnTorch's RLeaky is not"),
         (
-            snn.RSynaptic(alpha=0.9, beta=0.9, linear_features=3, init_hidden=True),
-            "snnTorch's RSynaptic is not",
+            snn.RSynaptic(
+                0.9,
+                0.9,
+                linear_features=3,
+                init_hidden=True,
+                reset_delay=False,
+                reset_mechanism="zero",
+            ),
+            "RSynaptic cannot run",
         ),
     ):
         with pytest.raises(plait.FrontendError, match=message):
@@ -328,13 +369,19 @@ def test_spike_transformers(name):
 # Norse.
 
 
-@pytest.mark.parametrize("kind", ["LIF", "LI", "LIFBoxCell", "LIFCell", "LICell", "LIBoxCell"])
+@pytest.mark.parametrize(
+    "kind", ["LIF", "LI", "LIFBoxCell", "LIFCell", "LICell", "LIBoxCell", "IAF", "IAFCell",
+             "LIFRecurrent", "LIFRecurrentCell"]
+)  # fmt: skip
 def test_norse(kind):
     norse = pytest.importorskip("norse.torch")
     layer = {
         "LIF": lambda: norse.LIF(norse.LIFParameters(tau_mem_inv=torch.tensor(300.0))),
         "LI": norse.LI, "LICell": norse.LICell, "LIFCell": norse.LIFCell,
         "LIFBoxCell": norse.LIFBoxCell, "LIBoxCell": norse.LIBoxCell,
+        "IAF": norse.IAF, "IAFCell": norse.IAFCell,
+        "LIFRecurrent": lambda: norse.LIFRecurrent(6, 7),
+        "LIFRecurrentCell": lambda: norse.LIFRecurrentCell(6, 7),
     }[kind]()  # fmt: skip
     x = rough((30, 3, 5), rate=0.5) * 4
 
@@ -355,10 +402,12 @@ def test_norse(kind):
     torch.manual_seed(5)
     net = Net().eval()
     nn.init.uniform_(net.fc.weight, 0, 1)
-    x = x[: 30 if kind in ("LIF", "LI") else 10]
+    x = x[: 30 if kind in ("LIF", "LI", "IAF") else 10]
     module = plait.from_torch(net, (x,))
     assert "spike." in module.text
-    check(plait.compile(module)(x), net(x), exact=kind.startswith("LIF"))
+    with torch.no_grad():
+        expected = net(x)
+    check(plait.compile(module)(x), expected, exact=kind.startswith(("LIF", "IAF")))
 
 
 # Sinabs.
@@ -373,6 +422,9 @@ def test_norse(kind):
         ("LIF", {"tau_mem": 10.0, "single": True}),
         ("IAF", {}),
         ("ExpLeak", {"tau_mem": 10.0}),
+        ("LIFRecurrent", {"tau_mem": 10.0}),
+        ("LIFRecurrent", {"tau_mem": 10.0, "tau_syn": 4.0, "norm_input": False}),
+        ("IAFRecurrent", {}),
     ],
 )
 def test_sinabs(kind, options):
@@ -383,6 +435,8 @@ def test_sinabs(kind, options):
     if options.pop("single", False):
         options |= {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}
     torch.manual_seed(6)
+    if kind.endswith("Recurrent"):
+        options["rec_connect"] = nn.Linear(6, 6)
     net = nn.Sequential(nn.Linear(5, 6), getattr(sl, kind)(**options), nn.Linear(6, 4), sl.IAF())
     nn.init.uniform_(net[0].weight, -0.5, 2)
     net.eval()

@@ -204,6 +204,20 @@ def test_gumbel(generator, x, seed, session, sequence, position):
     same_pick(ours, expected_pick(draw, x, seed, *ids))
 
 
+def test_gumbel_of_the_greatest_hash():
+    """That of token 8, for which SGLang's noise is cut off; uncut it would win."""
+    x = np.zeros((1, 12), np.float32)
+    x[0, 0] = 30
+    key = [np.array([k]) for k in (4, 0, 0, 326889709)]
+    kinds = ["?xi64", "?xi32", "?xi32", "?xi32"]
+    ours = one_op("gumbel murmur3_sglang", *kinds)(
+        x, key[0], *(k.astype(np.int32) for k in key[1:])
+    )
+    draw = functools.partial(reference.gumbel, generator="murmur3_sglang")
+    same_pick(ours, expected_pick(draw, x, *key))
+    assert ours[0] == 0
+
+
 @pytest.mark.parametrize("kind", ["f16", "bf16"])
 def test_sixteen_bit_logits(kind):
     ml_dtypes = pytest.importorskip("ml_dtypes")

@@ -5,13 +5,14 @@ with each threshold made stricter by ``BAND`` and nothing that does not with it
 made laxer, because floats decide in between. The numbers are printed.
 """
 
-import math
+import ast
+import dataclasses
 
 import numpy as np
 import oracles
 import pytest
 
-from plait.sampling import Sampler, SamplingParams
+from plait.sampling import Sampler, SamplingParams, generators
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -56,6 +57,13 @@ def processed(preset, x, params, **more):
     """The rows after the preset's chain, by the specification."""
     sampler = Sampler(SamplingParams(**params), x.shape[1], preset=preset)
     return np.stack([rows[-1] for rows in sampler.trace(x, **more)])
+
+
+def native(preset, x, params, **more):
+    """Native code draws what the specification does."""
+    sampler = Sampler(SamplingParams(**params), x.shape[1], preset=preset)
+    exact = sampler.specification(x, **more).tokens
+    np.testing.assert_array_equal(sampler(x, **more).tokens, exact)
 
 
 def banded(preset, x, params, band, **more):
@@ -154,19 +162,16 @@ def test_transformers_processed_logits(model):
         model, x, history, top_k=0, temperature=0.7, repetition_penalty=1.3, no_repeat_ngram_size=3,
         sequence_bias={(3,): 1.5, (12,): -2.0}, bad_words_ids=[[5], [11, 14]], min_new_tokens=7,
     )  # fmt: skip
-    ours = processed(
-        "transformers",
-        x,
-        dict(
-            temperature=0.7, repetition_penalty=1.3, no_repeat_ngram_size=3,
-            logit_bias={3: 1.5, 12: -2.0}, bad_words_token_ids=[[5], [11, 14]], min_tokens=7,
-            stop_token_ids=[9],
-        ),
-        prompt=[row[:4] for row in history],
-        output=[row[4:] for row in history],
+    params = dict(
+        temperature=0.7, repetition_penalty=1.3, no_repeat_ngram_size=3,
+        logit_bias={3: 1.5, 12: -2.0}, bad_words_token_ids=[[5], [11, 14]], min_tokens=7,
+        stop_token_ids=[9],
     )  # fmt: skip
+    past = dict(prompt=[row[:4] for row in history], output=[row[4:] for row in history])
+    ours = processed("transformers", x, params, **past)
     assert (ours == -np.inf).sum() > 40
     np.testing.assert_array_equal(ours, theirs)
+    native("transformers", x, params, **past)
 
 
 def test_transformers_greedy_generation(model):
@@ -188,6 +193,23 @@ def test_transformers_greedy_generation(model):
 
 
 # vLLM.
+
+
+def test_parameters_have_the_names_of_vllm():
+    """And its defaults, but the seed, which it draws if there is none."""
+    tree = ast.parse((oracles.folder("vllm") / "sampling_params.py").read_text())
+    (known,) = (node for node in tree.body if getattr(node, "name", None) == "SamplingParams")
+    theirs = {node.name: None for node in known.body if isinstance(node, ast.FunctionDef)}
+    theirs |= {
+        node.target.id: getattr(node.value, "value", None)
+        for node in known.body if isinstance(node, ast.AnnAssign)
+    }  # fmt: skip
+    names = [field.name for field in dataclasses.fields(SamplingParams)]
+    names = names[: names.index("typical_p")]
+    assert len(names) == 13 and set(names) <= set(theirs)
+    ours = SamplingParams()
+    different = {name for name in names if (getattr(ours, name) or None) != (theirs[name] or None)}
+    assert different == set()
 
 
 def of_vllm(x, k, p):
@@ -269,6 +291,7 @@ def test_vllm_penalties():
     params = dict(repetition_penalty=1.3, frequency_penalty=0.25, presence_penalty=0.5)
     ours = processed("vllm", x, params, prompt=prompt, output=output)
     np.testing.assert_array_equal(ours, tensor.numpy())
+    native("vllm", x, params, prompt=prompt, output=output)
 
 
 def gumbel_of_vllm(x, temperatures, seeds, positions):
@@ -323,10 +346,12 @@ def of_sglang(x, k, p, m=None, seeds=None, positions=None):
     if k is None and p is None:
         return seeded(probs.log(), seeds, positions).flatten().numpy()
     rows = len(x)
-    _, weights, ids, _ = both(
+    tokens, weights, ids, _ = both(
         probs, torch.full((rows,), k or x.shape[1]), torch.full((rows,), p or 1.0),
-        torch.full((rows,), m or 0.0), m is not None, None, None, return_filtered_probs=True,
+        torch.full((rows,), m or 0.0), m is not None, seeds, positions, return_filtered_probs=True,
     )  # fmt: skip
+    if seeds is not None:
+        return tokens.numpy()
     kept = torch.zeros(x.shape, dtype=torch.bool)
     return kept.scatter(1, ids.long(), weights > 0).numpy()
 
@@ -354,107 +379,60 @@ def test_sglang_keeps_the_same(params, make, capsys):
     agree("sglang", x, params, theirs, capsys, weighs=weights_of(x) > 0)
 
 
-def test_sglang_tokens(capsys):
+@pytest.mark.parametrize("params", [{}, *FILTERS], ids=lambda p: "-".join(p))
+def test_sglang_tokens(params, capsys):
+    """Seeded draws: the noise of a filtered row is that of places, of another that of tokens."""
     rows, vocab = 200, 1000
     x = normal(rows, vocab, seed=10)
     seeds = torch.from_numpy(np.random.default_rng(1).integers(0, 2**62, rows))
-    theirs = of_sglang(x, None, None, seeds=seeds, positions=torch.arange(rows))
-    params = [SamplingParams(seed=int(seed)) for seed in seeds]
-    ours = Sampler(params, vocab, preset="sglang", logprobs=True).specification(
-        x, position=np.arange(rows)
-    )
+    filters = params.get("top_k"), params.get("top_p")
+    theirs = of_sglang(x, *filters, seeds=seeds, positions=torch.arange(rows))
+    requests = [SamplingParams(seed=int(seed), **params) for seed in seeds]
+    sampler = Sampler(requests, vocab, preset="sglang", logprobs=True)
+    ours = sampler.specification(x, position=np.arange(rows))
     different = np.flatnonzero(ours.tokens != theirs)
     with capsys.disabled():
-        print(f"\nsglang tokens: {len(different)} of {rows} differ", end="")
+        print(f"\nsglang tokens, {params}: {len(different)} of {rows} differ", end="")
     assert (ours.margins[different] < 1e-5).all()
+    np.testing.assert_array_equal(sampler(x, position=np.arange(rows)).tokens, ours.tokens)
 
 
-# TensorRT-LLM.
-
-TRTLLM = [
-    dict(temperature=0.7, min_p=0.02, top_k=200, top_p=0.9),
-    dict(temperature=1.3, top_k=50),
-    dict(temperature=0.9, top_p=0.999),
-    dict(temperature=0.8, min_p=0.1),
-    dict(temperature=0),
-]
-#: Everything that changes logits before the temperature.
-TRTLLM_BEFORE = dict(
-    logit_bias={3: 1.5, 12: -2.0, 14: 4.0}, repetition_penalty=1.3, presence_penalty=0.4,
-    frequency_penalty=0.125, bad_words_token_ids=[[5], [11, 14], [12, 13, 15]],
-    no_repeat_ngram_size=3, min_tokens=4, stop_token_ids=[9],
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("make", [normal, adversarial, bfloat16])
-@pytest.mark.parametrize("params", TRTLLM, ids=lambda p: "-".join(p))
-def test_trtllm_order(params, make, capsys):
-    """All that it does, in its order; the words cross from the prompt into the output."""
-    x = make()
-    history = np.random.default_rng(3).integers(10, 16, (len(x), 30)).tolist()
-    past = dict(prompt=[row[:28] for row in history], output=[row[28:] for row in history])
-    for changes in ({}, TRTLLM_BEFORE):
-        request = SamplingParams(**params, **changes)
-        theirs = [
-            oracles.tensorrt_llm(row, h[:28], h[28:], request)
-            for row, h in zip(x, history, strict=True)
-        ]
-        logits, weights = map(np.stack, zip(*theirs, strict=True))
-        if changes:
-            before = processed("trtllm", x, changes, **past)
-            sane = x != -oracles.LARGEST  # It keeps these from overflowing.
-            np.testing.assert_array_equal((before == -np.inf)[sane], (logits == -np.inf)[sane])
-            assert ((before == -np.inf) & (x > -np.inf)).sum() > 12
-            # It subtracts presence and frequency penalties as one sum.
-            np.testing.assert_allclose(before[sane], logits[sane], rtol=3e-7, atol=3e-7)
-        if params["temperature"] == 0:
-            sampler = Sampler(request, V, preset="trtllm")
-            tokens = sampler.specification(x, **past).tokens
-            np.testing.assert_array_equal(tokens, weights.argmax(1))
-            continue
-        with np.errstate(over="ignore"):
-            positive = weights_of(logits / np.float32(params["temperature"])) > 0
-        agree("trtllm", x, {**changes, **params}, weights > 0, capsys, weighs=positive, **past)
-        # The distribution: the temperature is where it is there.
-        ours = processed("trtllm", x, {**changes, **params}, **past)
-        both = (weights > 0) & (ours > -np.inf)
-        a, b = (np.where(both, w, 0) for w in (weights_of(ours), weights))
-        a, b = (w / w.sum(1, keepdims=True) for w in (a, b))
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
-
-
-@LOGITS
-@pytest.mark.parametrize("params", TRTLLM[:-1], ids=lambda p: "-".join(p))
-def test_trtllm_itself(params, make, capsys):
-    """The functions of its TorchSampler, from a checkout on the path."""
-    path = oracles.folder("tensorrt_llm") / "_torch/pyexecutor/sampler/ops/vanilla.py"
-    names = ["top_k_top_p_sampling_batch", "occurrence_penalized_logits"]
-    sample, penalize = oracles.functions(path, names, {"torch": torch, "math": math})
-    x = make()
-    history = np.random.default_rng(3).integers(10, 16, (len(x), 30)).tolist()
-    count = torch.stack([torch.tensor(row).bincount(minlength=V) for row in history])
-    penalties = {name: TRTLLM_BEFORE[f"{name}_penalty"] for name in
-                 ("repetition", "presence", "frequency")}  # fmt: skip
-    logits = penalize(
-        torch.from_numpy(x), count=count, seen_for_repetition=count > 0,
-        seen_for_presence=count > 0, **{name: torch.tensor(v) for name, v in penalties.items()},
-    )  # fmt: skip
-    past = dict(prompt=[row[:28] for row in history], output=[row[28:] for row in history])
-    changes = {f"{name}_penalty": value for name, value in penalties.items()}
-    before, sane = processed("trtllm", x, changes, **past), x != -oracles.LARGEST
-    np.testing.assert_allclose(before[sane], logits.numpy()[sane], rtol=3e-7, atol=3e-7)
-    mine = [
-        oracles.tensorrt_llm(row, h[:28], h[28:], SamplingParams(**changes, **params))
-        for row, h in zip(x, history, strict=True)
-    ]
-    np.testing.assert_array_equal(np.stack([row for row, _ in mine]), logits.numpy())
-    tokens, probs = sample(logits, **params)
-    positive = weights_of((logits / params["temperature"]).numpy()) > 0
-    agree("trtllm", x, {**changes, **params}, probs.numpy() > 0, capsys, weighs=positive, **past)
-    assert (probs.gather(1, tokens[:, None]) > 0).all()
+def test_sglang_noise_has_an_end():
+    """The greatest hash, which token 8 has here, counts as the one before it."""
+    x = np.zeros((1, 12), np.float32)
+    x[0, 0] = 30
+    key = dict(seeds=torch.tensor([4]), positions=torch.tensor([326889709]))
+    sampler = Sampler(SamplingParams(seed=4), 12, preset="sglang")
+    assert generators.murmur3(4, 326889709, 8) == 2**32 - 1
+    assert of_sglang(x, None, None, **key) == sampler.specification(x, 326889709).tokens == 0
 
 
 # FlashInfer's reference functions.
+
+
+class Recorder:
+    """torch, whose ``multinomial`` keeps what it was to draw from."""
+
+    def __init__(self):
+        self.rows = []
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+    def multinomial(self, weights, *_, **__):
+        self.rows.append(weights)
+        return torch.zeros(1, dtype=torch.int64)
+
+
+@LOGITS
+def test_flashinfer_top_k_first(make, capsys):
+    path = oracles.folder("flashinfer") / "trace/templates/sampling.py"
+    recorder, x = Recorder(), make()
+    (both,) = oracles.functions(path, ["_top_k_top_p_sampling_reference"], {"torch": recorder})
+    full = torch.full((len(x),), 200), torch.full((len(x),), 0.9)
+    both(torch.softmax(torch.from_numpy(x), dim=-1), *full)
+    theirs = torch.stack(recorder.rows).numpy() > 0
+    agree("vllm", x, dict(top_k=200, top_p=0.9), theirs, capsys, weighs=weights_of(x) > 0)
 
 
 @LOGITS
@@ -518,7 +496,9 @@ def test_llamacpp_penalties_and_dry():
         repetition_penalty=1.25, frequency_penalty=0.125, presence_penalty=0.5, dry_multiplier=0.75,
         dry_base=1.75, dry_allowed_length=2,
     )  # fmt: skip
-    ours = processed("llamacpp", x, params, prompt=history[:, :40], output=history[:, 40:])
+    past = dict(prompt=history[:, :40], output=history[:, 40:])
+    ours = processed("llamacpp", x, params, **past)
+    native("llamacpp", x, params, **past)
     chain = [
         ("penalties", 300, 64, 1.25, 0.125, 0.5),
         ("dry", None, 0.75, 1.75, 2, 90, None, 0),

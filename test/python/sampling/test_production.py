@@ -53,16 +53,19 @@ def test_equals_the_specification(seed, filtered):
     np.testing.assert_array_equal(ours, SimpleTokenSampler.sample(x, **more))
 
 
-def test_inside_jit(x64):
-    """Everything traced: seeds as two words, or as uint64 where there is one."""
+@pytest.mark.parametrize("leave", [False, True], ids=["default", "enable_x64"])
+def test_inside_jit(x64, leave):
+    """Everything traced: seeds as constants, as two words, and as uint64 where there is one."""
     x, more = batch(1, 257)
     seed = more.pop("seed")
     high, low = (seed >> np.uint64(32)).astype(np.uint32), seed.astype(np.uint32)
-    sampler = ProductionSampler(enable_x64=x64)
+    sampler = ProductionSampler(enable_x64=leave)
     draw = jax.jit(lambda x, seed, more: sampler.sample_simple(x, seed=seed, **more))
     expected = SimpleTokenSampler.sample(x, seed=seed, **more)
     np.testing.assert_array_equal(draw(x, (high, low), more), expected)
-    if x64:
+    constant = jax.jit(lambda x, more: sampler.sample_simple(x, seed=seed, **more))
+    np.testing.assert_array_equal(constant(x, more), expected)
+    if x64 and leave:
         np.testing.assert_array_equal(draw(x, seed, more), expected)
 
 
@@ -136,9 +139,9 @@ def test_traced_uint64_needs_leave():
 
 
 def test_x64_needs_jax_s():
-    sampler = ProductionSampler(enable_x64=True)
+    draw = ProductionSampler(enable_x64=True).sample_simple
     with pytest.raises(plait.errors.ArgumentError, match="expects jax_enable_x64"):
-        sampler.sample_simple(np.zeros((1, 2), np.float32))
+        jax.jit(lambda seed: draw(np.zeros((1, 2), np.float32), seed=seed))(np.uint64(1))
 
 
 def test_empty():

@@ -1,6 +1,7 @@
 """Raised programs give the tokens of the program that they came from."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import plait
 from plait.cli import app
 from plait.sampling import draw_keys, raise_to_sample, reference
+from plait.verification import verify
 
 
 def raised(module, keep_bits=True):
@@ -487,6 +489,33 @@ def test_a_file_is_raised(tmp_path):
     assert "sample.draw" in shown.output
     refused = runner.invoke(app, ["compile", str(path), "--keep-bits"])
     assert "keep-bits=false" in str(refused.exception)
+
+
+def test_verify_holds_what_is_raised_to_its_source(tmp_path, monkeypatch):
+    """`plait verify --keep-bits`; without the source's bits there is nothing to hold it to."""
+    jax = pytest.importorskip("jax")
+    jnp = jax.numpy
+
+    def program(key, x, sign=1):
+        x = jnp.where(x < jax.lax.top_k(x, K)[0][..., -1:], -jnp.inf, x)
+        return jax.random.categorical(key, sign * x)
+
+    arguments = jax.random.PRNGKey(3), normal(4, 40)
+    module = plait.from_jax(program, *arguments)
+    path = tmp_path / "draw.mlir"
+    path.write_text(module.text)
+    for option, names in [
+        ("--keep-bits", ["raise-to-sample", "fast road to cpu"]),
+        ("--no-keep-bits", ["fast road to cpu"]),
+    ]:
+        done = typer.testing.CliRunner().invoke(app, ["verify", str(path), option])
+        assert done.exit_code == 0, done.output
+        assert re.findall(r"raise-to-sample|fast road to cpu", done.output) == names
+
+    other = plait.from_jax(lambda key, x: program(key, x, -1), *arguments)
+    monkeypatch.setattr(plait.sampling, "raise_to_sample", lambda module, **options: other)
+    (row,) = verify(module, keep_bits=True, each_pass=True)
+    assert row.name == "raise-to-sample" and not row.ok
 
 
 def test_what_is_not_a_filter_stays():

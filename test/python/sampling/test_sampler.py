@@ -2,6 +2,7 @@
 
 import importlib.util
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,26 +115,37 @@ def test_plain_parameters_are_simple_sampling():
     np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
-def test_kinds_of_arrays_without_copies(framework):
-    x, _ = situation(np.random.default_rng(2), 4)
-    module = pytest.importorskip(framework)
-    module = module.numpy if framework == "jax" else module
-    given = module.from_numpy(x) if framework == "torch" else module.asarray(x)
-    sampler = Sampler(SamplingParams(top_k=5), V)
+#: A framework's array of a NumPy array, and where its memory is.
+ARRAYS = {
+    "numpy": (lambda m, x: x, lambda x: x.ctypes.data),
+    "torch": (
+        lambda m, x: m.from_numpy(x.view(np.int16)).view(m.bfloat16)
+        if x.dtype == ml_dtypes.bfloat16 else m.from_numpy(x),
+        lambda x: x.data_ptr(),
+    ),
+    "jax": (lambda m, x: m.numpy.asarray(x), lambda x: x.unsafe_buffer_pointer()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("framework", ARRAYS)
+def test_kinds_of_arrays_without_copies(framework, dtype, monkeypatch):
+    """What the kernel reads is the framework's own memory."""
+    make, address = ARRAYS[framework]
+    x = situation(np.random.default_rng(2), 4)[0].astype(dtype)
+    given = make(pytest.importorskip(framework), x)
+    sampler = Sampler(SamplingParams(top_p=0.9, temperature=0.8), V, dtype=dtype)
+    read, run = [], sampler.executable.run
+    monkeypatch.setattr(
+        sampler.executable, "run", lambda values: read.append(values[0]) or run(values)
+    )
     draw = sampler(given)
     assert isinstance(draw.tokens, type(given))
+    assert read[0].ctypes.data == address(given)
     assert sampler.executable.copies == 0
     equal(draw, sampler.specification(x))
-
-
-def test_bfloat16():
-    torch = pytest.importorskip("torch")
-    x = torch.from_numpy(situation(np.random.default_rng(3), 4)[0]).bfloat16()
-    sampler = Sampler(SamplingParams(top_p=0.9, temperature=0.8), V, dtype="bfloat16")
-    equal(sampler(x), sampler.specification(x))
     wide = Sampler(SamplingParams(top_p=0.9, temperature=0.8), V)
-    equal(sampler(x), wide.specification(x.float()))
+    equal(draw, wide.specification(x.astype(np.float32)))
 
 
 def test_metrics():
@@ -191,6 +203,14 @@ def test_prometheus():
 def test_wrong_parameters(name, value):
     with pytest.raises(plait.errors.ArgumentError, match=name):
         SamplingParams(**{name: value})
+
+
+def test_numbers_of_numpy_are_numbers():
+    numpy = dict(temperature=np.float32(0.5), top_k=np.int64(3), seed=np.uint64(2**64 - 1))
+    sampler = Sampler(SamplingParams(**numpy, logit_bias={np.int32(2): np.float32(1)}), V)
+    plain = SamplingParams(temperature=0.5, top_k=3, seed=2**64 - 1, logit_bias={2: 1.0})
+    x = situation(np.random.default_rng(5), 3)[0]
+    equal(sampler.specification(x), Sampler(plain, V).specification(x))
 
 
 def test_a_preset_has_only_what_its_engine_has():
@@ -360,8 +380,11 @@ def test_command_continues_a_prompt(monkeypatch, model):
     from plait.demo import smollm
 
     monkeypatch.setattr(smollm, "load", lambda console: (model, None))
-    command = ["sample", "--prompt", "ab", "--tokens", "3", "--top-p", "0.9"]
+    command = ["sample", "--prompt", "[/b]", "--tokens", "3", "--top-p", "0.9"]
     result = CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
     assert result.exit_code == 0, result.output
+    assert "[/b]" in result.output
     assert result.output.count("the draw fell at") == 3
     assert "native code drew the same 3 tokens" in result.output
+    result = CliRunner().invoke(app, ["sample", "--prompt", ""])
+    assert "prompt: expects at least one token" in str(result.exception)

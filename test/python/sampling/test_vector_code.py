@@ -279,7 +279,9 @@ def test_edits_of_listed_tokens_equal_the_specification(bits, attributes, x, see
 
 
 WIDE, ROW, NUMBER, LIST = "tensor<?x?xf32>", "tensor<?xf32>", "tensor<?xi32>", "tensor<?x?xi32>"
-#: The operands of edits behind the logits; what is "counts" counts a list.
+PICK = f"{NUMBER}, {NUMBER}, {ROW}, {ROW}"
+#: The operands of edits behind the logits; what is "counts" counts a list. What
+#: follows an op's name says how it is used.
 EDITS = {
     "bitmask": {"words": LIST},
     "allow": {"allowed": LIST},
@@ -288,6 +290,11 @@ EDITS = {
     "repetition_penalty": {"r": ROW, "history": "counts"},
     "frequency_penalty": {"f": ROW, "output": "counts"},
     "presence_penalty": {"p": ROW, "output": "counts"},
+    "repetition_penalty-both": {"r": ROW, "output": "counts", "history": "counts"},
+    "repetition_penalty-table": {"r": ROW, "seen": LIST},
+    "repetition_penalty-tables": {"r": ROW, "outputs": LIST, "seen": LIST},
+    "frequency_penalty-table": {"f": ROW, "outputs": LIST},
+    "presence_penalty-table": {"p": ROW, "outputs": LIST},
     "no_repeat_ngram": {"history": LIST, "n": NUMBER},
     "dry": {
         "history": LIST,
@@ -324,11 +331,12 @@ def fused(names, element, bits, numbers):
             kinds[operand] = LIST if kind == "counts" else kind
             uses.append(f"%{operand}")
             if kind == "counts":
-                uses[-1] = f"%counts{i}"
-                lines.append(f"%counts{i} = sample.count {last}, %{operand} : {WIDE}, {LIST}")
+                uses[-1] = f"%counts{i}_{operand}"
+                lines.append(f"{uses[-1]} = sample.count {last}, %{operand} : {WIDE}, {LIST}")
             types.append(kinds[operand])
-        result = "%y:4" if name in PICKS else f"%{i}"
-        lines.append(f"{result} = sample.{name} {', '.join(uses)} : {', '.join(types)}")
+        result, made = ("%y:4", f"({PICK})") if name in PICKS else (f"%{i}", WIDE)
+        op, arguments = name.split("-")[0], ", ".join(uses)
+        lines.append(f'{result} = "sample.{op}"({arguments}) : ({", ".join(types)}) -> {made}')
         last = f"%{i}"
     results = [NUMBER, NUMBER, ROW, ROW][: 4 if numbers else 2]
     parameters = [f"%x: tensor<?x?x{element}>", *(f"%{n}: {kind}" for n, kind in kinds.items())]
@@ -356,7 +364,7 @@ def picked(names, row, values):
             if kind == "counts":
                 value = reference.count(value, row.size)
             given.append(int(value) if kind in (NUMBER, PICKS["draw"]["bits"]) else value)
-        row = getattr(reference, name)(row, *given)
+        row = getattr(reference, name.split("-")[0])(row, *given)
     return row
 
 
@@ -394,7 +402,15 @@ def operands(draw, vocab, rows=5):
     if draw(st.booleans()):
         amounts = rng.choice(special, amounts.shape)
     number = per_row(penalties, np.float32)
+    share = draw(st.sampled_from([0, 0.003, 0.5]))
+
+    def table():
+        counts = rng.choice(np.array([-1, 1, 2, 10**5, 2**31 - 1], np.int32), (rows, vocab))
+        return np.where(rng.random((rows, vocab)) < share, counts, 0).astype(np.int32)
+
     return {
+        "outputs": table(),
+        "seen": table(),
         "words": rng.integers(-(2**31), 2**31, (rows, -(-vocab // 32))).astype(np.int32)
         | rng.choice(np.array([0, 0, -1], np.int32), (rows, 1)),
         "allowed": allowed,
@@ -427,17 +443,26 @@ ENDS = {
     "penalties": ["temperature", "top_k", "min_p", "draw"],
     "grammar": ["temperature", "top_p", "draw"],
     "list": ["greedy"],
+    "lists": ["temperature", "top_k", "draw"],
+    "tables": ["temperature", "top_p", "draw"],
+    "table": ["temperature", "top_k", "top_p", "draw"],
 }
 PENALTIES = ["repetition_penalty", "frequency_penalty", "presence_penalty"]
 STARTS = {
-    "plait": list(EDITS),
-    "plait-bf16": list(EDITS),
+    "plait": [name for name in EDITS if "-" not in name],
+    "plait-bf16": [name for name in EDITS if "-" not in name],
     "transformers": ["logit_bias", "repetition_penalty", "no_repeat_ngram", "ban", "allow"],
     "sglang": [*PENALTIES[1:], "ban", PENALTIES[0], "bitmask", "logit_bias"],
     "penalties": [*PENALTIES, "dry"],
     "grammar": ["bitmask"],
     "list": ["allow", "bitmask"],
-}
+    "lists": ["repetition_penalty-both", "presence_penalty", "frequency_penalty-table"],
+    "tables": [
+        "ban", "repetition_penalty-tables", "frequency_penalty-table", "presence_penalty-table",
+        "bitmask", "logit_bias", "repetition_penalty-both", "presence_penalty",
+    ],
+    "table": ["repetition_penalty-table", "frequency_penalty-table"],
+}  # fmt: skip
 #: Element types, vectors, and whether there are numbers.
 HOW = {
     "plait": ("f32", 512, True),
@@ -447,6 +472,9 @@ HOW = {
     "penalties": ("bf16", 512, True),
     "grammar": ("f32", 512, False),
     "list": ("bf16", 128, False),
+    "lists": ("f16", 512, True),
+    "tables": ("f32", 128, False),
+    "table": ("bf16", 512, True),
 }
 #: Chains of edits, filters and a pick, in the orders of presets.
 FUSED = {name: ((*STARTS[name], *ENDS[name]), *HOW[name]) for name in HOW}
@@ -527,7 +555,10 @@ def some_operands(rng, shape):
         "r": 1.1, "f": 0.2, "p": 0.1, "n": 3, "multiplier": 0.8, "base": 1.75, "length": 2,
         "t": 0.8, "k": 50, "top": 0.9, "least": 0.01,
     }  # fmt: skip
+    counts = np.where(rng.random((2, *shape)) < 0.003, rng.integers(1, 5, (2, *shape)), 0)
     return {
+        "outputs": counts[0].astype(np.int32),
+        "seen": counts[1].astype(np.int32),
         "words": rng.integers(-(2**31), 2**31, (rows, -(-vocab // 32))).astype(np.int32),
         "allowed": rng.integers(0, vocab, (rows, vocab // 3), dtype=np.int32),
         "banned": rng.integers(0, vocab, (rows, 100), dtype=np.int32),
@@ -563,7 +594,7 @@ def test_neither_threads_nor_batches_change_a_token(threads):
             check(form, x, parameters)
             for first in range(6):
                 check(form, x[first : first + 1], [value[first:] for value in parameters])
-        for names, *_ in (FUSED["plait"], FUSED["sglang"], FUSED["grammar"]):
+        for names, *_ in (FUSED["plait"], FUSED["sglang"], FUSED["grammar"], FUSED["tables"]):
             check_fused(names, x, edited)
             for first in range(6):
                 one = {name: value[first:] for name, value in edited.items()}

@@ -93,7 +93,7 @@ def test_optimizer_is_a_list_of_passes():
     optimizer.add_pass(OptimizationPass.WEIGHT_QUANTIZATION, bits=4, per_channel=True)
     assert optimizer.pipeline == [
         "spike-batch-time", "canonicalize", "cse", "spike-reassociate-attention",
-        "spike-fuse-conv", "spike-fuse-neuron", "canonicalize", "spike-pack",
+        "spike-fuse-conv", "spike-fuse-neuron", "spike-sum-events", "canonicalize", "spike-pack",
         "spike-quantize{bits=4 per-channel=true}",
     ]  # fmt: skip
     assert SpikeCompiler(optimization_level=0).create_optimizer().pipeline == []
@@ -284,6 +284,18 @@ def test_export_of_a_built_network(tmp_path):
         (lambda b, x: b.add_spike_neuron(x, threshold="a"), "a 'threshold' of numbers, got 'a'"),
         (lambda b, x: b.add_spike_neuron(x, tau_mem=np.ones((2, 5))), "got \\(2, 5\\)"),
         (lambda b, x: b.add_spike_neuron(x, "CubaLIF", tau_syn=[1, 2]), "'tau_syn' of one number"),
+        (lambda b, x: b.add_spike_neuron(x, threshold=np.nan), "finite in 32 bits, got nan"),
+        (lambda b, x: b.add_spike_neuron(x, threshold=1e39), "finite in 32 bits, got 1e\\+39"),
+        (lambda b, x: b.add_spike_neuron(x, tau_mem=np.nan), "positive 'tau_mem', got nan"),
+        (lambda b, x: b.add_spike_neuron(x, None), "no neuron model 'None'"),
+        (lambda b, x: b.add_input("y", (2.5,)), "positive sizes, got \\(2.5,\\)"),
+        (lambda b, x: b.add_input("y", "wide"), "positive sizes, got wide"),
+        (lambda b, x: b.add_spike_linear(x, 2.5), "a whole 'out_features' of at least 1, got 2.5"),
+        (lambda b, x: b.add_spike_linear(x, -1), "a whole 'out_features' of at least 1, got -1"),
+        (lambda b, x: b.add_temporal_pooling(x, 2.5), "a whole 'window_size' of at least 1"),
+        (lambda b, x: b.add_encoding(x, "delta", threshold=np.nan), "positive 'threshold', got"),
+        (lambda b, x: b.add_encoding(x, seed=0.5), "a whole 'seed' of at least 0, got 0.5"),
+        (lambda b, x: SpikeIRBuilder(seed=-1), "a whole 'seed' of at least 0, got -1"),
     ],
 )
 def test_calls_that_are_refused(call, message):
@@ -304,8 +316,8 @@ def test_windows_that_are_refused(option, value, least):
     if option in ("stride", "kernel_size"):
         with pytest.raises(plait.FrontendError, match=f"'pool2d' expects a '{option}'"):
             builder.add_pool2d(x, **{option: value})
-    for groups in (0, 3):
-        with pytest.raises(plait.FrontendError, match=f"{groups} groups do not split 2 and 2"):
+    for groups, message in ((0, "a whole 'groups' of at least 1, got 0"), (3, "3 groups do not")):
+        with pytest.raises(plait.FrontendError, match=message):
             builder.add_spike_conv2d(x, 2, 3, groups=groups)
 
 
@@ -324,6 +336,8 @@ def test_options_that_are_refused():
         SpikeCompiler(optimization_level=4)
     with pytest.raises(plait.PlaitError, match="positive time_steps, got 0"):
         SpikeCompiler(time_steps=0)
+    with pytest.raises(plait.PlaitError, match=r"expects a network, got str: compile\(\) takes"):
+        SpikeCompiler().compile_graph("net.nir")
     with pytest.raises(plait.PlaitError, match=r"no pass 'FUSION'; supported: .*TEMPORAL_FUSION"):
         SpikeCompiler().create_optimizer().add_pass("FUSION")
 
@@ -346,5 +360,24 @@ def test_simulate_records_and_shows_progress(capsys):
     np.testing.assert_array_equal(parts.potentials["a"], whole.potentials["a"])
     with pytest.raises(plait.FrontendError, match="cannot record 'x'; populations: 'a'"):
         spike.simulate(graph, data, record=["x"])
-    with pytest.raises(plait.ArgumentError, match="expects 1 inputs, got 0"):
-        spike.simulate(graph)
+    one = spike.simulate(graph, data, record="a")  # A name is not a list of letters.
+    np.testing.assert_array_equal(one.spikes["a"], whole.spikes["a"])
+    for inputs, options, message in (
+        ([], {}, "expects 1 inputs, got 0"),
+        ([data[:, 0]], {}, r"expects \[time, batch, 5\], got \[50, 5\]"),
+        ([data[:0]], {}, "both positive, got"),
+        ([data], {"chunk": 0}, "a positive 'chunk', got 0"),
+        ([data], {"chunk": -3}, "a positive 'chunk', got -3"),
+    ):
+        with pytest.raises(plait.ArgumentError, match=message):
+            spike.simulate(graph, *inputs, **options)
+    with pytest.raises(plait.ArgumentError, match="expects a network, got str"):
+        spike.simulate("net.nir", data)
+
+
+def test_a_delta_code_with_a_small_threshold():
+    builder = SpikeIRBuilder()
+    y = builder.add_encoding(builder.add_input("x", [1]), "delta", threshold=1e-5)
+    builder.add_output(y, "out")
+    data = np.array([0, 2e-5, 3.5e-5, 3.6e-5, 9], np.float32).reshape(5, 1, 1)
+    np.testing.assert_array_equal(run(builder, data, steps=5).ravel(), [0, 1, 1, 0, 1])

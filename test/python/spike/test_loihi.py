@@ -179,6 +179,28 @@ def check_lava(cases):
     assert spikes > 100 and wraps > 10
 
 
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, r"expects \[time, 4\] for input 'x', got nothing"),
+        ({"x": np.ones((3, 5))}, r"expects \[3, 4\] for input 'x', got \[3, 5\]"),
+        ({"x": 1}, r"expects \[time, 4\] for input 'x', got \[\]"),
+        ({"x": np.full((3, 4), 0.5)}, "input 'x' expects whole numbers"),
+        ({"x": np.full((3, 4), np.nan)}, "input 'x' expects whole numbers"),
+        ({"x": np.full((3, 4), np.inf)}, "input 'x' expects whole numbers"),
+        ({"x": np.ones((3, 4)), "y": np.ones((3, 4))}, "no input 'y'; there are: x"),
+    ],
+)
+def test_inputs_that_the_chip_cannot_take(inputs, message):
+    network = tiny_network()
+    mapping = loihi.map_network(network, Device("tiny", 1, 2, 4, 8, 8, None, 100))
+    for run in (lambda: loihi.simulate(network, inputs), lambda: mapping.run(inputs)):
+        with pytest.raises(plait.PlaitError, match=message):
+            run()
+    good = {"x": np.ones((3, 2, 2), np.float32)}  # A port of two axes, as images come.
+    np.testing.assert_array_equal(mapping.run(good)["a"], loihi.simulate(network, good)["a"])
+
+
 def test_golden_vectors_of_lava(golden):
     assert len(golden) >= 12
     check_lava(golden)
@@ -412,7 +434,7 @@ def guide():
     return builder.build()
 
 
-def test_calls_of_the_guides():
+def test_calls_of_the_guides(capsys):
     pytest.importorskip("pymetis")
     graph = guide()
     allocator = ResourceAllocator(num_chips=8, cores_per_chip=256, synapses_per_core=2048)
@@ -424,7 +446,9 @@ def test_calls_of_the_guides():
     placement = allocator.optimize_placement(graph)
     assert placement["load_balance"] >= allocation["load_balance"] > 0.8
     assert sum(core["synapses"] for core in placement["per_core"]) == synapses
+    capsys.readouterr()
     compiled = SpikeCompiler(target="loihi3", optimization_level=0).compile_graph(graph)
+    assert "'loihi3': nothing authoritative is published" in capsys.readouterr().err
     assert compiled.mapping.report()["device"] == "loihi3"
     assert "nothing authoritative" in compiled.mapping.device.note
 
@@ -440,6 +464,20 @@ def test_limits_name_core_and_limit():
         ResourceAllocator(num_chips=100, synapses_per_core=8).allocate(graph)
     with pytest.raises(plait.PlaitError, match="no device 'loihi9'; there are: loihi1"):
         loihi.map_network(graph, "loihi9")
+    with pytest.raises(plait.PlaitError, match="expects a network, got str"):
+        ResourceAllocator().allocate("net.nir")
+    with pytest.raises(plait.PlaitError, match="a positive 'num_chips', got True"):
+        ResourceAllocator(num_chips=True)
+    few = ResourceAllocator(np.int64(2), 8, 4096)
+    assert few.allocate(plait.spike.emit.emit(graph))["cores_available"] == 16  # A module of it.
+    for rates, message in (
+        ({"gone": 1.0}, "a rate of 'gone'; there are: neuron, sensor"),
+        ({"neuron": [1, 2]}, r"'neuron' expects one rate, or 3600, of 0 or more, got \[1. 2.\]"),
+        ({"neuron": np.nan}, "expects one rate, or 3600, of 0 or more, got"),
+        ({"sensor": -1}, "expects one rate, or 1024, of 0 or more, got"),
+    ):
+        with pytest.raises(plait.PlaitError, match=message):
+            few.optimize_placement(graph, rates)
 
 
 def change(mapping, **values):

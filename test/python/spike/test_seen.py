@@ -1,8 +1,9 @@
 """What people see: plots, metrics, logs, memory."""
 
 import json
-import logging
 import signal
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import numpy as np
@@ -44,6 +45,22 @@ def test_metrics_of_compilations(tmp_path):
     assert lines[1]["error"] == "CompileError" and lines[1]["passes"] == ["no-such-pass"]
 
 
+def test_every_compilation_counts_once():
+    compiler_logger.reset()
+    graph = small()
+    compiled = SpikeCompiler(time_steps=5).compile_graph(graph)
+    assert compiler_logger.get_metrics_summary()["total_compilations"] == 1
+    for _ in range(2):
+        plait.compile(compiled.module)
+    record = compiler_logger.get_metrics_summary()["recent"][-1]
+    assert record["target"] == "cpu" and record["success"] and record["cached"]
+    with pytest.raises(plait.CompileError):
+        plait.compile("func.func @main() { nonsense }")
+    metrics = compiler_logger.get_metrics_summary()
+    assert (metrics["total_compilations"], metrics["failed_compilations"]) == (4, 1)
+    assert metrics["recent"][-1]["error"] == "CompileError"
+
+
 def test_metrics_count_from_many_threads():
     import threading
 
@@ -63,10 +80,16 @@ def test_metrics_count_from_many_threads():
     assert len(log.get_metrics_summary()["recent"]) == 100
 
 
-def test_nothing_is_logged_unasked(capsys):
-    assert not logging.getLogger("plait.compiler").handlers
-    SpikeCompiler(optimization_level=0).compile_graph(small())
-    assert "compilation" not in "".join(capsys.readouterr())
+def test_nothing_is_logged_unasked():
+    code = """if True:
+        import plait
+        try:
+            plait.compile("func.func @main() { nonsense }")
+        except plait.CompileError:
+            print("failed")
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("failed\n", "")
 
 
 def test_health_monitor_sees_a_peak():

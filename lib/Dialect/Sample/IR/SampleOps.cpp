@@ -150,20 +150,31 @@ PLAIT_VERIFY_LOGITS(GreedyOp)
 PLAIT_VERIFY_LOGITS(GumbelOp)
 #undef PLAIT_VERIFY_LOGITS
 
-CountOp plait::sample::countOf(Operation *op) {
-  if (!isa<RepetitionPenaltyOp, PresencePenaltyOp, FrequencyPenaltyOp>(op) ||
-      op->getNumOperands() != 3)
-    return {};
-  return op->getOperand(2).getDefiningOp<CountOp>();
+bool plait::sample::isPenalty(Operation *op) {
+  return isa<RepetitionPenaltyOp, PresencePenaltyOp, FrequencyPenaltyOp>(op);
+}
+
+SmallVector<CountOp> plait::sample::countsOf(Operation *op) {
+  SmallVector<CountOp> counts;
+  if (!isPenalty(op))
+    return counts;
+  for (Value operand : op->getOperands().drop_front(2)) {
+    auto count = operand.getDefiningOp<CountOp>();
+    if (!count)
+      return {};
+    counts.push_back(count);
+  }
+  return counts;
 }
 
 bool plait::sample::isEdit(Operation *op) {
-  return countOf(op) ||
+  return isPenalty(op) ||
          isa<LogitBiasOp, AllowOp, BanOp, BitmaskOp, NoRepeatNgramOp, DryOp>(
              op);
 }
 
-/// Checks that the edits are a chain from the region's argument to its yield.
+/// Checks that the edits are a chain from the region's argument to its yield,
+/// and that what they make besides is counts for penalties.
 static LogicalResult verifyEdits(FusedOp op) {
   if (op.getEdits().empty())
     return success();
@@ -173,15 +184,24 @@ static LogicalResult verifyEdits(FusedOp op) {
   if (block.getArgumentTypes() != TypeRange(wide))
     return op.emitOpError() << "expects edits of one argument of type " << wide;
   Value last = block.getArgument(0);
+  auto isMade = [&](Value value) { return value.getParentBlock() == &block; };
   for (Operation &edit : block) {
-    if (isa<CountOp>(edit))
+    if (auto count = dyn_cast<CountOp>(edit)) {
+      if (isMade(count.getTokens()))
+        return op.emitOpError("expects counts of lists that it is given");
       continue;
+    }
     bool isLast = &edit == &block.back();
     if (!(isLast ? isa<YieldOp>(edit) : isEdit(&edit)))
       return op.emitOpError() << "expects edits of single tokens, got '"
                               << edit.getName() << "'";
     if (edit.getOperand(0) != last)
       return op.emitOpError("expects edits that are one chain");
+    size_t counted = countsOf(&edit).size();
+    if (llvm::any_of(edit.getOperands().drop_front().drop_back(counted),
+                     isMade))
+      return op.emitOpError() << "expects parameters of '" << edit.getName()
+                              << "' that it is given";
     if (!isLast)
       last = edit.getResult(0);
   }

@@ -51,11 +51,12 @@ void takeIn(ArrayRef<Operation *> edits, Type logits, FusedOp fused,
   for (Operation *edit : llvm::reverse(edits)) {
     IRMapping mapping;
     mapping.map(edit->getOperand(0), last);
-    if (CountOp count = countOf(edit)) {
+    for (CountOp count : countsOf(edit)) {
       Value &counted = counts[count.getTokens()];
+      Type type = cast<ShapedType>(last.getType()).clone(builder.getI32Type());
       if (!counted)
-        counted = CountOp::create(builder, count.getLoc(), count.getType(),
-                                  last, count.getTokens());
+        counted = CountOp::create(builder, count.getLoc(), type, last,
+                                  count.getTokens());
       mapping.map(count.getResult(), counted);
     }
     last = builder.clone(*edit, mapping)->getResult(0);

@@ -81,6 +81,12 @@ static LogicalResult verifyDynamics(Op op, RankedTensorType state) {
   bool value = fires && *op.getReset() == Reset::Value;
   if (op.getResetValue() && !value)
     return op.emitOpError("expects a reset value with 'to', got ") << found();
+  if (fires && *op.getResetAt() == Moment::Crossing &&
+      (!value || integrator != Integrator::Exponential))
+    return op.emitOpError("expects integrator exponential and reset value with "
+                          "'at' crossing, got integrator ")
+           << stringifyIntegrator(integrator) << " and reset "
+           << stringifyReset(*op.getReset());
   if (op.getMultiSpike() &&
       (!fires || value || *op.getCompare() != Compare::Ge ||
        *op.getResetAt() != Moment::Now))
@@ -375,7 +381,9 @@ LogicalResult ConvScanOp::verify() {
     return emitOpError("expects 'out' with the time and the batch of ")
            << indices << ", got " << out;
   if (getRecord() != static_cast<bool>(getPotentials()))
-    return emitOpError("expects a result 'potentials' exactly with 'record'");
+    return emitOpError("expects a result 'potentials' exactly with 'record', "
+                       "got ")
+           << (getRecord() ? "none" : "one without");
   if (getPotentials() && getPotentials().getType() != whole)
     return emitOpError("expects 'potentials' of ")
            << whole << ", got " << getPotentials().getType();

@@ -41,8 +41,22 @@ struct Emitter {
     return p[Tau] ? arith::DivFOp::create(b, y, p[Tau]) : mul(p[Decay], y);
   }
 
+  Value driveOf(Value x) { return x && p[Gain] ? mul(p[Gain], x) : x; }
+
+  /// Where a drive that is held leads the potential to, if not to zero.
+  Value restOf(Value x) {
+    Value drive = driveOf(x);
+    return drive && p[Leak] ? add(p[Leak], drive) : drive ? drive : p[Leak];
+  }
+
   Value integrate(Value x, Value v) {
-    Value drive = x && p[Gain] ? mul(p[Gain], x) : x;
+    if (dynamics.integrator == Integrator::Exponential) {
+      Value rest = restOf(x);
+      if (!rest)
+        return mul(p[Decay], v);
+      return add(rest, mul(p[Decay], sub(v, rest)));
+    }
+    Value drive = driveOf(x);
     auto driven = [&](Value u) { return drive ? add(u, drive) : u; };
     auto fromLeak = [&](Value u) { return p[Leak] ? sub(u, p[Leak]) : u; };
     auto toLeak = [&](Value u) { return p[Leak] ? add(p[Leak], u) : u; };
@@ -58,12 +72,8 @@ struct Emitter {
       return driven(p[Leak] ? add(v, part(sub(p[Leak], v))) : sub(v, part(v)));
     case Integrator::Impulse:
       return driven(p[Decay] ? toLeak(mul(p[Decay], fromLeak(v))) : v);
-    case Integrator::Exponential: {
-      Value rest = drive ? toLeak(drive) : p[Leak];
-      if (!rest)
-        return mul(p[Decay], v);
-      return add(rest, mul(p[Decay], sub(v, rest)));
-    }
+    case Integrator::Exponential:
+      break;
     }
     llvm_unreachable("every integrator is above");
   }
@@ -87,6 +97,19 @@ struct Emitter {
                   p[ResetValue] ? p[ResetValue] : constant(v.getType(), 0), v);
   }
 
+  /// `u`, integrated from `v`, which where `bits` are set met the threshold on
+  /// the way, was reset there, and integrated on for what was left of the step.
+  Value afterCrossing(Value x, Value v, Value u, Value bits) {
+    Type type = v.getType();
+    Value rest = restOf(x), zero = constant(type, 0);
+    rest = rest ? rest : zero;
+    Value to = p[ResetValue] ? p[ResetValue] : zero;
+    Value left =
+        arith::DivFOp::create(b, sub(u, rest), sub(p[Threshold], rest));
+    left = select(fires(v), p[Decay], left);
+    return select(bits, add(rest, mul(sub(to, rest), left)), u);
+  }
+
   Stepped step(Value x, Value v, Value left) {
     if (!p[Threshold]) {
       Value u = atLeastMinimum(integrate(x, v));
@@ -94,7 +117,8 @@ struct Emitter {
     }
     Type type = v.getType();
     Stepped s;
-    if (dynamics.moment == Moment::Now) {
+    bool crossing = dynamics.moment == Moment::Crossing;
+    if (dynamics.moment == Moment::Now || crossing) {
       Value u = integrate(x, v);
       s.fired = fires(u);
       if (left) {
@@ -112,7 +136,8 @@ struct Emitter {
             math::FloorOp::create(b, arith::DivFOp::create(b, u, p[Threshold]));
         s.out = select(s.fired, often, constant(type, 0));
       }
-      s.v = atLeastMinimum(afterReset(u, s.fired, s.out));
+      s.v = atLeastMinimum(crossing ? afterCrossing(x, v, u, s.fired)
+                                    : afterReset(u, s.fired, s.out));
       return s;
     }
     Value before = fires(v), count = toFloat(before, type);

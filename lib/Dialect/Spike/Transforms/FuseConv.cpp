@@ -436,6 +436,8 @@ struct SpikeFuseConv : plait::spike::impl::SpikeFuseConvBase<SpikeFuseConv> {
   using Base::Base;
 
   void runOnOperation() override {
+    if (failed(checkRate(getOperation(), maxRate)))
+      return signalPassFailure();
     ConvFuser fuser(maxRate, switchHidden);
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {

@@ -123,6 +123,8 @@ struct SpikeFuseNeuron
   }
 
   void runOnOperation() override {
+    if (failed(checkRate(getOperation(), maxRate)))
+      return signalPassFailure();
     lists.clear();
     SmallVector<ScanOp> scans;
     getOperation().walk([&](ScanOp scan) { scans.push_back(scan); });

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace plait::spike;
@@ -60,6 +61,13 @@ Road plait::spike::chooseRoad(Operation *producer, double maxRate, bool look) {
       return Road::Look;
   }
   return look ? Road::Look : Road::Events;
+}
+
+LogicalResult plait::spike::checkRate(Operation *op, double maxRate) {
+  if (maxRate >= 0 && maxRate <= 1)
+    return success();
+  return op->emitError("expects 'max-rate' from 0 to 1, got ")
+         << llvm::formatv("{0}", maxRate).str();
 }
 
 Value plait::spike::isSparse(OpBuilder &builder, Location loc, Value run,

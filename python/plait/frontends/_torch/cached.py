@@ -25,7 +25,9 @@ def key(torch, model, call) -> str:
         _pickler(torch, model, stream).dump((model, call))
     except Exception as error:  # Whatever an attribute's own __reduce__ raises.
         raise FrontendError(f"cache=True cannot describe the model: {error}") from error
-    state = (torch.__version__, torch.get_default_dtype())
+    state = (torch.__version__, torch.get_default_dtype(), torch.get_default_device())
+    if torch.is_autocast_enabled("cpu"):
+        state += (torch.get_autocast_dtype("cpu"),)
     return cache.key("from_torch", cache.tools_digest(), repr(state), stream.getvalue())
 
 

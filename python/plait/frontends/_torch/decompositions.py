@@ -46,7 +46,40 @@ def _common() -> dict:
             _aten.xlogy, _aten.special_xlog1py, _aten.sinc, _aten.logaddexp,
         ]
     )  # fmt: skip
-    return {**get_decomposition_table(), **more, **TABLE}
+    found = {**get_decomposition_table(), **more, **TABLE}
+    packets = (getattr(_aten, name) for name in _OF_BYTES)
+    ops = [getattr(packet, overload) for packet in packets for overload in packet.overloads()]
+    return {**found, **{op: _of_bytes(op, found.get(op)) for op in ops}}
+
+
+#: Ops for which torch-mlir takes an unsigned byte for a signed one.
+_OF_BYTES = (
+    "add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "abs", "where",
+    "eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "sum", "prod", "max", "min",
+    "bincount",
+)  # fmt: skip
+
+
+def _of_bytes(op, otherwise):
+    """The op on int32s. What wraps at 256 is the low byte of what wraps at 2^32."""
+
+    def wide(value):
+        byte = isinstance(value, torch.Tensor) and value.dtype == torch.uint8
+        return value.to(torch.int32) if byte else value
+
+    def decomposition(*args, **options):
+        if not any(isinstance(x, torch.Tensor) and x.dtype == torch.uint8 for x in args):
+            return otherwise(*args, **options) if otherwise else NotImplemented
+        first, *rest = args[1:] if op.name().startswith("aten::where") else args
+        both = rest and isinstance(rest[0], torch.Tensor | int | float)
+        kind = torch.result_type(first, rest[0]) if both else first.dtype
+        kind = options.get("dtype") or kind
+        found = op(*map(wide, args), **options)
+        one = isinstance(found, torch.Tensor)
+        values = [x.to(kind) if x.dtype == torch.int32 else x for x in ([found] if one else found)]
+        return values[0] if one else tuple(values)
+
+    return decomposition
 
 
 def _positive(dim, x):
@@ -416,20 +449,32 @@ def _addmv(x, matrix, vector, *, beta=1, alpha=1):
     return product if beta == 0 else beta * x + product
 
 
-def _of_bytes(product):
-    """torch-mlir dies of a product of bytes with a size that is not known. The low byte of a sum
-    is that of the sum of int32s."""
+def _with_a_float(compare):
+    """torch-mlir folds a comparison of a constant of floats and a whole number wrong."""
 
-    def decomposition(x, y):
-        if x.dtype.itemsize > 1 or all(isinstance(size, int) for size in (*x.shape, *y.shape)):
+    def decomposition(x, number):
+        if not (x.dtype.is_floating_point and isinstance(number, int)):
             return NotImplemented
-        return product(x.to(torch.int32), y.to(torch.int32)).to(x.dtype)
+        return compare(x, float(number))
 
     return decomposition
 
 
-for _op in (_aten.mm.default, _aten.bmm.default):
-    TABLE[_op] = _of_bytes(_op)
+for _op in (_aten.lt.Scalar, _aten.le.Scalar, _aten.gt.Scalar, _aten.ge.Scalar):
+    TABLE[_op] = _with_a_float(_op)
+
+
+@decomposes(_aten.pow.Tensor_Scalar)
+def _pow(x, exponent):
+    """Of whole numbers, by squaring."""
+    whole = not (x.dtype.is_floating_point or x.dtype.is_complex or x.dtype == torch.bool)
+    if not (whole and isinstance(exponent, int)):
+        return NotImplemented
+    found, power = torch.ones_like(x), x
+    for bit in reversed(f"{exponent:b}"):
+        found = found * power if bit == "1" else found
+        power = power * power
+    return found
 
 
 @decomposes(_aten.dist.default)
@@ -531,6 +576,34 @@ def _cells(size, count):
     starts, ends = k * size // count, ((k + 1) * size + count - 1) // count
     longest = max(-(-(i + 1) * size // count) - i * size // count for i in range(count))
     return torch.minimum(starts.unsqueeze(1) + torch.arange(longest), ends.unsqueeze(1) - 1)
+
+
+def _of_narrow_integers(product):
+    """torch-mlir does not multiply them. The low bits of a sum are those of the sum of int32s."""
+
+    def decomposition(x, y):
+        if x.dtype.is_floating_point or x.dtype.is_complex or x.dtype.itemsize > 2:
+            return NotImplemented
+        return product(x.to(torch.int32), y.to(torch.int32)).to(x.dtype)
+
+    return decomposition
+
+
+for _op in (_aten.mm.default, _aten.bmm.default):
+    TABLE[_op] = _of_narrow_integers(_op)
+
+
+@decomposes(_aten.fmod.Tensor, _aten.fmod.Scalar)
+def _fmod(x, y):
+    kind = torch.result_type(x, y)
+    if not kind.is_floating_point:
+        return NotImplemented
+    wide = torch.promote_types(kind, torch.float32)
+    y = y.to(wide) if isinstance(y, torch.Tensor) else torch.full((), y, dtype=wide)
+    x, y = torch.broadcast_tensors(x.to(wide), y)
+    if x.dim():
+        return _plait.fmod(x, y).to(kind)
+    return _plait.fmod(x.reshape(1), y.reshape(1)).reshape(()).to(kind)
 
 
 @decomposes(_aten.empty_strided.default)

@@ -575,6 +575,17 @@ def _as_real(b: Body, x):
     return b.nest(b.sizes(x), [start], step)
 
 
+@kernel("fmod(Tensor x, Tensor y) -> Tensor", lambda x, y: torch.empty_like(x))
+def _fmod(b: Body, x, y):
+    """What is left of ``x`` after whole ``y``: exact, which ``x - trunc(x / y) * y`` is not."""
+    start = b.empty(x.shape, x.element, b.sizes(x))
+
+    def step(at, carried):
+        return [b.store(b.binary("arith.remf", b.load(x, at), b.load(y, at)), carried[0], at)]
+
+    return b.nest(b.sizes(x), [start], step)
+
+
 @kernel("reshape(Tensor x, SymInt[] shape) -> Tensor", lambda x, shape: x.new_empty(shape))
 def _reshape(b: Body, x, shape):
     """Any reshape of dynamic sizes."""

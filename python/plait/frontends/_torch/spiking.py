@@ -92,15 +92,12 @@ def _refuse(where: str, what: str):
 # module that hides its state carries from call to call.
 
 
-def _hidden(state, name: str, x):
-    """A hidden state of a module that is called once a step: zeros, or a buffer."""
-    return state(name, x)
-
-
 def _snntorch(module, where, state):
     kind = type(module).__name__
-    if kind not in ("Leaky", "Synaptic", "Lapicque"):
-        _refuse(where, f"snnTorch's {kind} is not supported (Leaky, Synaptic and Lapicque are)")
+    known = ("Leaky", "Synaptic", "Lapicque", "RLeaky", "RSynaptic")
+    if kind not in known:
+        _refuse(where, f"snnTorch's {kind} is not supported ({', '.join(known)} are)")
+    recurs, synaptic = kind.startswith("R"), kind.endswith("Synaptic")
     if module.inhibition:
         _refuse(where, "inhibition")
     if module.state_quant:
@@ -112,6 +109,8 @@ def _snntorch(module, where, state):
     if not delayed and reset == "subtract":
         _refuse(where, "reset_delay=False with reset_mechanism='subtract', which tests the "
                 "potential less the last step's reset")  # fmt: skip
+    if not delayed and kind == "RSynaptic":
+        _refuse(where, "reset_delay=False, which snnTorch's RSynaptic cannot run")
     if not delayed and (module.threshold < 0).any():
         _refuse(where, "reset_delay=False with a negative threshold")
     at = "next" if delayed else "now"
@@ -125,10 +124,12 @@ def _snntorch(module, where, state):
     if reset != "none":
         rule.fires(module.threshold, "gt", "value" if reset == "zero" else "subtract", at)
     current = None
-    if kind == "Synaptic":
+    if synaptic:
         current = _Rule(where, "impulse").add("decay", module.alpha.clamp(0, 1))
 
-    def step(x, syn, mem):
+    def step(x, spk, syn, mem):
+        if recurs:
+            x = x + module.recurrent(spk)
         if current is not None:
             x, syn = current(x, syn)
         spikes, mem = rule(x, mem)
@@ -136,32 +137,22 @@ def _snntorch(module, where, state):
             spikes = (mem > module.threshold).to(x.dtype)
         return spikes, syn, mem
 
-    if kind in ("Leaky", "Lapicque"):
+    names = ["spk"] * recurs + ["syn"] * synaptic + ["mem"]
 
-        def forward(input_, mem=None):
-            if kind == "Lapicque":
-                input_ = input_ * module.R * (1 / (module.R * module.C)) * module.time_step
-            held = None
-            if mem is None or mem.shape != input_.shape:
-                held = mem = _hidden(state, "mem", input_)
-            spikes, _, after = step(input_, None, mem)
-            if held is not None:
-                state.keep("mem", after)
-            hidden = module.init_hidden and not module.output
-            return spikes if hidden else (spikes, after)
-
-        return forward
-
-    def forward(input_, syn=None, mem=None):
-        held = mem is None
-        if held:
-            syn, mem = _hidden(state, "syn", input_), _hidden(state, "mem", input_)
-        spikes, after_syn, after = step(input_, syn, mem)
-        if held:
-            state.keep("syn", after_syn)
-            state.keep("mem", after)
-        hidden = module.init_hidden and not module.output
-        return spikes if hidden else (spikes, after_syn, after)
+    def forward(input_, *given, **named):
+        """States come in the order of their names, and go in it, behind the spikes."""
+        if kind == "Lapicque":
+            input_ = input_ * module.R * (1 / (module.R * module.C)) * module.time_step
+        values = dict(zip(names, given, strict=False)) | named
+        held = [n for n in names if values.get(n) is None or values[n].shape != input_.shape]
+        values |= {name: state(name, input_) for name in held}
+        spikes, *after = step(input_, *(values.get(name) for name in ("spk", "syn", "mem")))
+        after = {"spk": spikes, **dict(zip(("syn", "mem"), after, strict=True))}
+        for name in held:
+            state.keep(name, after[name])
+        if module.init_hidden and not module.output:
+            return spikes
+        return (spikes, *(after[name] for name in names if name != "spk"))
 
     return forward
 
@@ -234,15 +225,20 @@ def _spikingjelly_potential(module):
 def _norse(module, where, state):
     kind = type(module).__name__
     p, dt = module.p, module.dt
-    multi = kind in ("LIF", "LI", "LIBox", "LIFBox")
-    cells = ("LIFCell", "LICell", "LIFBoxCell", "LIBoxCell")
-    if not multi and kind not in cells:
-        _refuse(where, f"Norse's {kind} is not supported (LIF, LIFBox, LI, LIBox and their cells "
-                "are)")  # fmt: skip
-    box, fires = "Box" in kind, "LIF" in kind
-    leak = torch.as_tensor(p.v_leak, dtype=torch.float32)
-    rule = _Rule(where, "euler").add("decay", dt * torch.as_tensor(p.tau_mem_inv))
-    rule.add("leak", leak if leak.any() else None)
+    known = ("LIF", "LIFBox", "LIFRecurrent", "LI", "LIBox", "IAF")
+    multi = kind in known
+    if kind.removesuffix("Cell") not in known:
+        _refuse(where, f"Norse's {kind} is not supported ({', '.join(known)} and their cells are)")
+    if getattr(module, "record_states", False):
+        _refuse(where, "record_states")
+    box, fires = kind.startswith(("LIFBox", "LIBox", "IAF")), kind.startswith(("LIF", "IAF"))
+    if kind.startswith("IAF"):
+        leak = torch.as_tensor(p.v_reset, dtype=torch.float32)  # Where it starts.
+        rule = _Rule(where, "impulse")
+    else:
+        leak = torch.as_tensor(p.v_leak, dtype=torch.float32)
+        rule = _Rule(where, "euler").add("decay", dt * torch.as_tensor(p.tau_mem_inv))
+        rule.add("leak", leak if leak.any() else None)
     if fires:
         method = getattr(p, "reset_method", None)
         soft = getattr(method, "__name__", "reset_value") != "reset_value"
@@ -252,7 +248,23 @@ def _norse(module, where, state):
     factor = None if box else dt * torch.as_tensor(p.tau_syn_inv)
     current = None if box else _Rule(where, "euler_impulse").add("decay", factor)
 
+    def recurrent(x, state):
+        """A step of the cell that has the weights itself, in torch's order."""
+        linear = torch.nn.functional.linear
+        jump = state.i + linear(x, module.input_weights) + linear(state.z, module.recurrent_weights)
+        out, after = rule(jump, state.v)
+        return out, type(state)(out, after, jump + (-factor) * jump)
+
     def forward(input_tensor, state=None):
+        if "Recurrent" in kind:
+            state = module.state_fallback(input_tensor) if state is None else state
+            if not multi:
+                return recurrent(input_tensor, state)
+            outs = []
+            for x in input_tensor:
+                out, state = recurrent(x, state)
+                outs.append(out)
+            return torch.stack(outs), state
         if multi:
             if state is not None:
                 _refuse(where, "a state that is passed to a module that runs all steps")
@@ -280,8 +292,9 @@ def _norse(module, where, state):
 
 def _sinabs(module, where, state):
     kind = type(module).__name__
-    if kind.removesuffix("Squeeze") not in ("LIF", "IAF", "ExpLeak"):
-        _refuse(where, f"Sinabs' {kind} is not supported (LIF, IAF and ExpLeak are)")
+    known = ("LIF", "IAF", "ExpLeak", "LIFRecurrent", "IAFRecurrent")
+    if kind.removesuffix("Squeeze") not in known:
+        _refuse(where, f"Sinabs' {kind} is not supported ({', '.join(known)} are)")
     if module.record_states:
         _refuse(where, "record_states")
     alpha = module.alpha_mem_calculated.detach()
@@ -312,6 +325,18 @@ def _sinabs(module, where, state):
             x = x.reshape(module.batch_size, module.num_timesteps, *x.shape[1:])
         x = x.transpose(0, 1).contiguous()
         start = x.new_zeros(x.shape[1:])
+        if "Recurrent" in kind:
+            outs, v, i, back = [], start, start, start
+            for step in x:
+                drive = step + back
+                if current is not None:
+                    given, i = current(drive, i)
+                    drive = syn.detach() * given
+                out, v = rule(drive, v)
+                outs.append(out)
+                back = module.rec_connect(out).reshape(start.shape)
+            out = torch.stack(outs, 1)
+            return out.flatten(0, 1) if kind.endswith("Squeeze") else out
         if current is not None:
             x = syn.detach() * current(x, start)[0]
         out = rule(x, start)[0].transpose(0, 1)

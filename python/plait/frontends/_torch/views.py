@@ -32,8 +32,10 @@ def keep_views(graph_module):
         source, target = list(node.args[0].meta["val"].shape), list(node.meta["val"].shape)
         if all(isinstance(size, int) for size in source + target):
             continue
+        # What -1 stands for, where it is a number; torch-mlir does not ask.
+        sizes = [n if isinstance(n, int) else m for n, m in zip(target, node.args[1], strict=True)]
         groups = match_groups(source, target)
-        if groups is None:
+        if groups is None or any(t1 - t0 > 1 and -1 in sizes[t0:t1] for _, (t0, t1) in groups):
             with graph.inserting_before(node):
                 call = graph.call_function(torch.ops.plait.reshape.default, tuple(node.args))
             call.meta.update(node.meta)
@@ -52,7 +54,7 @@ def keep_views(graph_module):
                     shape = list(current.meta["val"].shape)
                     shape[s0 : s0 + 1] = target[t0:t1]
                     value = current.meta["val"].new_empty(shape)
-                    call = (current, s0, list(node.args[1][t0:t1]))
+                    call = (current, s0, sizes[t0:t1])
                     current = graph.call_function(_aten.unflatten.int, call)
                     current.meta.update(node.meta, val=value)
         if current is not node.args[0]:

@@ -1,6 +1,9 @@
 """The calls of the Spike Transformer Compiler's guides for resources."""
 
+from numbers import Integral
+
 from plait.errors import PlaitError
+from plait.module import Module
 from plait.spike.loihi.devices import Device
 from plait.spike.loihi.placement import map_network, place
 from plait.spike.network import Network
@@ -14,13 +17,20 @@ class ResourceAllocator:
     ):
         for what, value in (("num_chips", num_chips), ("cores_per_chip", cores_per_chip),
                             ("synapses_per_core", synapses_per_core)):  # fmt: skip
-            if not (isinstance(value, int) and value > 0):
+            if isinstance(value, bool) or not (isinstance(value, Integral) and value > 0):
                 raise PlaitError(f"expects a positive '{what}', got {value!r}")
         self.device = Device(
-            "custom", num_chips, cores_per_chip, 8192, 4096, 8192, None, synapses_per_core
+            "custom",
+            int(num_chips),
+            int(cores_per_chip),
+            8192,
+            4096,
+            8192,
+            None,
+            int(synapses_per_core),
         )
 
-    def allocate(self, graph: Network) -> dict:
+    def allocate(self, graph: Network | Module) -> dict:
         """The figures of :meth:`Mapping.report`, cores filled one after the other.
 
         Raises:
@@ -28,7 +38,7 @@ class ResourceAllocator:
         """
         return map_network(graph, self.device).report()
 
-    def optimize_placement(self, graph: Network, rates: dict | None = None) -> dict:
+    def optimize_placement(self, graph: Network | Module, rates: dict | None = None) -> dict:
         """As :meth:`allocate`, with a population's synapses spread evenly over its cores, and
         cores placed by :func:`~plait.spike.loihi.placement.place`.
 

@@ -118,9 +118,40 @@ def step(u, v, a, du, dv, vth, bias):
     return u, np.where(spikes, 0, v), spikes.astype(np.int64)
 
 
+def whole_numbers(inputs: dict, sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    """The inputs of a run as ``int64[time, size]``.
+
+    Raises:
+        PlaitError: they are not the ports', or hold numbers that are not whole.
+    """
+    if unknown := [name for name in inputs if name not in sizes]:
+        raise PlaitError(f"no input '{unknown[0]}'; there are: {', '.join(sizes)}")
+    result, steps = {}, None
+    for name, size in sizes.items():
+        if name not in inputs:
+            raise PlaitError(f"expects [time, {size}] for input '{name}', got nothing")
+        given = np.asarray(inputs[name])
+        steps = len(given) if steps is None and given.ndim else steps
+        if given.shape[:1] != (steps,) or math.prod(given.shape[1:]) != size:
+            raise PlaitError(
+                f"expects [{'time' if steps is None else steps}, {size}] for input '{name}', "
+                f"got {list(given.shape)}"
+            )
+        whole = given.dtype.kind in "biuf" and np.isfinite(given) & (given == np.rint(given))
+        if not np.all(whole):
+            raise PlaitError(f"input '{name}' expects whole numbers, as the chip has them")
+        result[name] = given.astype(np.int64).reshape(steps, size)
+    return result
+
+
 def simulate(network: IntegerNetwork, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Spikes ``int[time, neurons]`` of every population for inputs ``int[time, size]``."""
-    steps = len(next(iter(inputs.values())))
+    """Spikes ``int[time, neurons]`` of every population for inputs ``int[time, ...]``.
+
+    Raises:
+        PlaitError: inputs that are not the ports', or not whole numbers.
+    """
+    inputs = whole_numbers(inputs, network.inputs)
+    steps = len(next(iter(inputs.values()), ()))
     parts = network.populations
     state = {n: (np.zeros(p.size, np.int64),) * 2 for n, p in parts.items()}
     result = {n: np.zeros((steps, p.size), np.int64) for n, p in parts.items()}
@@ -128,7 +159,7 @@ def simulate(network: IntegerNetwork, inputs: dict[str, np.ndarray]) -> dict[str
     # What arrives in each step to come; a connection sends what it received a step ago.
     arriving = {n: np.zeros((steps + longest + 1, p.size), np.int64) for n, p in parts.items()}
     for t in range(steps):
-        now = {name: np.asarray(x[t], np.int64).reshape(-1) for name, x in inputs.items()}
+        now = {name: x[t] for name, x in inputs.items()}
         for name, p in parts.items():
             u, v, now[name] = step(*state[name], arriving[name][t], p.du, p.dv, p.vth, p.bias)
             state[name] = u, v

@@ -10,7 +10,14 @@ import numpy as np
 
 from plait.errors import PlaitError
 from plait.spike.loihi.devices import Device
-from plait.spike.loihi.integers import EXPONENT, MANTISSA, THRESHOLD, shift, step
+from plait.spike.loihi.integers import (
+    EXPONENT,
+    MANTISSA,
+    THRESHOLD,
+    shift,
+    step,
+    whole_numbers,
+)
 
 #: The arrays of a core in ``arrays.npz``.
 ARRAYS = (
@@ -180,6 +187,9 @@ class Mapping:
     def traffic(self, rates: dict | None = None) -> tuple[np.ndarray, float]:
         """Spikes in a step from core to core, ``f64[cores, cores]``, and from the inputs."""
         rates = rates or {}
+        if unknown := [n for n in rates if n not in self.populations and n not in self.inputs]:
+            names = ", ".join([*self.populations, *self.inputs])
+            raise PlaitError(f"a rate of '{unknown[0]}'; there are: {names}")
         between = np.zeros((len(self.cores), len(self.cores)))
         for place, core in enumerate(self.cores):
             rate = _rate(rates, core.population, self.populations[core.population])
@@ -325,15 +335,10 @@ class Mapping:
             count: adds an item ``"messages"``: how many spikes the cores received.
 
         Raises:
-            PlaitError: inputs that are not the ports'.
+            PlaitError: inputs that are not the ports', or not whole numbers.
         """
-        inputs = {name: np.asarray(x, np.int64) for name, x in inputs.items()}
+        inputs = whole_numbers(inputs, {n: len(r.start) - 1 for n, r in self.inputs.items()})
         steps = len(next(iter(inputs.values()), ()))
-        for name, routes in self.inputs.items():
-            wanted = (steps, len(routes.start) - 1)
-            if name not in inputs or inputs[name].shape != wanted:
-                got = inputs[name].shape if name in inputs else "nothing"
-                raise PlaitError(f"expects {list(wanted)} for input '{name}', got {got}")
         result = {n: np.zeros((steps, size), np.int64) for n, size in self.populations.items()}
         running = [_Running(core) for core in self.cores]
         messages = 0
@@ -355,7 +360,11 @@ class Mapping:
 
 
 def _rate(rates: dict, name: str, size: int) -> np.ndarray:
-    return np.broadcast_to(np.asarray(rates.get(name, 1.0), np.float64).reshape(-1), size)
+    rate = np.asarray(rates.get(name, 1.0), np.float64).reshape(-1)
+    if rate.size not in (1, size) or not (np.isfinite(rate) & (rate >= 0)).all():
+        got = np.array2string(rate, threshold=4)
+        raise PlaitError(f"'{name}' expects one rate, or {size}, of 0 or more, got {got}")
+    return np.broadcast_to(rate, size)
 
 
 def _messages(routes: Routes, rate: np.ndarray):

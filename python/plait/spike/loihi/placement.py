@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from plait.errors import PlaitError
+from plait.module import Module
 from plait.spike.loihi.devices import Device, find_device
 from plait.spike.loihi.integers import IntegerNetwork, Population, quantize
 from plait.spike.loihi.mapping import Core, Mapping, Routes, axon_words, index_bits
@@ -13,12 +14,12 @@ from plait.spike.network import Network
 
 
 def map_network(
-    network: Network | IntegerNetwork, device: Device | str, *, even: bool = False
+    network: Network | Module | IntegerNetwork, device: Device | str, *, even: bool = False
 ) -> Mapping:
     """Cuts populations into slices that fit a core, cores in order; see :func:`place`.
 
     Args:
-        network: quantised where it is not integer yet.
+        network: quantised where it is not integer yet; or a module that a spiking front made.
         device: one of :data:`~plait.spike.loihi.devices.DEVICES`, a JSON file, or a device.
         even: spreads a population's synapses over its cores, instead of filling the first.
 
@@ -27,9 +28,11 @@ def map_network(
             are; the message names core and limit.
     """
     device = find_device(device)
-    integer = network
+    integer = network = network.graph if isinstance(network, Module) else network
     if isinstance(network, Network):
         integer = quantize(network, device.weight_bits)
+    elif not isinstance(network, IntegerNetwork):
+        raise PlaitError(f"expects a network, got {type(network).__name__}")
     slices = []
     for name, p in integer.populations.items():
         slices += [(name, *ends) for ends in _slices(device, name, p, len(slices))]

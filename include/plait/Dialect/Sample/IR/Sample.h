@@ -42,11 +42,15 @@ mlir::Type getRowsType(mlir::Type logits, mlir::Type element);
 
 namespace plait::sample {
 
-/// What counts the list that a penalty looks at, if `op` is one of one list.
-CountOp countOf(mlir::Operation *op);
+/// Whether `op` is a penalty: what follows its amount are counts of tokens.
+bool isPenalty(mlir::Operation *op);
+
+/// What counts the lists that a penalty looks at, if all its counts are of
+/// lists; else they are tables.
+llvm::SmallVector<CountOp> countsOf(mlir::Operation *op);
 
 /// Whether `op` changes or removes single tokens, each by itself: those of a
-/// list, or those of a mask.
+/// list, of a table of counts, or of a mask.
 bool isEdit(mlir::Operation *op);
 
 } // namespace plait::sample

@@ -35,7 +35,7 @@ def Sample_GeneratorAttr
     |---|---|---|
     | `philox` | words 2(v mod 2) and 2(v mod 2) + 1 of Philox4x32-10, counter (2^31 + v / 2, position, sequence, session), key seed | `low + high 2^32`, odd |
     | `murmur3_vllm` | 32-bit Murmur3 `h` of (seed low, seed high, position, v) | `2^64 - (2 h + 1) 2^31` |
-    | `murmur3_sglang` | the same | `h (2^32 + 1)` |
+    | `murmur3_sglang` | the same | `min(h (2^32 + 1), 2^64 - 2^32)` |
     | `jax_threefry` | `h` = the two words of Threefry2x32-20 xored, counter `sequence V + v`, key (seed high, seed low) | `(h >> 9) 2^41` |
   }];
   let assemblyFormat = "$value";

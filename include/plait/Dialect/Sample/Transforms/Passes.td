@@ -93,8 +93,10 @@ def SampleFuse : Pass<"sample-fuse"> {
     takes in as much of the chain before it as that op has places for, in its
     order: `arith.extf` of the logits; edits, which change or remove single
     tokens (bias, allowed and banned tokens, bitmask, no-repeat n-grams, DRY,
-    and penalties whose counts come from `sample.count`); temperature, top-k,
-    min-p, top-p, or min-p behind top-p. What comes before that stays as it is.
+    penalties); temperature, top-k, min-p, top-p, or min-p behind top-p. What
+    comes before that stays as it is. Where all counts of a penalty come from
+    `sample.count`, that is taken in, too, and only the lists are walked; else
+    counts are tables.
 
     Example: test/Dialect/Sample/sample-fuse.mlir
   }];
@@ -116,13 +118,14 @@ def ConvertSampleToVector
     it was too high. The few tokens that the error leaves open are decided by
     the integer weights of the whole row, as are log-probabilities.
 
-    Edits of a chain come first: their lists are walked, and only the groups
-    with a token that changes are copied, so that the rounds over the row read
-    the others where they are. What is removed is a bit of a mask, which the
-    rounds apply as they load.
+    Edits of a chain come first: their lists are walked, tables of counts are
+    read once, and only the groups with a token that changes are copied, so that
+    the rounds over the row read the others where they are. What is removed is a
+    bit of a mask, which the rounds apply as they load.
 
-    Runs of edits outside of chains, but for masks, become a function, too: it
-    copies the logits and then changes those of the tokens in the lists.
+    Runs of edits outside of chains, but for masks and tables, become a
+    function, too: it copies the logits and then changes those of the tokens in
+    the lists.
 
     Rows are the tiles of an `scf.forall`; where there are fewer rows than
     threads, so are parts of rows. Every sum is one of integers: tokens do not

@@ -72,12 +72,14 @@ def Spike_ResetAttr : Spike_EnumAttr<Spike_Reset, "reset"> {
 
 def Spike_Moment : Spike_Enum<"Moment", "the step of a reset", [
       I32EnumAttrCase<"Now", 0, "now">, I32EnumAttrCase<"Next", 1, "next">,
-      I32EnumAttrCase<"NextBefore", 2, "next_before">]>;
+      I32EnumAttrCase<"NextBefore", 2, "next_before">,
+      I32EnumAttrCase<"Crossing", 3, "crossing">]>;
 def Spike_MomentAttr : Spike_EnumAttr<Spike_Moment, "moment"> {
   let description = [{
     `now`: in the step that fires. `next`: one step later, after the
     integration, because the stored potential was over the threshold.
-    `next_before`: one step later, before the integration.
+    `next_before`: one step later, before the integration. `crossing`: within
+    the step, at the instant the potential meets the threshold.
   }];
 }
 

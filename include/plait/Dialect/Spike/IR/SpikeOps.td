@@ -68,7 +68,13 @@ def Spike_NeuronOp : Spike_Op<"neuron", [Pure, AttrSizedOperandSegments,
     | `subtract` | `now` | `n`, see below | `u - n threshold` |
     | `value` | `next` | `H(w)` | `w = H(v) ? to : u` |
     | `subtract` | `next` | `H(w)` | `w = u - H(v) threshold` |
+    | `value` | `crossing` | `H(u)` | `H(u) ? w + (to - w) s : u`, see below |
     | `value`, `subtract` | `next_before` | `H(u)` | `u`, integrated from `H(v) ? to : v`, from `v - H(v) threshold` |
+
+    `crossing` is for the `exponential` integrator, whose `w` and `a` it uses: the
+    potential meets the threshold within the step, and the rest of the step goes
+    on from `to`: `s` is `(u - w) / (threshold - w)`, or `a` where `H(v)`, so
+    that what is over the threshold already is reset as the step begins.
 
     Without `to` a `value` reset is to zero. `n` is `H(u)`, and with
     `multi_spike` `floor(u / threshold)` where the neuron fires. `minimum`

@@ -129,6 +129,36 @@ def SpikeFuseConv : Pass<"spike-fuse-conv", "::mlir::func::FuncOp"> {
                            "::plait::spike::SpikeDialect"];
 }
 
+def SpikeSumEvents : Pass<"spike-sum-events", "::mlir::func::FuncOp"> {
+  let summary = "apply synapses to events ahead of what is no neuron";
+  let description = [{
+    A matrix product of spikes that something else than a neuron reads (a batch
+    norm, a pooling), or a convolution with a window of one place, which is such
+    a product of the places of an image or of tokens, becomes a run of one step
+    of neurons that sum and never fire: it adds the rows of weights that a list
+    of the spikes names. Places go to the rows, and back.
+
+    The spikes are counted when they are there: the events are used where at
+    most `max-rate` of the elements are 1, and otherwise the product. A producer
+    that was measured to fire far more often (see `spike-fuse-neuron`) keeps the
+    product.
+
+    Example: test/Dialect/Spike/spike-sum-events.mlir
+  }];
+  let options = [
+    Option<"maxRate", "max-rate", "double", /*default=*/"0.2",
+           "the share of spikes above which a dense product is faster">,
+  ];
+  let statistics = [
+    Statistic<"numSums", "sums", "products that may be sums of events">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::plait::spike::SpikeDialect"];
+}
+
 def SpikePack : Pass<"spike-pack", "::mlir::func::FuncOp"> {
   let summary = "choose how trains of spikes are held";
   let description = [{

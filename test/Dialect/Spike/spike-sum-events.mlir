@@ -1,0 +1,80 @@
+// RUN: plait-opt %s --spike-sum-events --canonicalize | FileCheck %s
+
+// Where few of them fire, tokens go to rows, and the sums back to where they
+// were.
+// CHECK-LABEL: func @tokens
+// CHECK-SAME: %{{.*}}: tensor<4x2x192x9xf32>, %[[W:.*]]: tensor<256x192x1xf32>
+// CHECK: %[[Z:.*]], %{{.*}} = spike.scan current(
+// CHECK: %[[F:.*]] = tensor.collapse_shape %[[Z]]
+// CHECK: %{{.*}}, %{{.*}}, %[[S:.*]] = spike.list_events {{.*}} : tensor<1x1536x9xf32>
+// CHECK: tensor.extract %[[S]]
+// CHECK: scf.if
+// CHECK:   linalg.transpose ins(%[[F]] : tensor<8x192x9xf32>) outs({{.*}} : tensor<8x9x192xf32>) permutation = [0, 2, 1]
+// CHECK:   %[[I:.*]], %[[N:.*]], %{{.*}} = spike.list_events {{.*}} : tensor<1x72x192xf32>
+// CHECK:   spike.scan events(%[[I]], %[[N]], {{.*}} tensor<192x256xf32>) state({{.*}} : tensor<72x256xf32>) integrator impulse : tensor<1x72x256xf32>
+// CHECK:   linalg.transpose {{.*}} outs({{.*}} : tensor<8x256x9xf32>) permutation = [0, 2, 1]
+// CHECK: else
+// CHECK:   linalg.conv_1d_ncw_fcw ins(%[[F]], %[[W]]
+func.func @tokens(%x: tensor<4x2x192x9xf32>, %w: tensor<256x192x1xf32>, %v: tensor<2x192x9xf32>, %one: tensor<f32>) -> tensor<8x256x9xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z, %v1 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<4x2x192x9xf32>
+  %f = tensor.collapse_shape %z [[0, 1], [2], [3]] : tensor<4x2x192x9xf32> into tensor<8x192x9xf32>
+  %e = tensor.empty() : tensor<8x256x9xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<8x256x9xf32>) -> tensor<8x256x9xf32>
+  %y = linalg.conv_1d_ncw_fcw ins(%f, %w : tensor<8x192x9xf32>, tensor<256x192x1xf32>) outs(%zeros : tensor<8x256x9xf32>) -> tensor<8x256x9xf32>
+  return %y : tensor<8x256x9xf32>
+}
+
+// Rows stay where they are; so do those of any number of samples.
+// CHECK-LABEL: func @rows
+// CHECK-NOT: linalg.transpose
+// CHECK: spike.list_events {{.*}} : tensor<1x?x192xf32>
+// CHECK: spike.scan events({{.*}}) state({{.*}} : tensor<?x256xf32>) integrator impulse : tensor<1x?x256xf32>
+// CHECK: else
+// CHECK: linalg.matmul
+func.func @rows(%x: tensor<?x2x192xf32>, %w: tensor<192x256xf32>, %v: tensor<2x192xf32>, %one: tensor<f32>, %zeros: tensor<?x256xf32>) -> tensor<?x256xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z, %v1 = spike.scan current(%x : tensor<?x2x192xf32>) state(%v : tensor<2x192xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<?x2x192xf32>
+  %f = tensor.collapse_shape %z [[0, 1], [2]] : tensor<?x2x192xf32> into tensor<?x192xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%zeros : tensor<?x256xf32>) -> tensor<?x256xf32>
+  %y = linalg.matmul ins(%f, %w : tensor<?x192xf32>, tensor<192x256xf32>) outs(%start : tensor<?x256xf32>) -> tensor<?x256xf32>
+  return %y : tensor<?x256xf32>
+}
+
+// What fires often, steps over places, or is no train stays a product.
+// CHECK-LABEL: func @stays
+// CHECK-NOT: spike.list_events
+func.func @stays(%x: tensor<4x2x192x9xf32>, %w: tensor<256x192x1xf32>, %v: tensor<2x192x9xf32>, %one: tensor<f32>) -> (tensor<8x256x9xf32>, tensor<8x256x5xf32>, tensor<8x256x9xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %z, %v1 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now {spike.rate = 0.6 : f64} : tensor<4x2x192x9xf32>
+  %q, %v2 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<4x2x192x9xf32>
+  %u, %v3 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse : tensor<4x2x192x9xf32>
+  %e = tensor.empty() : tensor<8x256x9xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<8x256x9xf32>) -> tensor<8x256x9xf32>
+  %few = tensor.empty() : tensor<8x256x5xf32>
+  %fewer = linalg.fill ins(%zero : f32) outs(%few : tensor<8x256x5xf32>) -> tensor<8x256x5xf32>
+  %f = tensor.collapse_shape %z [[0, 1], [2], [3]] : tensor<4x2x192x9xf32> into tensor<8x192x9xf32>
+  %g = tensor.collapse_shape %q [[0, 1], [2], [3]] : tensor<4x2x192x9xf32> into tensor<8x192x9xf32>
+  %h = tensor.collapse_shape %u [[0, 1], [2], [3]] : tensor<4x2x192x9xf32> into tensor<8x192x9xf32>
+  %often = linalg.conv_1d_ncw_fcw ins(%f, %w : tensor<8x192x9xf32>, tensor<256x192x1xf32>) outs(%zeros : tensor<8x256x9xf32>) -> tensor<8x256x9xf32>
+  %steps = linalg.conv_1d_ncw_fcw {strides = dense<2> : tensor<1xi64>} ins(%g, %w : tensor<8x192x9xf32>, tensor<256x192x1xf32>) outs(%fewer : tensor<8x256x5xf32>) -> tensor<8x256x5xf32>
+  %graded = linalg.conv_1d_ncw_fcw ins(%h, %w : tensor<8x192x9xf32>, tensor<256x192x1xf32>) outs(%zeros : tensor<8x256x9xf32>) -> tensor<8x256x9xf32>
+  return %often, %steps, %graded : tensor<8x256x9xf32>, tensor<8x256x5xf32>, tensor<8x256x9xf32>
+}
+
+// Small products are not worth bringing places to rows.
+// CHECK-LABEL: func @small
+// CHECK-NOT: spike.list_events
+func.func @small(%x: tensor<?x2x64xf32>, %w: tensor<64x96xf32>, %v: tensor<2x64xf32>, %one: tensor<f32>, %zeros: tensor<?x96xf32>) -> tensor<?x96xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z, %v1 = spike.scan current(%x : tensor<?x2x64xf32>) state(%v : tensor<2x64xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<?x2x64xf32>
+  %f = tensor.collapse_shape %z [[0, 1], [2]] : tensor<?x2x64xf32> into tensor<?x64xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%zeros : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %y = linalg.matmul ins(%f, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%start : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %y : tensor<?x96xf32>
+}
