@@ -327,16 +327,18 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
   while (c.panels.width % width != 0)
     width -= registers.lanes;
   OpFoldResult rows = sizeOf(b, c.rows), columns = c.columns.back().size;
-  auto knownColumns = getConstantIntValue(columns);
+  auto knownRows = getConstantIntValue(rows),
+       knownColumns = getConstantIntValue(columns);
   // The sums of one row of bytes wait for one another, not for memory, unless
   // they are those of two panels.
-  if (knownColumns && getConstantIntValue(rows) == 1 &&
-      c.operands[B].element().isInteger(8))
+  if (knownColumns && knownRows == 1 && c.operands[B].element().isInteger(8))
     width = 2 * c.panels.width;
   OpFoldResult depth = c.sums.empty() ? b.constant(1) : c.sums.back().size;
   auto knownDepth = getConstantIntValue(depth);
-  // A sum that C cannot hold exactly stays in registers to its end.
-  bool whole = c.sums.size() != 1 || c.operands[C].element() != c.sumType;
+  // A sum that C cannot hold exactly stays in registers to its end. So do those
+  // of few rows, which read a panel once: from its beginning to its end.
+  bool whole = c.sums.size() != 1 || c.operands[C].element() != c.sumType ||
+               (knownRows && *knownRows <= prefetchedRows);
   int64_t block = depthBlock;
   if (knownDepth && !whole) {
     int64_t blocks = llvm::divideCeil(*knownDepth, depthBlock);
