@@ -537,6 +537,16 @@ for _op in (_aten.argmax.default, _aten.argmin.default):
     TABLE[_op] = _of_one_element(lambda x: torch.zeros_like(x, dtype=torch.int64))
 for _op in (_aten.all.dim, _aten.any.dim):
     TABLE[_op] = _of_one_element(lambda x: x != 0)
+for _op in (_aten.max.dim, _aten.min.dim):
+    TABLE[_op] = _of_one_element(lambda x: (x.clone(), torch.zeros_like(x, dtype=torch.int64)))
+
+
+@decomposes(_aten.prod.dim_int)
+def _prod_of_one_element(x, dim, keepdim=False, *, dtype=None):
+    if x.dim():
+        return NotImplemented
+    whole = not (x.dtype.is_floating_point or x.dtype.is_complex)
+    return x.to(dtype or (torch.int64 if whole else x.dtype)).clone()
 
 
 @decomposes(_aten.isfinite.default)

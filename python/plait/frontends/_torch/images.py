@@ -83,6 +83,10 @@ def _antialiased(radius, weight):
     return decomposition
 
 
-for _kind, _how in (("bilinear", (1, _triangle)), ("bicubic", (2, _cubic)), ("lanczos", (3, _lanczos))):
+for _kind, _how in (
+    ("bilinear", (1, _triangle)),
+    ("bicubic", (2, _cubic)),
+    ("lanczos", (3, _lanczos)),
+):
     if hasattr(_aten, f"_upsample_{_kind}2d_aa"):
         TABLE[getattr(_aten, f"_upsample_{_kind}2d_aa").default] = _antialiased(*_how)
