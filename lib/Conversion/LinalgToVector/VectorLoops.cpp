@@ -531,6 +531,10 @@ LogicalResult VectorLoops::lower() {
   if (llvm::any_of(op.getDpsInits(),
                    [](Value init) { return !isa<MemRefType>(init.getType()); }))
     return failure();
+  if (llvm::is_contained(op.getStaticLoopRanges(), 0)) {
+    op.erase();
+    return success();
+  }
   OpBuilder b(op);
   Operation *before = op->getPrevNode();
   nest.emplace(b, op);

@@ -1,6 +1,7 @@
 """torch models, through ``torch.export`` here and torch-mlir in a worker process."""
 
 import types
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -188,15 +189,17 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         function, model = model, torch.nn.Module()
         model.forward = _named_forward(function)
     from plait.frontends._torch.decompositions import table
-    from plait.frontends._torch.refusals import untraced
+    from plait.frontends._torch.refusals import refuse_transforms, untraced
     from plait.frontends._torch.spiking import patched
 
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
+    depth = torch._C._functorch.get_dynamic_layer_stack_depth()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), patched(model, args, kwargs):
+        with torch.no_grad(), patched(model, args, kwargs), _shared_buffers(torch, model):
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+            refuse_transforms(program.graph)
             program = program.run_decompositions(table())
     except FrontendError:
         raise
@@ -204,7 +207,49 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         raise untraced(error) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
+        # A transform of torch.func that fails leaves its level behind.
+        torch._C._functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
     return program
+
+
+@contextmanager
+def _shared_buffers(torch, model):
+    """Lets objects that modules hold, a cache say, have their buffers while they are traced.
+
+    torch.export puts others in the place of a module's buffers. Where an object has one too, it
+    would take that for a constant.
+    """
+    modules = list(model.modules())
+    owners = {id(x): (module, name) for module in modules for name, x in module._buffers.items()}
+    shared, seen = [], set(map(id, modules))
+
+    def visit(value):
+        if id(value) in seen or isinstance(value, torch.Tensor | type | types.ModuleType):
+            return
+        seen.add(id(value))
+        if isinstance(value, dict | list | tuple):
+            for item in value.values() if isinstance(value, dict) else value:
+                visit(item)
+        elif not callable(value) and hasattr(value, "__dict__"):
+            for name, item in vars(value).items():
+                if isinstance(item, torch.Tensor) and id(item) in owners:
+                    shared.append((value, name, item))
+                visit(item)
+
+    def bind(*_):
+        for value, name, item in shared:
+            module, buffer = owners[id(item)]
+            setattr(value, name, getattr(module, buffer))
+
+    for module in modules:
+        visit([value for name, value in vars(module).items() if not name.startswith("_")])
+    hook = model.register_forward_pre_hook(bind)
+    try:
+        yield
+    finally:
+        hook.remove()
+        for value, name, item in shared:
+            setattr(value, name, item)
 
 
 def _named_forward(function):

@@ -202,3 +202,14 @@ func.func @inverse(%x: memref<4x64xf32>, %s: memref<4xf32>) {
   }
   return
 }
+
+// CHECK-LABEL: func @nothing
+// CHECK-NEXT: return
+func.func @nothing(%x: memref<0x3xf32>, %y: memref<0x3xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<0x3xf32>) outs(%y : memref<0x3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  }
+  return
+}

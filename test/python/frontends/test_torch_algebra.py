@@ -79,6 +79,33 @@ def test_complex_numbers():
     check(model, numbers(3, 5), torch.complex(numbers(4, 6), numbers(6, 4).mT))
 
 
+def test_complex_powers():
+    def model(z):
+        numbers = (0, 1, 2, 3.0, -1, -2, 0.5, -1.5, 1 + 2j)
+        return [*(z**n for n in numbers), z**z, 2**z, (2 - 1j) ** z]
+
+    z = torch.complex(numbers(3, 4), numbers(4, 3).mT)
+    check(model, z)
+    check(lambda z: (z**-1, z**0.5, z ** (1 + 2j)), torch.zeros_like(z))
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_antialiased_interpolation(align_corners):
+    def model(x):
+        how = dict(antialias=True, align_corners=align_corners)
+        return [
+            *(
+                F.interpolate(x, size=size, mode=mode, **how)
+                for mode in ("bilinear", "bicubic")
+                for size in ((7, 9), (7, 30), (40, 2))
+            ),
+            F.interpolate(x, scale_factor=0.4, mode="bilinear", **how),
+            F.interpolate(x, scale_factor=(0.3, 1.7), mode="bicubic", **how),
+        ]
+
+    check(model, numbers(2, 3, 17, 23))
+
+
 def test_pools_whose_cells_differ():
     def model(x):
         return [

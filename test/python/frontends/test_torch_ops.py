@@ -56,6 +56,7 @@ def test_places_of_extremes():
     def model(x):
         return [
             *(f(x, d) for f in (torch.argmax, torch.argmin, torch.max, torch.min) for d in (0, 1)),
+            x[0, 0].max(0), x[0, 0].min(-1), x[0, 0].prod(0), (x[0, 0] > 0).prod(0),
             x.argmax(), x.argmin(), x[1].argmax(), x.aminmax(dim=1), x.max(), x.bfloat16().max(1),
         ]  # fmt: skip
 
@@ -134,6 +135,9 @@ def test_unique_and_search():
             torch.searchsorted(edges, x), torch.searchsorted(edges, x, right=True),
             torch.bucketize(x, edges[0], right=True), torch.searchsorted(edges[1], 0.3),
             torch.cdist(x, edges), torch.cdist(x, edges, p=1.0), bare.unique(),
+            *(i.unique(dim=d, return_inverse=True, return_counts=True) for d in (0, 1)),
+            i[:, :2].unique_consecutive(dim=0, return_counts=True), i[:0].unique(dim=0),
+            edges.round().unique(dim=1), i[:0].unique(),
         ]  # fmt: skip
 
     i = torch.tensor([[3, 1, 1], [3, 3, 0]])
@@ -176,10 +180,20 @@ def test_unsigned_bytes():
 def test_constants_compared_with_numbers():
     def compare(x):
         kept = [torch.full((2,), value) for value in (3.0, -3.0, 0.5)]
+        kept.append(torch.full((), 2.0, dtype=torch.float64))
         orders = torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne
         return [order(a, number) for a in kept for order in orders for number in (0, 2, -4, 0.5)]
 
     check(compare, torch.ones(1))
+
+
+def test_pads_that_cut():
+    pad = torch.nn.functional.pad
+
+    def model(x):  # The first keeps the shape.
+        return pad(x, (0, 0, 1, -1)), pad(x, (-1, 2, -2, 3), value=3.0), pad(x, (-2, -1))
+
+    check(model, numbers(2, 5, 4))
 
 
 def test_powers_of_whole_numbers():
@@ -275,6 +289,10 @@ REFUSED = {
     "aten.allclose": lambda x: torch.tensor(torch.allclose(x, x)),
     "aten._nested_tensor_from_tensor_list": lambda x: torch.nested.nested_tensor([x, x]),
     "aten.geqrf": lambda x: torch.geqrf(x)[0],
+    "aten.ctc_loss.Tensor": lambda x: torch.nn.functional.ctc_loss(
+        x[:, None], torch.ones(1, 2, dtype=torch.int64), torch.tensor([4]), torch.tensor([2])
+    ),
+    "torch.func": lambda x: torch.func.grad(lambda y: (y.sin() @ x).sum())(x),
     "flex_attention": lambda x: flex_attention(*[x.expand(1, 1, 4, 4)] * 3),
 }
 
@@ -291,6 +309,7 @@ def test_refused_by_name(name):
         (lambda x: torch.nn.functional.one_hot(x.to(torch.int64)), "pass num_classes="),
         (lambda x: x if x.sum() > 0 else -x, "choose with torch.where or torch.cond"),
         (lambda x: torch.rand_like(x), "pass random tensors as arguments"),
+        (lambda x: torch.func.jvp(torch.sin, (x,), (x,)), "make_fx"),
     ],
 )
 def test_refused_with_advice(model, hint):

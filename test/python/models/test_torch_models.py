@@ -192,6 +192,42 @@ def test_mamba():
     check(model, torch.randint(0, 50, (2, 7)))
 
 
+class Rwkv(nn.Module):
+    """An RWKV of transformers; its state is given and returned."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model.eval()
+
+    def forward(self, tokens, *state):
+        done = self.model(tokens, state=[part.clone() for part in state], use_cache=True)
+        return done.last_hidden_state, *done.state
+
+
+@pytest.mark.parametrize("width, layers", [(16, 2), pytest.param(768, 12, marks=full)])
+def test_rwkv(width, layers):
+    """Seven tokens at once, then three one by one, as transformers has all ten."""
+    torch.manual_seed(0)
+    config = transformers.RwkvConfig(
+        vocab_size=50, hidden_size=width, num_hidden_layers=layers, rescale_every=1
+    )
+    model = Rwkv(transformers.RwkvModel(config))
+    tokens = torch.randint(0, 50, (1, 10))
+    with torch.no_grad():  # The first call rescales the weights.
+        want = model.model(tokens, use_cache=True)
+    state = [torch.zeros(1, width, layers) for _ in range(5)]
+    state[4] -= 1e30
+    hidden, *state = run_both(check(model, tokens[:, :7], *state), tokens[:, :7], *state)
+    step, rows = plait.compile(plait.from_torch(model, (tokens[:, :1], *state))), [hidden]
+    for place in range(7, 10):
+        hidden, *state = step(tokens[:, place : place + 1], *state)
+        rows.append(hidden)
+    for mine, theirs in zip(
+        [torch.cat(rows, 1), *state], [want.last_hidden_state, *want.state], strict=True
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
 class UNetBlock(nn.Module):
     """A block of diffusers' UNet2DConditionModel: residual, attention, up- and downsampling."""
 
@@ -323,3 +359,22 @@ def test_prefill_and_decode(make, prompt, count):
     for mine, other in zip(logits, theirs, strict=False):
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=2e-3 if count > 12 else 1e-5)
     assert got == want
+
+
+def test_static_cache_of_transformers():
+    """Its own module for torch.export, whose cache is an object that shares its buffers."""
+    from transformers.integrations.executorch import TorchExportableModuleWithStaticCache
+
+    model = _llama().eval()
+    model.generation_config.cache_implementation = "static"
+    decoder = TorchExportableModuleWithStaticCache(model, batch_size=1, max_cache_len=16)
+    tokens = torch.randint(1, 100, (1, 12))
+    first = dict(input_ids=tokens[:, :1], cache_position=torch.tensor([0]))
+    step = plait.compile(plait.from_torch(decoder, (), first))
+    got = [
+        step(input_ids=tokens[:, k : k + 1], cache_position=torch.tensor([k])) for k in range(12)
+    ]
+    with torch.no_grad():
+        torch.testing.assert_close(torch.cat(got, 1), model(tokens).logits, rtol=1e-4, atol=1e-5)
+    assert decoder.static_cache.layers[0].keys is decoder.key_cache_0
+    assert (decoder.key_cache_0.abs().sum((0, 1, 3)) > 0).tolist() == [True] * 12 + [False] * 4

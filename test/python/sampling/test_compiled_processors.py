@@ -2,9 +2,10 @@
 
 import functools
 
+import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from test_compiled import (
     LOGITS,
@@ -232,24 +233,96 @@ def test_sixteen_bit_logits(kind):
     same(widen(every), reference.widen(every))
 
 
-def check_chain(data, names, pick):
-    """A chain compiled through all stages equals the specification's functions."""
-    arguments, lines, last = [f"%x: {LOGITS}"], [], "%x"
+def sized(data, sizes, element):
+    """Logits of one of the sizes: ties, a wide spread, few survivors, special values."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    shape = data.draw(st.sampled_from(sizes))
+    x = rng.standard_normal(shape) * data.draw(st.sampled_from([1e-40, 0.1, 3, 30]))
+    kind = data.draw(st.integers(0, 3))
+    if kind == 1:
+        x = np.round(x)
+    elif kind == 2:
+        x[rng.random(shape) < 0.97] = -np.inf
+    elif kind == 3:
+        x.flat[rng.integers(x.size, size=4)] = [np.nan, np.inf, -0.0, 0.0]
+    with np.errstate(over="ignore", under="ignore"):
+        return x.astype(element)
+
+
+def usual(rng, name, shape):
+    """Operands as users have them, so that candidates are left behind many processors."""
+    rows, vocab = shape
+
+    def share(low, high):
+        return rng.uniform(low, high, rows).astype(np.float32)
+
+    def number(low, high):
+        return rng.integers(low, high, rows).astype(np.int32)
+
+    def ids(columns, low=-2):
+        return rng.integers(low, vocab + 2, (rows, columns)).astype(np.int32)
+
+    if name == "bitmask":
+        words = rng.integers(-(2**31), 2**31, (2, rows, -(-vocab // 32)))
+        return [(words[0] | words[1]).astype(np.int32)]
+    if name in ("no_repeat_ngram", "dry"):
+        history = ids(40)
+        history[:, 30:] = history[:, :10]
+        if name == "no_repeat_ngram":
+            return [history, number(-1, 5)]
+        return [history, ids(2), share(0, 1), share(1, 2), number(-1, 4)]
+    if name.endswith("penalty"):
+        counts = np.where(rng.random(shape) < 0.1, rng.integers(1, 4, shape), 0)
+        low, high = (0.8, 1.3) if name.startswith("repetition") else (-0.5, 0.5)
+        return [share(low, high), counts.astype(np.int32)]
+    return {
+        "logit_bias": lambda: [ids(4), rng.standard_normal((rows, 4)).astype(np.float32)],
+        "allow": lambda: [np.where(rng.random((rows, 1)) < 0.5, ids(vocab // 2 + 1), np.int32(-1))],
+        "ban": lambda: [ids(4)],
+        "temperature": lambda: [share(0.3, 2)],
+        "top_k": lambda: [number(0, vocab + 2)],
+        "top_p": lambda: [share(0.5, 1.1)],
+        "min_p": lambda: [share(0, 0.1)],
+        "typical_p": lambda: [share(0.5, 1.1)],
+        "top_n_sigma": lambda: [share(1, 4)],
+        "xtc": lambda: [share(0, 1), share(0, 0.6), rng.integers(0, 2**64, rows, np.uint64)],
+        "epsilon": lambda: [share(0, 0.01)],
+        "eta": lambda: [share(0, 0.01)],
+    }[name]()
+
+
+#: Elements of logits: to MLIR.
+ELEMENTS = {np.dtype(np.float32): "f32", np.dtype(np.float16): "f16"}
+ELEMENTS[np.dtype(ml_dtypes.bfloat16)] = "bf16"
+
+
+def check_chain(data, names, pick, sizes=None, element=np.float32, examples=EXAMPLES):
+    """A chain compiled through all stages equals the specification's functions.
+
+    The logits are of :func:`logits`, or of :func:`sized` and then every other time with
+    :func:`usual` operands. Returns how many rows had a candidate in the end.
+    """
+    drawn = 0
+    kind = ELEMENTS[np.dtype(element)]
+    arguments, lines, last = [f"%x: tensor<?x?x{kind}>"], [], "%x"
+    if kind != "f32":
+        lines.append(f"%wide = arith.extf %x : tensor<?x?x{kind}> to {LOGITS}")
+        last = "%wide"
     for i, name in enumerate(names):
-        kinds = [f"tensor<{kind}>" for kind in OPS[name][0]]
-        arguments += [f"%a{i}_{j}: {kind}" for j, kind in enumerate(kinds)]
+        kinds = [f"tensor<{operand}>" for operand in OPS[name][0]]
+        arguments += [f"%a{i}_{j}: {operand}" for j, operand in enumerate(kinds)]
         uses = ", ".join([last, *(f"%a{i}_{j}" for j in range(len(kinds)))])
         lines.append(f"%{i} = sample.{name} {uses} : {', '.join([LOGITS, *kinds])}")
         last = f"%{i}"
     key = ["tensor<?xi64>", *["tensor<?xi32>"] * 3]
-    arguments += [f"%k{j}: {kind}" for j, kind in enumerate(key)]
+    arguments += [f"%k{j}: {part}" for j, part in enumerate(key)]
     if pick == "greedy":
         use = f"greedy {last} : {LOGITS}"
     elif pick == "draw":
         lines.append("%bits = sample.random %k0, %k1, %k2, %k3 : tensor<?xi64>, tensor<?xi32>")
         use = f"draw {last}, %bits : {LOGITS}, tensor<?xi64>"
     else:
-        use = f"gumbel philox {last}, %k0, %k1, %k2, %k3 : {', '.join([LOGITS, *key])}"
+        use = f"gumbel {pick} {last}, %k0, %k1, %k2, %k3 : {', '.join([LOGITS, *key])}"
     executable = plait.compile(
         f"""func.func @main({", ".join(arguments)}) -> ({PICK}) {{
           {chr(10).join(lines)}
@@ -257,15 +330,19 @@ def check_chain(data, names, pick):
           return %y#0, %y#1, %y#2, %y#3 : {PICK}
         }}"""
     )
-    for _ in range(EXAMPLES):
-        x = data.draw(logits())
-        values = [data.draw(operands(name, x.shape)) for name in names]
+    for example in range(examples):
+        x = data.draw(logits()) if sizes is None else sized(data, sizes, element)
+        if sizes and example % 2 == 0:
+            rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+            values = [usual(rng, name, x.shape) for name in names]
+        else:
+            values = [data.draw(operands(name, x.shape)) for name in names]
         seed = data.draw(bits)[: len(x)]
         sequence = np.arange(len(x), dtype=np.int32)
         keys = [sequence, sequence + 1, sequence + 2]
         flat = [native(value) for group in values for value in group]
         ours = executable(x, *flat, seed.view(np.int64), *keys)
-        y = x
+        y = reference.widen(x)
         for name, group in zip(names, values, strict=True):
             y = expected(getattr(reference, name), y, *group)
         if pick == "greedy":
@@ -274,16 +351,48 @@ def check_chain(data, names, pick):
             random = [reference.random(int(seed[b]), b, b + 1, b + 2) for b in range(len(x))]
             theirs = expected_pick(reference.draw, y, np.array(random, np.uint64))
         else:
-            theirs = expected_pick(reference.gumbel, y, seed, *keys)
+            gumbel = functools.partial(reference.gumbel, generator=pick)
+            theirs = expected_pick(gumbel, y, seed, *keys)
         same_pick(ours, theirs)
+        drawn += int((theirs[0] >= 0).sum())
+    return drawn
+
+
+CHAINS = st.lists(st.sampled_from(sorted(OPS)), min_size=2, max_size=6)
+PICKS = ["draw", "greedy", *GENERATORS]
+#: Rows with tails of words, vectors and groups.
+SIZES = [(3, 63), (3, 64), (3, 65), (5, 1), (2, 255), (2, 257), (2, 1000)]
 
 
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(st.data())
 def test_random_chains(data):
-    """Any processors in any order, then any pick."""
-    names = data.draw(st.lists(st.sampled_from(sorted(OPS)), min_size=2, max_size=5))
-    check_chain(data, names, data.draw(st.sampled_from(["draw", "greedy", "gumbel"])))
+    """Any processors in any order, some of them twice, then any pick."""
+    check_chain(data, data.draw(CHAINS), data.draw(st.sampled_from(PICKS)))
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(st.data())
+def test_random_chains_of_many_sizes(data):
+    element = data.draw(st.sampled_from(list(ELEMENTS)))
+    names, pick = data.draw(CHAINS), data.draw(st.sampled_from(PICKS))
+    assert check_chain(data, names, pick, SIZES, element, examples=4)
+
+
+@pytest.mark.parametrize("names, pick", [(sorted(OPS), "draw"), (sorted(OPS)[::-1], "philox")])
+@settings(max_examples=1, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(st.data())
+def test_all_processors_of_a_large_row(names, pick, data):
+    assert check_chain(data, names, pick, [(5, 32000)], np.float16, examples=2)
+
+
+@pytest.mark.full
+@settings(max_examples=400, deadline=None, phases=[Phase.generate])
+@given(st.data())
+def test_many_random_chains(data):
+    element = data.draw(st.sampled_from(list(ELEMENTS)))
+    names, pick = data.draw(CHAINS), data.draw(st.sampled_from(PICKS))
+    check_chain(data, names, pick, [*SIZES, (1, 32000)], element)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Complex numbers of torch as pairs of real ones: torch-mlir knows few of their ops."""
 
+import cmath
 import math
 
 import torch
@@ -40,6 +41,15 @@ def _parts(value):
 
 def _is_complex(value):
     return value.is_complex() if isinstance(value, torch.Tensor) else isinstance(value, complex)
+
+
+def power(x, exponent):
+    """A whole power by squaring."""
+    found = torch.ones_like(x)
+    for bit in reversed(f"{exponent:b}"):
+        found = found * x if bit == "1" else found
+        x = x * x
+    return found
 
 
 def _of_complex(*ops, native=False):
@@ -125,6 +135,31 @@ def _exp(x):
 @_of_complex(_aten.log.default)
 def _log(x):
     return _complex(torch.log(_abs(x)), _angle(x))
+
+
+@_of_complex(_aten.pow.Tensor_Scalar, _aten.pow.Tensor_Tensor, _aten.pow.Scalar)
+def _pow(x, y):
+    """exp(y log x) in double precision; whole powers by squaring."""
+    if isinstance(y, int | float) and float(y).is_integer() and 0 <= y <= 64:
+        return power(x, int(y))
+    kind = torch.result_type(x, y).to_real()
+    (a, b), (c, d) = (
+        [part.to(torch.float64) if isinstance(part, torch.Tensor) else part for part in _parts(v)]
+        for v in (x, y)
+    )
+    if isinstance(x, torch.Tensor):
+        length, angle = torch.log(torch.hypot(a, b)), torch.atan2(b, a)
+    else:
+        logarithm = cmath.log(x) if x else complex(-math.inf)
+        length, angle = logarithm.real, logarithm.imag
+    if not isinstance(d, torch.Tensor) and d == 0:
+        z = _polar(torch.exp(c * length), c * angle)
+    else:
+        z = _polar(torch.exp(c * length - d * angle), d * length + c * angle)
+        nothing = (a == 0) & (b == 0) & (c > 0)  # Where the angle is not a number.
+        if nothing is not False:
+            z = _complex(*(torch.where(nothing, 0, part) for part in _parts(z)))
+    return _complex(*(part.to(kind) for part in _parts(z)))
 
 
 @_of_complex(_aten.sum.default, _aten.sum.dim_IntList)

@@ -5,11 +5,12 @@ None of these is a hot op.
 
 import math
 import sys
-from functools import cache
+from functools import cache, partial
 
 import torch
+from torch.utils._pytree import tree_map
 
-from plait.frontends._torch import algebra, complex_numbers, kernels, special  # noqa: F401 - they register.
+from plait.frontends._torch import algebra, complex_numbers, images, kernels, special  # noqa: F401 - they register.
 from plait.frontends._torch.registry import TABLE, decomposes
 
 _aten, _plait = torch.ops.aten, torch.ops.plait
@@ -63,21 +64,23 @@ _OF_BYTES = (
 def _of_bytes(op, otherwise):
     """The op on int32s. What wraps at 256 is the low byte of what wraps at 2^32."""
 
+    def is_byte(value):
+        return isinstance(value, torch.Tensor) and value.dtype == torch.uint8
+
     def wide(value):
-        byte = isinstance(value, torch.Tensor) and value.dtype == torch.uint8
-        return value.to(torch.int32) if byte else value
+        return value.to(torch.int32) if is_byte(value) else value
+
+    def narrow(value, kind):
+        return value.to(kind) if value.dtype == torch.int32 else value
 
     def decomposition(*args, **options):
-        if not any(isinstance(x, torch.Tensor) and x.dtype == torch.uint8 for x in args):
+        if not any(map(is_byte, args)):
             return otherwise(*args, **options) if otherwise else NotImplemented
-        first, *rest = args[1:] if op.name().startswith("aten::where") else args
+        first, *rest = args[1:] if op.overloadpacket is _aten.where else args
         both = rest and isinstance(rest[0], torch.Tensor | int | float)
         kind = torch.result_type(first, rest[0]) if both else first.dtype
-        kind = options.get("dtype") or kind
         found = op(*map(wide, args), **options)
-        one = isinstance(found, torch.Tensor)
-        values = [x.to(kind) if x.dtype == torch.int32 else x for x in ([found] if one else found)]
-        return values[0] if one else tuple(values)
+        return tree_map(partial(narrow, kind=options.get("dtype") or kind), found)
 
     return decomposition
 
@@ -350,6 +353,43 @@ def _masked_scatter(x, mask, source):
     return torch.where(mask, chosen, x)
 
 
+def _distinct(x, dim, consecutive, return_inverse, return_counts):
+    """The distinct values, or slices along ``dim``; what is not asked for is empty."""
+    nothing = x.new_empty(0, dtype=torch.int64)
+    if 0 in x.shape:
+        places = x.new_empty(x.shape, dtype=torch.int64) if return_inverse else nothing
+        return (x.new_empty(0), places, nothing) if dim is None else (x.clone(), nothing, nothing)
+    flat = x.reshape(-1) if dim is None else x
+    along = 0 if dim is None else _positive(dim, x)
+    count = flat.shape[along]
+    rows = flat.movedim(along, 0).reshape(count, -1)
+    firsts, inverse, counts = _plait.runs(rows, consecutive)
+    values = _plait.index(flat, [firsts], [along])
+    inverse = inverse.reshape(x.shape) if dim is None else inverse
+    return values, inverse if return_inverse else nothing, counts if return_counts else nothing
+
+
+@decomposes(_aten._unique2.default)
+def _unique(x, sorted=True, return_inverse=False, return_counts=False):
+    return _distinct(x, None, False, return_inverse, return_counts)
+
+
+@decomposes(_aten.unique_dim.default)
+def _unique_dim(x, dim, sorted=True, return_inverse=False, return_counts=False):
+    return _distinct(x, dim, False, True, True)
+
+
+@decomposes(_aten.unique_consecutive.default)
+def _unique_consecutive(x, return_inverse=False, return_counts=False, dim=None):
+    both = dim is not None
+    return _distinct(x, dim, True, return_inverse or both, return_counts or both)
+
+
+@decomposes(_aten.unique_dim_consecutive.default)
+def _unique_dim_consecutive(x, dim, return_inverse=False, return_counts=False):
+    return _distinct(x, dim, True, True, True)
+
+
 # Search ----------------------------------------------------------------------
 
 
@@ -460,21 +500,21 @@ def _with_a_float(compare):
     return decomposition
 
 
-for _op in (_aten.lt.Scalar, _aten.le.Scalar, _aten.gt.Scalar, _aten.ge.Scalar):
+for _op in ("lt", "le", "gt", "ge", "eq", "ne"):
+    _op = getattr(_aten, _op).Scalar
     TABLE[_op] = _with_a_float(_op)
+
+
+_complex_pow = TABLE[_aten.pow.Tensor_Scalar]
 
 
 @decomposes(_aten.pow.Tensor_Scalar)
 def _pow(x, exponent):
     """Of whole numbers, by squaring."""
-    whole = not (x.dtype.is_floating_point or x.dtype.is_complex or x.dtype == torch.bool)
-    if not (whole and isinstance(exponent, int)):
-        return NotImplemented
-    found, power = torch.ones_like(x), x
-    for bit in reversed(f"{exponent:b}"):
-        found = found * power if bit == "1" else found
-        power = power * power
-    return found
+    if x.dtype.is_floating_point or x.dtype.is_complex or x.dtype == torch.bool:
+        return _complex_pow(x, exponent)
+    whole = isinstance(exponent, int)
+    return complex_numbers.power(x, exponent) if whole else _complex_pow(x, exponent)
 
 
 @decomposes(_aten.dist.default)
@@ -497,6 +537,16 @@ for _op in (_aten.argmax.default, _aten.argmin.default):
     TABLE[_op] = _of_one_element(lambda x: torch.zeros_like(x, dtype=torch.int64))
 for _op in (_aten.all.dim, _aten.any.dim):
     TABLE[_op] = _of_one_element(lambda x: x != 0)
+for _op in (_aten.max.dim, _aten.min.dim):
+    TABLE[_op] = _of_one_element(lambda x: (x.clone(), torch.zeros_like(x, dtype=torch.int64)))
+
+
+@decomposes(_aten.prod.dim_int)
+def _prod_of_one_element(x, dim, keepdim=False, *, dtype=None):
+    if x.dim():
+        return NotImplemented
+    whole = not (x.dtype.is_floating_point or x.dtype.is_complex)
+    return x.to(dtype or (torch.int64 if whole else x.dtype)).clone()
 
 
 @decomposes(_aten.isfinite.default)
@@ -535,6 +585,17 @@ def _roll(x, shifts, dims=()):
     return x.clone()
 
 
+@decomposes(_aten.constant_pad_nd.default)
+def _pad(x, widths, value=0):
+    """Negative widths cut: torch-mlir takes a pad that keeps the size for no pad."""
+    if all(not isinstance(width, int) or width >= 0 for width in widths):
+        return NotImplemented
+    for k, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
+        dim, first = x.dim() - 1 - k, max(-before, 0)
+        x = x.narrow(dim, first, x.shape[dim] - first - max(-after, 0))
+    return _aten.constant_pad_nd(x, [max(width, 0) for width in widths], value)
+
+
 @decomposes(_aten.histc.default)
 def _histc(x, bins=100, min=0, max=0):
     if not x.dtype.is_floating_point:
@@ -548,34 +609,6 @@ def _histc(x, bins=100, min=0, max=0):
     place = ((x - low) * bins / (high - low)).to(torch.int64).clamp(0, bins - 1)
     inside = ((x >= low) & (x <= high)).to(x.dtype)
     return torch.zeros(bins, dtype=x.dtype).index_add(0, place, inside)
-
-
-@decomposes(_aten.adaptive_max_pool2d.default)
-def _adaptive_max_pool2d(x, output_size):
-    """Cell k of n takes [floor(k size / n), ceil((k + 1) size / n)) of a dimension."""
-    if not all(isinstance(size, int) for size in x.shape[-2:]):
-        return NotImplemented
-    height, width = x.shape[-2:]
-    rows, columns = (
-        _cells(size, count) for size, count in zip((height, width), output_size, strict=True)
-    )
-    # [..., row cell, row in it, column cell, column in it]: what a narrow cell lacks is its last.
-    cells = x[..., rows, :][..., columns].transpose(-3, -2).flatten(-2)
-    values, places = cells.max(-1)
-    across = columns.shape[1]
-    row = rows.expand(*places.shape[:-2], *rows.shape)
-    column = columns.expand(*places.shape[:-2], *columns.shape)
-    row = row.gather(-1, (places // across))
-    column = column.mT.gather(-2, places % across)
-    return values, row * width + column
-
-
-def _cells(size, count):
-    """[count, longest]: the places in each of ``count`` cells."""
-    k = torch.arange(count)
-    starts, ends = k * size // count, ((k + 1) * size + count - 1) // count
-    longest = max(-(-(i + 1) * size // count) - i * size // count for i in range(count))
-    return torch.minimum(starts.unsqueeze(1) + torch.arange(longest), ends.unsqueeze(1) - 1)
 
 
 def _of_narrow_integers(product):

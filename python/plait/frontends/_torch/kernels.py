@@ -374,79 +374,85 @@ def _bincount(b: Body, x, weights=None, minlength=0):
     return b.nest(b.sizes(x), start, tally)
 
 
-def _flat(b, x):
-    """All elements in one dimension."""
-    if len(x.shape) == 1:
-        return x
-    total = 1
-    for size in x.shape:
-        total = None if total is None or size is None else total * size
-    if not x.shape:
-        return b.op(f"tensor.expand_shape {x.name} [] output_shape [1] : {x.type} into "
-                    f"tensor<1x{x.element}>", x.element, (1,))  # fmt: skip
-    group = ", ".join(map(str, range(len(x.shape))))
-    size = "?" if total is None else total
-    text = f"tensor.collapse_shape {x.name} [[{group}]] : {x.type} into tensor<{size}x{x.element}>"
-    return b.op(text, x.element, (total,))
+def _run_shapes(x, consecutive):
+    count = torch.library.get_ctx().new_dynamic_size()
+    return tuple(x.new_empty([n], dtype=torch.int64) for n in (count, x.shape[0], count))
 
 
-def _runs(b, flat, order, x):
-    """The distinct values of neighbours, each element's run, and the lengths of runs."""
+@kernel("runs(Tensor x, bool consecutive) -> (Tensor, Tensor, Tensor)", _run_shapes)
+def _runs(b: Body, x, consecutive):
+    """Of the rows of ``x``, sorted unless ``consecutive``: the first row of each run of equal
+    ones, the run of each row, and the lengths of runs."""
     zero, one = b.constant(0), b.constant(1)
-    count = b.size(flat, 0)
+    count, length = b.sizes(x)
+
+    def parting(i, j):
+        """The first column where two rows differ (every NaN does), or their length."""
+
+        def alike(state):
+            def compare():
+                op, predicate = ("cmpf", "oeq") if _is_float(x) else ("cmpi", "eq")
+                return [b.compare(op, predicate, b.load(x, [i, *state]), b.load(x, [j, *state]))]
+
+            inside = b.compare("cmpi", "slt", *state, length)
+            return b.branch(inside, compare, lambda: [b.constant(0, "i1")])[0]
+
+        (k,) = b.repeat([zero], alike, lambda state: [b.binary("arith.addi", *state, one)])
+        return k, b.compare("cmpi", "slt", k, length)
+
+    def number(at, carried):
+        return [b.store(b.cast("arith.index_cast", at[0], "i64"), carried[0], at)]
+
+    (order,) = b.nest([count], [b.empty((x.shape[0],), "i64", [count])], number)
+    if not consecutive:
+        result, left, right = b.name(), b.name(), b.name()
+        b.line(f'{result} = "stablehlo.sort"({order.name}) ({{')
+        b.line(f"^bb0({left}: tensor<i64>, {right}: tensor<i64>):")
+        with b.block(f"}}) {{dimension = 0 : i64, is_stable = true}} : "
+                     f"({order.type}) -> {order.type}"):  # fmt: skip
+            i, j = (b.as_index(b.load(Value(name, "i64", ()))) for name in (left, right))
+            k, differ = parting(i, j)
+
+            def before():
+                return [_before(b, b.load(x, [i, k]), b.load(x, [j, k]), False)]
+
+            first = b.branch(differ, before, lambda: [b.constant(0, "i1")])[0]
+            answer = b.op(f"tensor.from_elements {first.name} : tensor<i1>", "i1", ())
+            b.line(f'"stablehlo.return"({answer.name}) : (tensor<i1>) -> ()')
+        order = Value(result, "i64", order.shape)
 
     def is_new(at):
-        """Whether the element differs from the one before (every NaN does)."""
-        before = b.binary("arith.subi", at, one)
         first = b.compare("cmpi", "eq", at, zero)
-        left = b.load(flat, [b.select(first, at, before)])
-        right = b.load(flat, [at])
-        differs = (
-            b.compare("cmpf", "une", left, right)
-            if _is_float(left)
-            else b.compare("cmpi", "ne", left, right)
-        )
-        return b.binary("arith.ori", first, differs)
+        before = b.select(first, at, b.binary("arith.subi", at, one))
+        rows = (b.as_index(b.load(order, [place])) for place in (before, at))
+        return b.binary("arith.ori", first, parting(*rows)[1])
 
     def tally(at, carried):
         return [b.binary("arith.addi", carried[0], b.select(is_new(at[0]), one, zero))]
 
     (runs,) = b.nest([count], [zero], tally)
-    values = b.empty((None,), flat.element, [runs])
-    counts = b.empty((None,), "i64", [runs])
-    inverse = b.empty(flat.shape, "i64", [count])
-    none = b.constant(0, "i64")
     single = b.constant(1, "i64")
 
     def step(at, carried):
-        values, counts, inverse, run = carried
-        new = is_new(at[0])
+        firsts, inverse, counts, run = carried
+        new, row = is_new(at[0]), b.load(order, at)
         run = b.binary("arith.addi", run, b.select(new, one, zero))
         place = b.binary("arith.subi", run, one)
-        values = b.store(b.load(flat, at), values, [place])
-        so_far = b.select(new, none, b.load(counts, [place]))
-        counts = b.store(b.binary("arith.addi", so_far, single), counts, [place])
-        origin = at[0] if order is None else b.as_index(b.load(order, at))
-        inverse = b.store(b.cast("arith.index_cast", place, "i64"), inverse, [origin])
-        return [values, counts, inverse, run]
 
-    values, counts, inverse, _ = b.nest([count], [values, counts, inverse, zero], step)
-    results = [values, _shaped_as(b, inverse, x), counts]
-    # What was not asked for is empty.
-    return [
-        b.empty((0,), "i64", [None]) if kind[1] == (0,) else result
-        for kind, result in zip(b.results, results, strict=True)
-    ]
+        def begin():
+            return [b.store(row, firsts, [place]), b.store(single, counts, [place])]
 
+        def go_on():
+            more = b.binary("arith.addi", b.load(counts, [place]), single)
+            return [firsts, b.store(more, counts, [place])]
 
-def _shaped_as(b, flat, x):
-    """A flat tensor in the shape of ``x``."""
-    if len(x.shape) == 1:
-        return flat
-    if not x.shape:
-        return b.op(f"tensor.collapse_shape {flat.name} [] : {flat.type} into "
-                    f"tensor<{flat.element}>", flat.element, ())  # fmt: skip
-    return _reshaped(b, flat, b.sizes(x), x.shape)
+        firsts, counts = b.branch(new, begin, go_on)
+        number = b.cast("arith.index_cast", place, "i64")
+        return [firsts, b.store(number, inverse, [b.as_index(row)]), counts, run]
+
+    sizes = (((None,), runs), ((x.shape[0],), count), ((None,), runs))
+    start = [b.empty(shape, "i64", [size]) for shape, size in sizes]
+    return b.nest([count], [*start, zero], step)[:3]
 
 
 def _reshaped(b, x, sizes, shape):
@@ -458,17 +464,6 @@ def _reshaped(b, x, sizes, shape):
     value = Value("", x.element, tuple(shape))
     text = f"tensor.reshape {x.name}({target.name}) : ({x.type}, {target.type}) -> {value.type}"
     return b.op(text, x.element, value.shape)
-
-
-@writes(torch.ops.aten._unique2.default)
-def _unique(b: Body, x, *_, **__):
-    flat, order = _sorted_pairs(b, _flat(b, x), 0, False)
-    return _runs(b, flat, order, x)
-
-
-@writes(torch.ops.aten.unique_consecutive.default)
-def _unique_consecutive(b: Body, x, *_, **__):
-    return _runs(b, _flat(b, x), None, x)
 
 
 @kernel(

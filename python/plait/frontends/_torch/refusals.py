@@ -27,6 +27,9 @@ _HINTS = {
     "allclose": "return the tensor torch.isclose(...).all()",
     "equal": "return the tensor (x == y).all()",
 }
+#: What transforms of torch.func that differentiate leave in a graph.
+_TRANSFORMS = ("_unwrap_for_grad", "_wrap_for_grad")
+_MAKE_FX = "pass torch.fx.experimental.proxy_tensor.make_fx(model)(*args) as the model"
 _RANDOM = "pass random tensors as arguments, or draw with plait.sampling"
 
 
@@ -75,6 +78,17 @@ def refuse(graph_module):
             raise _refusal("no lowering for", op, source_line(node), *more)
 
 
+def refuse_transforms(graph):
+    """Refuses derivatives of torch.func, which torch.export records but cannot decompose.
+
+    Raises:
+        FrontendError: the source line, and what to do instead.
+    """
+    for node in graph.nodes:
+        if getattr(node.target, "__name__", "") in _TRANSFORMS:
+            raise _refusal("no lowering for", "torch.func", source_line(node), _MAKE_FX)
+
+
 def _is_quantized(node):
     """Whether an op makes a quantized tensor. Fake ones do not say that they are."""
     kinds = (arg for arg in (*node.args, *node.kwargs.values()) if isinstance(arg, torch.dtype))
@@ -89,7 +103,11 @@ def untraced(error) -> FrontendError:
         frame, line = trace.tb_frame, trace.tb_lineno
         code, trace = frame.f_code, trace.tb_next
         values = frame.f_locals.values()
-        if not _is_framework(code.co_filename):
+        if code.co_filename.startswith("<eval_with_key>"):  # A graph that is run again.
+            module = frame.f_locals.get("self")
+            if isinstance(module, torch.fx.GraphModule):
+                refuse_transforms(module.graph)
+        elif not _is_framework(code.co_filename):
             place, op = f'File "{code.co_filename}", line {line}, in {code.co_name}', None
         elif code.co_name == "run_node":  # A traced graph is run again to decompose its ops.
             node = next((value for value in values if isinstance(value, torch.fx.Node)), None)
