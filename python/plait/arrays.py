@@ -104,10 +104,16 @@ def load(path) -> np.ndarray:
     Raises:
         ArgumentError: it is no such file.
     """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ArgumentError(f"{path}: expects an array as NumPy saves it: {error}") from error
-    if not isinstance(array, np.ndarray):
+    with open(path, "rb") as file:
+        start = file.read(6)
+    if start[:4] == b"PK\x03\x04":
         raise ArgumentError(f"{path}: expects one array, got an archive")
-    return array
+    expects = f"{path}: expects an array as NumPy saves it"
+    if start != np.lib.format.MAGIC_PREFIX:
+        raise ArgumentError(f"{expects}, got {'another' if start else 'an empty'} file")
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        objects = "allow_pickle" in str(error)
+        got = "an array of Python objects" if objects else f"a damaged file: {error}"
+        raise ArgumentError(f"{expects}, got {got}") from error

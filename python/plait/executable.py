@@ -109,7 +109,11 @@ class Executable:
             self.copies += ready is not value and not np.may_share_memory(ready, value)
         block = buffers.Descriptors(held)
         runtime.follow_torch()
-        return buffers.call(self._entry, self._fixed.addresses + block.addresses, self._results)
+        try:
+            return buffers.call(self._entry, self._fixed.addresses + block.addresses, self._results)
+        except ArgumentError as error:
+            shapes = ", ".join(f"{value.dtype} {value.shape}" for value in values)
+            raise ArgumentError(f"{error}, with arguments {shapes}") from error
 
     def _protect(self, values, held):
         """Sees to it that a call changes only what it is meant to change."""

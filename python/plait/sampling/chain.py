@@ -8,6 +8,7 @@ import numpy as np
 from plait.errors import ArgumentError
 from plait.module import Module
 from plait.sampling import reference
+from plait.sampling.keys import numbers
 from plait.sampling.reference import VOCAB_LIMIT
 
 #: How the picks draw: one draw by weight, or Gumbel noise from a generator. ``sglang`` is
@@ -279,23 +280,21 @@ def as_rows(name: str, values, element: str, padding, batch: int) -> np.ndarray:
     """Lists of numbers, or [B, L], as one contiguous array [B, L], padded at the end.
 
     Raises:
-        ArgumentError: not one list per row, or values that ``element`` cannot
-            hold.
+        ArgumentError: not one list per row; see also :func:`plait.sampling.keys.numbers`.
     """
     dtype = np.dtype({"f32": np.float32, "i32": np.int32}[element])
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        if values.dtype.kind not in "iu" and dtype.kind == "i":
-            raise ArgumentError(f"{name}: expects integers, got dtype {values.dtype}")
-        rows = values
-    else:
-        rows = [list(row) for row in values]
-    if len(rows) != batch:
-        raise ArgumentError(f"{name}: expects {batch} rows, got {len(rows)}")
-    if isinstance(rows, np.ndarray):
-        return np.ascontiguousarray(rows, dtype)
-    width = max(map(len, rows), default=0)
-    try:
-        filled = [row + [padding] * (width - len(row)) for row in rows]
-        return np.array(filled, dtype).reshape(batch, width)
-    except (OverflowError, TypeError, ValueError) as error:
-        raise ArgumentError(f"{name}: expects lists of {dtype}, got {error}") from error
+    is_array = isinstance(values, np.ndarray)
+    if is_array and values.ndim != 2:
+        raise ArgumentError(f"{name}: expects shape ({batch}, L), got {values.shape}")
+    if len(values) != batch:
+        raise ArgumentError(f"{name}: expects {batch} rows, got {len(values)}")
+    if is_array:
+        return np.ascontiguousarray(numbers(name, values, dtype))
+    rows = [numbers(name, row, dtype) for row in values]
+    for index, row in enumerate(rows):
+        if row.ndim != 1:
+            raise ArgumentError(f"{name}: expects a list for row {index}, got shape {row.shape}")
+    filled = np.full((batch, max(map(len, rows), default=0)), padding, dtype)
+    for into, row in zip(filled, rows, strict=True):
+        into[: len(row)] = row
+    return filled

@@ -29,14 +29,18 @@ def check_logits(logits, vocab: int | None = None) -> np.ndarray:
     return widen(array)
 
 
-def rows_of(name: str, value, batch: int, dtype) -> np.ndarray:
-    """``value``, a scalar or [batch], as a contiguous [batch] of ``dtype``.
+def numbers(name: str, value, dtype) -> np.ndarray:
+    """``value`` as an array of ``dtype``.
 
     Raises:
-        ArgumentError: another shape, not numbers, fractions where integers
-            are asked for, or a value that ``dtype`` cannot hold.
+        ArgumentError: not numbers, fractions where integers are asked for, or
+            a value that ``dtype`` cannot hold.
     """
-    array, dtype = np.asarray(value), np.dtype(dtype)
+    dtype = np.dtype(dtype)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ArgumentError(f"{name}: expects numbers, got {error}") from error
     if dtype.kind in "iu" and array.dtype.kind in "fO" and array.size:
         # NumPy makes floats or objects of integers that no one dtype holds.
         exact = np.asarray(value, object)
@@ -45,11 +49,10 @@ def rows_of(name: str, value, batch: int, dtype) -> np.ndarray:
     else:
         # An empty list is float64 to NumPy.
         known = not array.size or array.dtype.kind in ("iu" if dtype.kind in "iu" else "iuf")
+        known |= array.dtype.name == "bfloat16" and dtype.kind == "f"
     if not known:
         wanted = "integers" if dtype.kind in "iu" else "numbers"
         raise ArgumentError(f"{name}: expects {wanted}, got dtype {array.dtype}")
-    if array.shape not in ((), (batch,)):
-        raise ArgumentError(f"{name}: expects a scalar or shape ({batch},), got {array.shape}")
     if dtype.kind in "iu" and array.size:
         limits = np.iinfo(dtype)
         low, high = int(array.min()), int(array.max())
@@ -57,7 +60,19 @@ def rows_of(name: str, value, batch: int, dtype) -> np.ndarray:
             got = low if low < limits.min else high
             raise ArgumentError(f"{name}: expects {limits.min} to {limits.max}, got {got}")
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(np.broadcast_to(array.astype(dtype), (batch,)))
+        return array.astype(dtype, copy=False)
+
+
+def rows_of(name: str, value, batch: int, dtype) -> np.ndarray:
+    """``value``, a scalar or [batch], as a contiguous [batch] of ``dtype``.
+
+    Raises:
+        ArgumentError: another shape; see also :func:`numbers`.
+    """
+    array = numbers(name, value, dtype)
+    if array.shape not in ((), (batch,)):
+        raise ArgumentError(f"{name}: expects a scalar or shape ({batch},), got {array.shape}")
+    return np.ascontiguousarray(np.broadcast_to(array, (batch,)))
 
 
 def parameters(batch: int, temperature, top_k, top_p):

@@ -2,10 +2,13 @@
 
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from plait.errors import ArgumentError
+
+#: The greatest float32, and the least above 0, which parameters are rounded to.
+_LARGEST, _LEAST = (2 - 2.0**-23) * 2.0**127, 2.0**-149
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ class SamplingParams:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type is float:
-                number = isinstance(value, numbers.Real) and math.isfinite(value)
+                number = isinstance(value, numbers.Real) and abs(value) <= _LARGEST
                 _check(number and not isinstance(value, bool), field.name, "a finite number", value)
             elif field.type is int:
                 whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
@@ -91,20 +94,34 @@ class SamplingParams:
                 _check(inside, field.name, "an integer of its range", value)
         _check(self.temperature >= 0, "temperature", "0 or more", self.temperature)
         _check(
-            self.repetition_penalty > 0,
+            self.repetition_penalty >= _LEAST,
             "repetition_penalty",
             "more than 0",
             self.repetition_penalty,
         )
         _check(self.dynatemp_range >= 0, "dynatemp_range", "0 or more", self.dynatemp_range)
-        lists = ("allowed_token_ids", "stop_token_ids", "dry_sequence_breakers")
-        named = [(name, getattr(self, name) or ()) for name in lists]
-        named += [("logit_bias", self.logit_bias or ())]
+        bias = self.logit_bias or {}
+        _check(isinstance(bias, Mapping), "logit_bias", "a mapping", bias)
+        named = [("logit_bias", bias)]
+        for name in ("allowed_token_ids", "stop_token_ids", "dry_sequence_breakers"):
+            if (ids := getattr(self, name)) is None and name == "allowed_token_ids":
+                continue
+            ids = () if ids is None else ids
+            _check(isinstance(ids, Iterable), name, "token ids", ids)
+            object.__setattr__(self, name, tuple(ids))
+            named.append((name, getattr(self, name)))
+        words = () if self.bad_words_token_ids is None else self.bad_words_token_ids
+        nested = isinstance(words, Iterable) and all(isinstance(w, Iterable) for w in words)
+        _check(nested, "bad_words_token_ids", "sequences of token ids", words)
+        object.__setattr__(self, "bad_words_token_ids", tuple(map(tuple, words)))
         named += [("bad_words_token_ids", word) for word in self.bad_words_token_ids]
         for name, ids in named:
             for token in ids:
                 fits = isinstance(token, numbers.Integral) and 0 <= token < 2**31
                 _check(fits, name, "token ids", token)
+        for value in bias.values():
+            number = isinstance(value, numbers.Real) and not math.isnan(value)
+            _check(number, "logit_bias", "numbers", value)
         if self.allowed_token_ids is not None:
             _check(len(self.allowed_token_ids), "allowed_token_ids", "at least one id", "none")
         _check(all(self.bad_words_token_ids), "bad_words_token_ids", "no empty sequence", "one")

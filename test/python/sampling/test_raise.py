@@ -65,16 +65,144 @@ def test_categorical_of_jax_keeps_its_bits(rows, vocab):
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_another_noise_is_not_taken_for_jax_s():
+@pytest.mark.parametrize("axis", [0, 1])
+def test_categorical_of_jax_with_a_key_for_each_row(axis):
+    """jax.vmap: a row's token depends on its key, not on its place."""
     jax = pytest.importorskip("jax")
-    x = normal(3, 20)
+    x, keys = normal(6, 300), np.asarray(jax.random.split(jax.random.PRNGKey(5), 6))
+    program = jax.vmap(jax.random.categorical, (axis, 0))
+    place = (lambda keys: keys) if axis == 0 else np.transpose
+    module = plait.from_jax(program, place(keys), x)
+    kept = raised(module)
+    assert kept.text.count("sample.gumbel") == 1 and "math.log" not in kept.text
+    executable = plait.compile(kept)
+    seeds = [int(high) << 32 | int(low) for high, low in keys]
+    picks = [
+        reference.gumbel(row, seed, 0, 0, 0, "jax_threefry")
+        for row, seed in zip(x, seeds, strict=True)
+    ]
+    ours = executable(place(keys), x)
+    np.testing.assert_array_equal(ours, [pick.token for pick in picks])
+    assert all(pick.margin > 1e-5 for pick in picks)
+    np.testing.assert_array_equal(ours, program(place(keys), x))
+    order = np.array([3, 5, 0, 1, 4, 2])
+    np.testing.assert_array_equal(executable(place(keys[order]), x[order]), ours[order])
 
-    def noisy(key, x):
-        return jax.numpy.argmax(x + jax.random.uniform(key, x.shape), -1)
+    drawn = plait.compile(raised(module, keep_bits=False))(place(keys), x)
+    bits = [reference.random(seed, 0, 0, 0) for seed in seeds]
+    want = [reference.draw(row, word).token for row, word in zip(x, bits, strict=True)]
+    np.testing.assert_array_equal(drawn, want)
 
-    module = raised(plait.from_jax(noisy, jax.random.PRNGKey(0), x))
+
+def other_noises(jax):
+    """Noise that is not that of jax.random.categorical, though much of it is."""
+    jnp, gumbel = jax.numpy, jax.random.gumbel
+
+    def in_order(key, shape):
+        with jax.threefry_partitionable(False):
+            return gumbel(key, shape)
+
+    return {
+        "uniform": jax.random.uniform,
+        "scaled": lambda key, shape: 0.1 * gumbel(key, shape),
+        "another floor": lambda key, shape: (
+            -jnp.log(-jnp.log(jax.random.uniform(key, shape, minval=1e-3)))
+        ),
+        "backwards": lambda key, shape: gumbel(key, shape)[:, ::-1],
+        "turned": lambda key, shape: gumbel(key, shape[::-1]).T,
+        "of another key": lambda key, shape: gumbel(jax.random.fold_in(key, 1), shape),
+        "of more bits": lambda key, shape: gumbel(key, shape, mode="high"),
+        "by another count": in_order,
+    }
+
+
+@pytest.mark.parametrize("name", [
+    "uniform", "scaled", "another floor", "backwards", "turned", "of another key",
+    "of more bits", "by another count",
+])  # fmt: skip
+def test_another_noise_is_not_taken_for_jax_s(name):
+    """Also not where it is outlined, as JAX's own is."""
+    jax = pytest.importorskip("jax")
+    x, noise = normal(3, 20), other_noises(jax)[name]
+    outlined = jax.jit(lambda key: noise(key, x.shape))
+
+    def program(key, x):
+        return jax.numpy.argmax(x + outlined(key), -1)
+
+    key = jax.random.PRNGKey(0)
+    module = raise_to_sample(plait.from_jax(program, key, x))
     assert "sample.gumbel" not in module.text
     assert "sample.greedy" in module.text
+    executable = plait.compile(module)
+    for seed in range(8):
+        key = jax.random.PRNGKey(seed)
+        np.testing.assert_array_equal(executable(np.asarray(key), x), program(key, x))
+
+
+def odd_programs(jax):
+    """Programs as users write them: the ops that each becomes, and its arguments."""
+    jnp, draw = jax.numpy, jax.random.categorical
+    x, key = normal(5, 60), np.asarray(jax.random.PRNGKey(3))
+    t = np.full(5, 0.7, np.float32)
+    return {
+        "argmax of a vector": ([], lambda x: jnp.argmax(x), (x[0],)),
+        "argmax over rows": ([], lambda x: jnp.argmax(x, 0), (x,)),
+        "argmax that keeps dimensions": (
+            ["greedy"], lambda x: jnp.argmax(x, -1, keepdims=True), (x,)
+        ),
+        "argmax of the last of a sequence": (
+            ["greedy"], lambda x: jnp.argmax(x[:, -1, :], -1), (np.stack([x, x + 1], 1),)
+        ),
+        "argmax of a softmax": (["greedy"], lambda x: jnp.argmax(jax.nn.softmax(x), -1), (x,)),
+        "logits plus gumbel": (
+            ["gumbel"], lambda key, x: jnp.argmax(x + jax.random.gumbel(key, x.shape), -1), (key, x)
+        ),
+        "a temperature for each row": (
+            ["gumbel"], lambda key, x, t: draw(key, x / t[:, None]), (key, x, t)
+        ),
+        "a key that is split": (["gumbel"], lambda key, x: draw(jax.random.split(key)[1], x),
+                                (key, x)),
+        "several draws": ([], lambda key, x: draw(key, x, shape=(3, 5)), (key, x)),
+        "draws over another axis": ([], lambda key, x: draw(key, x, axis=0), (key, x)),
+        "draws without replacement": (
+            [], lambda key, x: draw(key, x, shape=(3, 5), replace=False), (key, x)
+        ),
+        "a draw of a vector": ([], lambda key, x: draw(key, x), (key, x[0])),
+        "top-k and top-p": (
+            ["top_k", "top_p", "gumbel"],
+            lambda key, x: draw(key, jax_top_p(jax, jax_top_k(jax, x))), (key, x),
+        ),
+        "a lowest number instead of -inf": (
+            ["greedy"],
+            lambda x: jnp.argmax(jnp.where(x < jax.lax.top_k(x, 9)[0][:, -1:], -1e10, x), -1), (x,),
+        ),
+        "choice": ([], lambda key, x: jax.random.choice(key, 60, p=jax.nn.softmax(x)), (key, x[0])),
+    }  # fmt: skip
+
+
+ODD = [
+    "argmax of a vector", "argmax over rows", "argmax that keeps dimensions",
+    "argmax of the last of a sequence", "argmax of a softmax", "logits plus gumbel",
+    "a temperature for each row", "a key that is split", "several draws",
+    "draws over another axis", "draws without replacement", "a draw of a vector",
+    "top-k and top-p", "a lowest number instead of -inf", "choice",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_programs_of_jax(name):
+    """What is raised, and what is not, gives JAX's tokens."""
+    jax = pytest.importorskip("jax")
+    programs = odd_programs(jax)
+    assert list(programs) == ODD
+    ops, program, arguments = programs[name]
+    module = raise_to_sample(plait.from_jax(program, *arguments))
+    main = module.text.split("func.func private")[0]  # An outlined argmax stays, unused.
+    found = re.findall(r"sample\.(greedy|gumbel|draw|top_k|top_p)\b", main)
+    assert found == ops
+    ours, theirs = plait.compile(module)(*arguments), np.asarray(program(*arguments))
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_array_equal(ours, theirs)
 
 
 # Filters, as people write them in torch and JAX.
@@ -358,6 +486,21 @@ def draw_of_llama(torch, x):
     return torch.gather(indices, -1, torch.multinomial(probs, num_samples=1))
 
 
+def draw_of_nano_gpt(torch, x):
+    """generate of nanoGPT: the logits of the last position, top-k by assignment."""
+    x = x[:, None, :].repeat(1, 3, 1)[:, -1, :] / 0.7
+    v, _ = torch.topk(x, min(K, x.size(-1)))
+    x[x < v[:, [-1]]] = -float("Inf")
+    return torch.multinomial(torch.nn.functional.softmax(x, dim=-1), num_samples=1)
+
+
+def draw_of_transformers(torch, x):
+    """_sample of transformers, with top-k and top-p."""
+    x = torch_top_p(torch, torch_top_k(torch, x))
+    probs = torch.nn.functional.softmax(x, dim=-1)
+    return torch.multinomial(probs, num_samples=1).squeeze(1)
+
+
 def gumbel_max(torch, x):
     return (x - torch.empty_like(x).exponential_().log()).argmax(-1)
 
@@ -375,6 +518,8 @@ DRAWS = {
     draw_of_vllm: lambda row: row,
     draw_of_gpt_fast: lambda row: reference.top_k(row / np.float32(0.7), K, True),
     draw_of_llama: lambda row: reference.top_p(row, P),
+    draw_of_nano_gpt: lambda row: reference.top_k(row / np.float32(0.7), K, True),
+    draw_of_transformers: lambda row: reference.top_p(reference.top_k(row, K, True), P),
     gumbel_max: lambda row: row,
     two_draws: lambda row: row,
 }

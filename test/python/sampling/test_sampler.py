@@ -198,6 +198,12 @@ def test_prometheus():
         ("allowed_token_ids", []),
         ("bad_words_token_ids", [[]]),
         ("stop_token_ids", ["x"]),
+        ("temperature", 1e39),  # Of float32, infinite.
+        ("repetition_penalty", 1e-46),
+        ("logit_bias", {1: np.nan}),
+        ("logit_bias", [1]),
+        ("allowed_token_ids", 5),
+        ("bad_words_token_ids", [5]),
     ],
 )
 def test_wrong_parameters(name, value):
@@ -211,6 +217,14 @@ def test_numbers_of_numpy_are_numbers():
     plain = SamplingParams(temperature=0.5, top_k=3, seed=2**64 - 1, logit_bias={2: 1.0})
     x = situation(np.random.default_rng(5), 3)[0]
     equal(sampler.specification(x), Sampler(plain, V).specification(x))
+
+
+def test_token_ids_of_any_sequence():
+    ids = np.array([4, 9])
+    arrays = SamplingParams(allowed_token_ids=ids, bad_words_token_ids=ids[None])
+    lists = SamplingParams(allowed_token_ids=[4, 9], bad_words_token_ids=[[4, 9]])
+    assert arrays == lists
+    assert SamplingParams(stop_token_ids=None, min_tokens=2).stop_token_ids == ()
 
 
 def test_a_preset_has_only_what_its_engine_has():
@@ -363,13 +377,19 @@ def test_command_without_candidates(tmp_path):
     assert result.exit_code == 0 and "no candidate is left (all 0)" in result.output
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
-def test_command_with_another_file(tmp_path, content):
+@pytest.mark.parametrize(
+    "content, got",
+    [(b"", "an empty file"), (b"no array", "another file"), (b"\x93NUMPY", "a damaged file")],
+)
+def test_command_with_another_file(tmp_path, content, got):
     path = tmp_path / "logits.npy"
     path.write_bytes(content)
     result = CliRunner().invoke(app, ["sample", str(path)])
     assert isinstance(result.exception, plait.errors.ArgumentError)
-    assert "logits.npy: expects an array as NumPy saves it" in str(result.exception)
+    assert f"logits.npy: expects an array as NumPy saves it, got {got}" in str(result.exception)
+    np.save(path, np.array([{}]), allow_pickle=True)
+    result = CliRunner().invoke(app, ["sample", str(path)])
+    assert "got an array of Python objects" in str(result.exception)
     np.savez(tmp_path / "many.npz", np.zeros(3, np.float32))
     result = CliRunner().invoke(app, ["sample", str(tmp_path / "many.npz")])
     assert "got an archive" in str(result.exception)

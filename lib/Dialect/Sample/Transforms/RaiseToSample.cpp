@@ -63,54 +63,6 @@ void raiseArgmax(linalg::GenericOp op) {
 // Categorical
 //===----------------------------------------------------------------------===//
 
-/// What a function and those it calls are made of.
-struct Contents {
-  unsigned logs = 0;
-  bool hasParity = false, hasRotations = false, hasMantissa = false;
-
-  Contents(func::FuncOp function) {
-    llvm::SmallPtrSet<Operation *, 8> seen;
-    add(function, seen);
-  }
-
-  void add(func::FuncOp function, llvm::SmallPtrSetImpl<Operation *> &seen) {
-    if (!seen.insert(function).second)
-      return;
-    function.walk([&](Operation *op) {
-      logs += isa<math::LogOp>(op);
-      Attribute value;
-      if (matchPattern(op, m_Constant(&value)))
-        addConstant(value);
-      if (auto call = dyn_cast<func::CallOp>(op))
-        if (auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-                call, call.getCalleeAttr()))
-          add(callee, seen);
-    });
-  }
-
-  void addConstant(Attribute value) {
-    auto elements = dyn_cast<DenseIntElementsAttr>(value);
-    if (elements && elements.getNumElements() == 4) {
-      SmallVector<int64_t> four;
-      for (const APInt &element : elements)
-        four.push_back(element.getZExtValue());
-      hasRotations |= four == SmallVector<int64_t>{13, 15, 26, 6};
-    }
-    int64_t number = 0;
-    if (auto integer = dyn_cast<IntegerAttr>(value))
-      number = integer.getValue().getZExtValue();
-    else if (elements && elements.isSplat())
-      number = elements.getSplatValue<APInt>().getZExtValue();
-    hasParity |= number == 0x1BD11BDA;
-    hasMantissa |= number == 0x3F800000;
-  }
-
-  /// -log(-log(u)), u of 23 bits of Threefry.
-  bool isNoise() const {
-    return logs == 2 && hasParity && hasRotations && hasMantissa;
-  }
-};
-
 /// `value` without its widening to f32.
 Value narrow(Value value) {
   auto widen = value.getDefiningOp<arith::ExtFOp>();
@@ -147,6 +99,122 @@ template <typename Op> SmallVector<Value> matchElementwise(Value value) {
     operands.push_back(input);
   }
   return operands;
+}
+
+/// What JAX's uniform numbers and the functions that they call are made of.
+struct Contents {
+  llvm::StringMap<unsigned> floats;
+  unsigned xors = 0;
+  bool hasParity = false, hasRotations = false, hasMantissa = false;
+  bool isInOrder = true;
+
+  Contents(func::FuncOp function) {
+    llvm::SmallPtrSet<Operation *, 8> seen;
+    add(function, seen);
+  }
+
+  void add(func::FuncOp function, llvm::SmallPtrSetImpl<Operation *> &seen) {
+    if (!seen.insert(function).second)
+      return;
+    function.walk([&](Operation *op) {
+      Attribute value;
+      if (matchPattern(op, m_Constant(&value)))
+        return addConstant(value);
+      xors += isa<arith::XOrIOp>(op);
+      if (op->getNumResults() == 1 && isa<FloatType>(op->getResultTypes()[0]))
+        ++floats[op->getName().getStringRef()];
+      if (auto generic = dyn_cast<linalg::GenericOp>(op))
+        isInOrder &= llvm::all_of(generic.getIndexingMapsArray(), keepsOrder);
+      if (auto call = dyn_cast<func::CallOp>(op))
+        if (auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+                call, call.getCalleeAttr()))
+          add(callee, seen);
+    });
+  }
+
+  /// Whether no element goes elsewhere: what is not broadcast stays in place.
+  static bool keepsOrder(AffineMap map) {
+    unsigned next = 0;
+    for (AffineExpr expression : map.getResults()) {
+      if (isa<AffineConstantExpr>(expression))
+        continue;
+      auto dim = dyn_cast<AffineDimExpr>(expression);
+      if (!dim || dim.getPosition() < next)
+        return false;
+      next = dim.getPosition() + 1;
+    }
+    return true;
+  }
+
+  void addConstant(Attribute value) {
+    auto elements = dyn_cast<DenseIntElementsAttr>(value);
+    if (elements && elements.getNumElements() == 4) {
+      SmallVector<int64_t> four;
+      for (const APInt &element : elements)
+        four.push_back(element.getZExtValue());
+      hasRotations |= four == SmallVector<int64_t>{13, 15, 26, 6};
+    }
+    int64_t number = 0;
+    if (auto integer = dyn_cast<IntegerAttr>(value))
+      number = integer.getValue().getZExtValue();
+    else if (elements && elements.isSplat())
+      number = elements.getSplatValue<APInt>().getZExtValue();
+    hasParity |= number == 0x1BD11BDA;
+    hasMantissa |= number == 0x3F800000;
+  }
+
+  /// max(a, (m - 1) * (b - a) + a), the mantissa m of 23 bits of Threefry. The
+  /// last of the exclusive ors joins the two words of an element's own counter
+  /// (jax_threefry_partitionable).
+  bool isUniform() const {
+    const std::pair<StringRef, unsigned> made[] = {{"arith.subf", 2},
+                                                   {"arith.mulf", 1},
+                                                   {"arith.addf", 1},
+                                                   {"arith.maximumf", 1},
+                                                   {"arith.bitcast", 1}};
+    return hasParity && hasRotations && hasMantissa && isInOrder && xors == 7 &&
+           floats.size() == std::size(made) &&
+           llvm::all_of(made, [&](auto &each) {
+             return floats.lookup(each.first) == each.second;
+           });
+  }
+};
+
+/// Whether `callee` gives -log(-log(u)) and nothing else, where u are JAX's
+/// uniform numbers above 0, of the key that is its argument.
+bool isNoise(func::FuncOp callee) {
+  if (callee.isExternal() || !callee.getBody().hasOneBlock() ||
+      callee.getNumResults() != 1)
+    return false;
+  Block &body = callee.getBody().front();
+  Value value = body.getTerminator()->getOperand(0);
+  for (int i = 0; i < 2; ++i) {
+    SmallVector<Value> negated = matchElementwise<arith::NegFOp>(value);
+    if (negated.empty())
+      return false;
+    SmallVector<Value> logarithm = matchElementwise<math::LogOp>(negated[0]);
+    if (logarithm.empty())
+      return false;
+    value = logarithm[0];
+  }
+  auto call = value.getDefiningOp<func::CallOp>();
+  if (!call || call.getNumOperands() != 3 ||
+      call.getOperand(0) != body.getArgument(0))
+    return false;
+  // The ends of the range.
+  bool hasOne = false, hasLeast = false;
+  for (Value end : call.getOperands().drop_front()) {
+    SplatElementsAttr splat;
+    if (!matchPattern(end, m_Constant(&splat)) ||
+        !splat.getElementType().isF32())
+      return false;
+    APFloat number = splat.getSplatValue<APFloat>();
+    hasOne |= number.isExactlyValue(1.0);
+    hasLeast |= number.isSmallestNormalized() && !number.isNegative();
+  }
+  auto uniform = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      call, call.getCalleeAttr());
+  return hasOne && hasLeast && uniform && Contents(uniform).isUniform();
 }
 
 /// What torch's generator gives is the result of a declared function, which
@@ -238,45 +306,61 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
     auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
         noise, noise.getCalleeAttr());
     auto type = cast<RankedTensorType>(logits.getType());
-    if (!key || key.getShape() != ArrayRef<int64_t>{2} ||
-        !key.getElementType().isInteger(32) || !type.hasStaticShape() ||
-        !callee || !Contents(callee).isNoise())
+    int64_t rows = type.getDimSize(0);
+    // One key for all rows, or (jax.vmap) one for each.
+    bool isOne = key && key.getShape() == ArrayRef<int64_t>{2};
+    if (!key || !key.getElementType().isInteger(32) || !type.hasStaticShape() ||
+        (!isOne && key.getShape() != ArrayRef<int64_t>{rows, 2}) || !callee ||
+        !isNoise(callee))
       return false;
 
     OpBuilder builder(op);
     Location loc = op.getLoc();
     auto i32 = builder.getI32Type(), i64 = builder.getI64Type();
+    auto rowsType = RankedTensorType::get(rows, i32);
+    auto seedsType = RankedTensorType::get(rows, i64);
     Value words = noise.getOperand(0);
     if (!key.getElementType().isSignlessInteger())
       words = UnrealizedConversionCastOp::create(builder, loc, key.clone(i32),
                                                  words)
                   .getResult(0);
     auto word = [&](int64_t i) -> Value {
-      Value index = arith::ConstantIndexOp::create(builder, loc, i);
-      Value value = tensor::ExtractOp::create(builder, loc, words, index);
-      return arith::ExtUIOp::create(builder, loc, i64, value);
+      if (isOne) {
+        Value index = arith::ConstantIndexOp::create(builder, loc, i);
+        Value value = tensor::ExtractOp::create(builder, loc, words, index);
+        value = tensor::SplatOp::create(builder, loc, value, rowsType);
+        return arith::ExtUIOp::create(builder, loc, seedsType, value);
+      }
+      SmallVector<OpFoldResult> at{builder.getIndexAttr(0),
+                                   builder.getIndexAttr(i)};
+      SmallVector<OpFoldResult> sizes{builder.getIndexAttr(rows),
+                                      builder.getIndexAttr(1)};
+      SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
+      Value column = tensor::ExtractSliceOp::create(builder, loc, rowsType,
+                                                    words, at, sizes, ones);
+      return arith::ExtUIOp::create(builder, loc, seedsType, column);
     };
-    Value shift = arith::ConstantIntOp::create(builder, loc, i64, 32);
-    Value seed = arith::OrIOp::create(
-        builder, loc, arith::ShLIOp::create(builder, loc, word(0), shift),
-        word(1));
-    int64_t rows = type.getDimSize(0);
-    Value seeds = tensor::SplatOp::create(builder, loc, seed,
-                                          RankedTensorType::get(rows, i64));
-    auto rowsType = RankedTensorType::get(rows, i32);
-    Value zeros = arith::ConstantOp::create(
-        builder, loc,
+    auto constant = [&](DenseElementsAttr value) -> Value {
+      return arith::ConstantOp::create(builder, loc, value);
+    };
+    Value shift = constant(
+        DenseElementsAttr::get(seedsType, builder.getI64IntegerAttr(32)));
+    Value high = arith::ShLIOp::create(builder, loc, word(0), shift);
+    Value seeds = arith::OrIOp::create(builder, loc, high, word(1));
+    Value zeros = constant(
         DenseElementsAttr::get(rowsType, builder.getI32IntegerAttr(0)));
-    SmallVector<int32_t> indices(rows);
-    std::iota(indices.begin(), indices.end(), 0);
-    Value sequence = arith::ConstantOp::create(
-        builder, loc, DenseElementsAttr::get(rowsType, ArrayRef(indices)));
+    Value sequence = zeros;
+    if (isOne) {
+      SmallVector<int32_t> indices(rows);
+      std::iota(indices.begin(), indices.end(), 0);
+      sequence = constant(DenseElementsAttr::get(rowsType, ArrayRef(indices)));
+    }
     Operation *pick;
     if (keepBits) {
       pick = GumbelOp::create(builder, loc, Generator::JaxThreefry, logits,
                               seeds, zeros, sequence, zeros);
     } else {
-      Value bits = RandomOp::create(builder, loc, seeds.getType(), seeds, zeros,
+      Value bits = RandomOp::create(builder, loc, seedsType, seeds, zeros,
                                     sequence, zeros, /*lane=*/0);
       pick = DrawOp::create(builder, loc, logits, bits);
     }
@@ -285,14 +369,14 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
   }
 
   /// Whether an op that nothing uses was there to make noise.
-  static bool isNoise(Operation *op) {
+  static bool wasNoise(Operation *op) {
     auto call = dyn_cast<func::CallOp>(op);
     if (!call)
       return isa<linalg::GenericOp>(op) ||
              (isMemoryEffectFree(op) && !isa<GreedyOp>(op));
     auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
         call, call.getCalleeAttr());
-    return lookUpGenerator(call) || (callee && Contents(callee).isNoise());
+    return lookUpGenerator(call) || (callee && isNoise(callee));
   }
 
   void replacePick(GreedyOp op, Value tokens) {
@@ -306,7 +390,7 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
       dead->erase();
       for (Value operand : operands)
         if (Operation *maker = operand.getDefiningOp();
-            maker && maker->use_empty() && isNoise(maker))
+            maker && maker->use_empty() && wasNoise(maker))
           unused.push_back(maker);
     }
   }

@@ -40,7 +40,8 @@ def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
     A reduction of f32, f16 or bf16 rows that gives the first index of the
     greatest element, in whatever form torch or JAX wrote it, becomes
     `sample.greedy`. Where what it reduces is the sum of logits and JAX's
-    Gumbel noise, that is `jax.random.categorical`, it becomes
+    Gumbel noise, that is `jax.random.categorical` with one key, or (by
+    `jax.vmap`) one for each row, it becomes
     `sample.gumbel jax_threefry` with JAX's own bits (`keep-bits`, the
     default), or one keyed `sample.draw` per row with the key as its seed,
     which is the same distribution for a fraction of the work.
