@@ -87,6 +87,8 @@ void plait::buildOptPipeline(OpPassManager &pm) {
   pm.addPass(plait::createLinalgSplitConcats());
   pm.addPass(createCSEPass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  // What computes its mask can be collapsed now.
+  pm.addPass(plait::createLinalgCollapseLoops());
   pm.addPass(plait::createLinalgFuseElementwise());
   pm.addPass(plait::createLinalgSimplifySoftmax());
   pm.addPass(createCanonicalizerPass());

@@ -64,6 +64,13 @@ SmallVector<ReassociationIndices> collapsibleLoops(linalg::LinalgOp linalgOp) {
   return runs;
 }
 
+/// Whether the body asks for an index of a loop that `expand` splits off the
+/// innermost one: a division for every element.
+bool indexesInnermost(linalg::GenericOp op, tensor::ExpandShapeOp expand) {
+  return op.hasIndexSemantics() &&
+         expand.getReassociationIndices().back().size() > 1;
+}
+
 bool shouldCollapse(OpOperand *operand) {
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(operand->getOwner())) {
     // Up into the producer, if no one wants it as it is.
@@ -78,8 +85,8 @@ bool shouldCollapse(OpOperand *operand) {
            });
   }
   auto reader = dyn_cast<linalg::GenericOp>(operand->getOwner());
-  return reader && operand->get().getDefiningOp<tensor::ExpandShapeOp>() &&
-         !reader.hasIndexSemantics() &&
+  auto expand = operand->get().getDefiningOp<tensor::ExpandShapeOp>();
+  return reader && expand && !indexesInnermost(reader, expand) &&
          llvm::none_of(reader.getInputs(), isSlice);
 }
 

@@ -41,6 +41,14 @@ bool isFree(linalg::GenericOp op) {
          });
 }
 
+/// Computed from indices: a mask, which is fused with what reads it.
+bool isMadeOfIndices(Value value) {
+  auto op = value.getDefiningOp<linalg::GenericOp>();
+  return op && isElementwise(op) &&
+         (op.hasIndexSemantics() ||
+          llvm::any_of(op.getInputs(), isMadeOfIndices));
+}
+
 /// Costs its readers no more than its result would: one operation, and one
 /// operand that is not broadcast.
 bool isCheap(linalg::GenericOp op) {
@@ -50,6 +58,7 @@ bool isCheap(linalg::GenericOp op) {
                op.getNumLoops();
       });
   return full <= 1 && op.getBody()->getOperations().size() <= 2 &&
+         llvm::none_of(op.getInputs(), isMadeOfIndices) &&
          llvm::none_of(*op.getBody(), [](Operation &inner) {
            return isa<math::MathDialect>(inner.getDialect()) ||
                   isa<arith::DivFOp>(inner);

@@ -22,40 +22,53 @@ struct FuncProtectArguments
   using Base::Base;
 
   void runOnOperation() override {
-    auto no = BoolAttr::get(&getContext(), false);
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration())
-        for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
-          if (isa<TensorType>(function.getArgument(i).getType()))
-            function.setArgAttr(
-                i, bufferization::BufferizationDialect::kWritableAttrName, no);
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main)
-      return;
-    if (main.getNumArguments() < weights) {
+    if (main && main.getNumArguments() < weights) {
       main.emitError("expects ")
           << weights.getValue() << " weights before other arguments, got "
           << main.getNumArguments() << " arguments";
       return signalPassFailure();
     }
-    for (unsigned i = 0; i < weights; ++i)
-      main.setArgAttr(i, "plait.weight", UnitAttr::get(&getContext()));
-    for (auto [result, argument] : llvm::enumerate(updates)) {
-      bool fits =
-          weights <= argument && argument < main.getNumArguments() &&
-          result < main.getNumResults() &&
-          main.getArgumentTypes()[argument] == main.getResultTypes()[result];
-      if (!fits || main.getArgAttr(argument, "plait.updated")) {
-        main.emitError("expects result ")
-            << result << " to be the new content of argument " << argument
-            << ", of its type, and the only one";
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if ((function.isPublic() || function == main) &&
+          failed(annotate(function, function == main)))
         return signalPassFailure();
-      }
-      main.removeArgAttr(
-          argument, bufferization::BufferizationDialect::kWritableAttrName);
-      main.setArgAttr(argument, "plait.updated",
-                      Builder(&getContext()).getIndexAttr(result));
+  }
+
+  /// Sets all arguments' attributes at once: one by one, each would copy those
+  /// of all others.
+  LogicalResult annotate(func::FuncOp function, bool isMain) {
+    StringRef writable = bufferization::BufferizationDialect::kWritableAttrName;
+    Builder b(&getContext());
+    SmallVector<NamedAttrList> attributes;
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+      NamedAttrList &own = attributes.emplace_back(
+          mlir::function_interface_impl::getArgAttrDict(function, i));
+      if (function.isPublic() && !function.isDeclaration() &&
+          isa<TensorType>(type))
+        own.set(writable, b.getBoolAttr(false));
+      if (isMain && i < weights)
+        own.set("plait.weight", b.getUnitAttr());
     }
+    for (auto [result, argument] : llvm::enumerate(updates)) {
+      if (!isMain)
+        break;
+      bool fits = weights <= argument && argument < attributes.size() &&
+                  result < function.getNumResults() &&
+                  function.getArgumentTypes()[argument] ==
+                      function.getResultTypes()[result];
+      if (!fits || attributes[argument].get("plait.updated"))
+        return function.emitError("expects result ")
+               << result << " to be the new content of argument " << argument
+               << ", of its type, and the only one";
+      attributes[argument].erase(writable);
+      attributes[argument].set("plait.updated", b.getIndexAttr(result));
+    }
+    SmallVector<DictionaryAttr> all;
+    for (NamedAttrList &own : attributes)
+      all.push_back(own.getDictionary(&getContext()));
+    function.setAllArgAttrs(all);
+    return success();
   }
 };
 } // namespace

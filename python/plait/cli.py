@@ -26,20 +26,23 @@ ModelFile = Annotated[
 Target = Annotated[str, typer.Option(help="what to compile for")]
 Dt = Annotated[float | None, typer.Option(help=".nir: the length of a time step")]
 Convention = Annotated[str | None, typer.Option(help=".nir: whose arithmetic")]
+Reset = Annotated[
+    str | None, typer.Option(help=".nir: value, subtract or subtract_next, not the convention's")
+]
 KeepBits = Annotated[
     bool | None,
     typer.Option(help="make sample ops of picks: with the source's random bits, or keyed"),
 ]
 
 
-def _module(path: Path, dt, convention, keep_bits=None):
+def _module(path: Path, dt, convention, reset=None, keep_bits=None):
     """The module of a model file, by its suffix."""
     from plait.module import Module
 
     if keep_bits is not None:
         from plait.sampling import raise_to_sample
 
-        return raise_to_sample(_module(path, dt, convention), keep_bits=keep_bits)
+        return raise_to_sample(_module(path, dt, convention, reset), keep_bits=keep_bits)
     if path.suffix == ".mlir":
         return Module(path.read_text())
     if path.suffix == ".stablehlo":
@@ -49,7 +52,7 @@ def _module(path: Path, dt, convention, keep_bits=None):
     if path.suffix == ".nir":
         from plait.frontends.nir import from_nir
 
-        return from_nir(path, dt=dt, convention=convention or "auto")
+        return from_nir(path, dt=dt, convention=convention or "auto", reset=reset)
     raise FrontendError(f"expects a .mlir, .stablehlo or .nir file, got '{path.name}'")
 
 
@@ -59,7 +62,7 @@ def _console():
     return Console()
 
 
-def _executable(path: Path, target, dt, convention, keep_bits):
+def _executable(path: Path, target, dt, convention, reset, keep_bits):
     from plait.compiler import compile
     from plait.executable import load
 
@@ -69,7 +72,7 @@ def _executable(path: Path, target, dt, convention, keep_bits):
         return load(path)
     if target.startswith("sm_"):
         raise PlaitError(f"code for '{target}' does not run here; see plait.nvptx.emulate")
-    return compile(_module(path, dt, convention, keep_bits), target)
+    return compile(_module(path, dt, convention, reset, keep_bits), target)
 
 
 def _arguments(executable, inputs, seed):
@@ -84,7 +87,13 @@ def _arguments(executable, inputs, seed):
 
 
 @app.command()
-def check(model: ModelFile, target: Target = "cpu", dt: Dt = None, convention: Convention = None):
+def check(
+    model: ModelFile,
+    target: Target = "cpu",
+    dt: Dt = None,
+    convention: Convention = None,
+    reset: Reset = None,
+):
     """Say whether a model can be brought in, and what its calls look like.
 
     Of a .nir file, node by node before anything is converted; exit 1 if a node is not
@@ -92,22 +101,22 @@ def check(model: ModelFile, target: Target = "cpu", dt: Dt = None, convention: C
     """
     from plait.compiler import signature
 
-    if model.suffix == ".nir" and not _check_nir(model, dt, convention):
+    if model.suffix == ".nir" and not _check_nir(model, dt, convention, reset):
         sys.exit(1)
     if model.suffix == ".nir" and (dt is None or convention is None):
         return
-    inputs, outputs = signature(_module(model, dt, convention), target)
+    inputs, outputs = signature(_module(model, dt, convention, reset), target)
     print(f"ok: ({', '.join(map(str, inputs))}) -> ({', '.join(map(str, outputs))})")
 
 
-def _check_nir(model, dt, convention) -> bool:
+def _check_nir(model, dt, convention, reset) -> bool:
     """Prints a table of a NIR file's nodes; whether all are supported."""
     from rich.markup import escape
     from rich.table import Table
 
     from plait.frontends.nir import check_nir
 
-    reports = list(check_nir(model, dt=dt, convention=convention))
+    reports = list(check_nir(model, dt=dt, convention=convention, reset=reset))
     table = Table("node", "type", "gives", "")
     for report in reports:
         if report.name == "(graph)" and not report.problem:
@@ -131,12 +140,13 @@ def compile(
     dump_stages_to: Annotated[Path | None, typer.Option(help="folder for every stage")] = None,
     dt: Dt = None,
     convention: Convention = None,
+    reset: Reset = None,
     keep_bits: KeepBits = None,
 ):
     """Compile a model to a package, or show its IR at a stage."""
     from plait.compiler import compile as compile_module
 
-    module = _module(model, dt, convention, keep_bits)
+    module = _module(model, dt, convention, reset, keep_bits)
     result = compile_module(module, target, to=to, dump_stages_to=dump_stages_to)
     if isinstance(result, str):
         print(result)
@@ -155,12 +165,13 @@ def run(
     target: Target = "cpu",
     dt: Dt = None,
     convention: Convention = None,
+    reset: Reset = None,
     keep_bits: KeepBits = None,
 ):
     """Run a model or a package once."""
     import numpy as np
 
-    executable = _executable(model, target, dt, convention, keep_bits)
+    executable = _executable(model, target, dt, convention, reset, keep_bits)
     results = executable.run(_arguments(executable, inputs, seed))
     if output is not None:
         with open(output, "wb") as file:
@@ -178,6 +189,7 @@ def verify(
     target: Target = "cpu",
     dt: Dt = None,
     convention: Convention = None,
+    reset: Reset = None,
     against: Annotated[
         Path | None, typer.Option(help=".nir: CSV of another simulator: inputs, outputs")
     ] = None,
@@ -190,7 +202,7 @@ def verify(
     find those that reproduce it.
     """
     if against is not None:
-        return _replay(model, against, dt, convention)
+        return _replay(model, against, dt, convention, reset)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
@@ -198,7 +210,7 @@ def verify(
     from plait.verification import verify as verify_module
 
     args = [arrays.load(name) for name in inputs] or None
-    module = _module(model, dt, convention)
+    module = _module(model, dt, convention, reset)
     table = Table("what ran", "largest difference", "tolerance", "")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, transient=True) as progress:
@@ -215,7 +227,7 @@ def verify(
         sys.exit(f"{wrong[0].name}: the result changed beyond its tolerance")
 
 
-def _replay(model, trace, dt, convention):
+def _replay(model, trace, dt, convention, reset):
     """Prints how conventions do against a trace; exits with 1 if none reproduces it."""
     from rich.markup import escape
     from rich.table import Table
@@ -224,12 +236,13 @@ def _replay(model, trace, dt, convention):
 
     if model.suffix != ".nir":
         raise FrontendError(f"a trace is replayed on a .nir file, got '{model.name}'")
-    reports = replay(model, trace, dt=dt, convention=convention)
+    reports = replay(model, trace, dt=dt, convention=convention, reset=reset)
     table = Table("convention", "spikes", "recorded", "wrong", "potential off by", "")
     for report in reports:
+        name = report.convention + (f", reset {report.reset}" if report.reset else "")
         if report.refused:
             why = f"does not read it: {escape(report.refused)}"
-            table.add_row(report.convention, "", "", "", "", why)
+            table.add_row(name, "", "", "", "", why)
             continue
         recorded, ours = (f"{count:g}" for count in report.spikes)
         potential = "" if report.potential is None else f"{report.potential:.3g}"
@@ -238,7 +251,7 @@ def _replay(model, trace, dt, convention):
             step, column, expected, got = report.first
             verdict = f"[red]step {step}, output {column}: recorded {expected:g}, got {got:g}[/red]"
         wrong = str(report.wrong)
-        table.add_row(report.convention, ours, recorded, wrong, potential, verdict)
+        table.add_row(name, ours, recorded, wrong, potential, verdict)
     _console().print(table)
     if not any(report.ok for report in reports):
         sys.exit("the trace is not reproduced")
@@ -264,12 +277,13 @@ def explain(
     target: Target = "cpu",
     dt: Dt = None,
     convention: Convention = None,
+    reset: Reset = None,
 ):
     """Write an HTML page of what every pass changed."""
     from plait.explain import explain as explain_module
 
     output = output or model.with_suffix(".html")
-    changed = explain_module(_module(model, dt, convention), output, target)
+    changed = explain_module(_module(model, dt, convention, reset), output, target)
     print(f"{output}: {changed} passes changed something")
 
 

@@ -56,3 +56,51 @@ func.func @rows(%x: tensor<2x4x8xf32>, %init: tensor<2x4xf32>) -> tensor<8x8xf32
   %rows = tensor.collapse_shape %1 [[0, 1], [2]] : tensor<2x4x8xf32> into tensor<8x8xf32>
   return %rows : tensor<8x8xf32>
 }
+
+#id4 = affine_map<(b, g, s, n) -> (b, g, s, n)>
+
+// So does a mask of rows: a row is computed from the index of the one loop, not
+// for every element.
+// CHECK-LABEL: func @mask
+func.func @mask(%x: tensor<2x12x8xf32>) -> tensor<2x12x8xf32> {
+  // CHECK-NOT: tensor.expand_shape
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel"]
+  // CHECK: %[[INDEX:.*]] = linalg.index 1
+  // CHECK: %[[ROW:.*]] = arith.remsi %[[INDEX]], %c4
+  // CHECK: %[[COLUMN:.*]] = linalg.index 2
+  // CHECK: arith.cmpi sle, %[[COLUMN]], %[[ROW]]
+  // CHECK-NOT: tensor.collapse_shape
+  // CHECK: return
+  %least = arith.constant 0xFF800000 : f32
+  %heads = tensor.expand_shape %x [[0], [1, 2], [3]] output_shape [2, 3, 4, 8] : tensor<2x12x8xf32> into tensor<2x3x4x8xf32>
+  %e = tensor.empty() : tensor<2x3x4x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%heads : tensor<2x3x4x8xf32>) outs(%e : tensor<2x3x4x8xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %row = linalg.index 2 : index
+    %column = linalg.index 3 : index
+    %seen = arith.cmpi sle, %column, %row : index
+    %s = arith.select %seen, %a, %least : f32
+    linalg.yield %s : f32
+  } -> tensor<2x3x4x8xf32>
+  %rows = tensor.collapse_shape %0 [[0], [1, 2], [3]] : tensor<2x3x4x8xf32> into tensor<2x12x8xf32>
+  return %rows : tensor<2x12x8xf32>
+}
+
+// A division for every element costs more than the reshape.
+// CHECK-LABEL: func @columns
+// CHECK: tensor.expand_shape
+func.func @columns(%x: tensor<12x8xf32>) -> tensor<12x2x4xf32> {
+  %split = tensor.expand_shape %x [[0], [1, 2]] output_shape [12, 2, 4] : tensor<12x8xf32> into tensor<12x2x4xf32>
+  %e = tensor.empty() : tensor<12x2x4xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%split : tensor<12x2x4xf32>) outs(%e : tensor<12x2x4xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %column = linalg.index 2 : index
+    %n = arith.index_cast %column : index to i32
+    %f = arith.sitofp %n : i32 to f32
+    %s = arith.addf %a, %f : f32
+    linalg.yield %s : f32
+  } -> tensor<12x2x4xf32>
+  return %0 : tensor<12x2x4xf32>
+}

@@ -207,3 +207,49 @@ func.func @scaled_along_the_sum(%x: tensor<4x8xf32>, %w: tensor<16x8xi8>, %scale
   } -> tensor<4x16xf32>
   return %1 : tensor<4x16xf32>
 }
+
+#id3 = affine_map<(h, i, j) -> (h, i, j)>
+#row3 = affine_map<(h, i, j) -> (h, i)>
+#mask = affine_map<(h, i, j) -> (i, j)>
+
+// Scores are masked once, for both of their readers.
+// CHECK-LABEL: func @masked
+func.func @masked(%x: tensor<2x4x16xf32>) -> (tensor<2x4x16xf32>, tensor<2x4xf32>) {
+  // CHECK-COUNT-2: linalg.index
+  // CHECK: arith.addf
+  // CHECK: arith.maximumf
+  // CHECK: math.exp
+  // CHECK-NOT: linalg.index
+  // CHECK: return
+  %zero = arith.constant 0.0 : f32
+  %least = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<2x4x16xf32>
+  %f = tensor.empty() : tensor<2x4xf32>
+  %first = linalg.fill ins(%least : f32) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %em = tensor.empty() : tensor<4x16xf32>
+  %mask = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%em : tensor<4x16xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %seen = arith.cmpi sle, %j, %i : index
+    %m = arith.select %seen, %zero, %least : f32
+    linalg.yield %m : f32
+  } -> tensor<4x16xf32>
+  %scores = linalg.generic {indexing_maps = [#id3, #mask, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %mask : tensor<2x4x16xf32>, tensor<4x16xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %m: f32, %o: f32):
+    %s = arith.addf %a, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4x16xf32>
+  %max = linalg.generic {indexing_maps = [#id3, #row3], iterator_types = ["parallel", "parallel", "reduction"]} ins(%scores : tensor<2x4x16xf32>) outs(%first : tensor<2x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.maximumf %a, %o : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4xf32>
+  %exp = linalg.generic {indexing_maps = [#id3, #row3, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%scores, %max : tensor<2x4x16xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %m: f32, %o: f32):
+    %d = arith.subf %a, %m : f32
+    %s = math.exp %d : f32
+    linalg.yield %s : f32
+  } -> tensor<2x4x16xf32>
+  return %exp, %max : tensor<2x4x16xf32>, tensor<2x4xf32>
+}

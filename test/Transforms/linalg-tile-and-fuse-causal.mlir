@@ -11,7 +11,8 @@
 #o = affine_map<(h, i, d, j) -> (h, i, d)>
 
 // A strip of rows looks at the keys up to its last row. Those are the
-// beginning of what all strips read.
+// beginning of what all strips read. The mask is applied where it hides
+// anything from one of the rows: left of that, scores stay as they are.
 // CHECK-LABEL: func.func @causal
 // CHECK: scf.forall (%[[H:.*]]) in (8)
 // CHECK: scf.for %[[I:.*]] = %c0 to %c256 step %c16
@@ -19,11 +20,19 @@
 // CHECK: %[[ROW:.*]] = arith.addi %[[I]], %[[R]]
 // CHECK: %[[COUNT:.*]] = arith.addi %[[ROW]], %c1
 // CHECK: arith.maxsi %{{.*}}, %[[COUNT]]
+// CHECK: %[[FEWEST:.*]] = arith.maxsi %[[COUNTS]]#1, %c0
 // CHECK: %[[REACH:.*]] = affine.min affine_map<()[s0] -> ((s0 ceildiv 32) * 32, 512)>()[%[[COUNTS]]#0]
+// CHECK: %[[FROM:.*]] = affine.apply affine_map<()[s0] -> ((s0 floordiv 32) * 32)>()[%[[FEWEST]]]
 // CHECK: %[[KEYS:.*]] = tensor.extract_slice %arg1[%[[H]], 0, 0] [1, 512, 64]
 // CHECK: %[[CUT:.*]] = tensor.extract_slice %[[KEYS]][0, 0, 0] [1, %[[REACH]], 64]
 // CHECK: tensor.empty() : tensor<1x16x512xf32>
-// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[CUT]] : tensor<1x16x64xf32>, tensor<1x?x64xf32>) outs(%{{.*}} : tensor<1x16x?xf32>)
+// CHECK: %[[PRODUCTS:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[CUT]] : tensor<1x16x64xf32>, tensor<1x?x64xf32>) outs(%{{.*}} : tensor<1x16x?xf32>)
+// CHECK: %[[COUNT:.*]] = affine.apply affine_map<()[s0, s1] -> (s1 - (s0 floordiv 32) * 32)>()[%[[FEWEST]], %[[REACH]]]
+// CHECK: %[[DIAGONAL:.*]] = tensor.extract_slice %[[PRODUCTS]][0, 0, %[[FROM]]] [1, 16, %[[COUNT]]] [1, 1, 1]
+// CHECK: %[[MASKED:.*]] = linalg.generic {{.*}} ins(%[[DIAGONAL]] : {{.*}}) outs(%[[DIAGONAL]] :
+// CHECK: %[[KEY:.*]] = linalg.index 2
+// CHECK: affine.apply affine_map<()[s0, s1] -> (s1 + (s0 floordiv 32) * 32)>()[%[[FEWEST]], %[[KEY]]]
+// CHECK: tensor.insert_slice %[[MASKED]] into %[[PRODUCTS]][0, 0, %[[FROM]]]
 // CHECK: %[[VALUES:.*]] = tensor.extract_slice %arg2[%[[H]], 0, 0] [1, 512, 64]
 // CHECK: tensor.extract_slice %[[VALUES]][0, 0, 0] [1, %[[REACH]], 64]
 func.func @causal(%q: tensor<8x256x64xf32>, %k: tensor<8x512x64xf32>, %v: tensor<8x512x64xf32>) -> tensor<8x256x64xf32> {

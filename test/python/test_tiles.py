@@ -168,11 +168,24 @@ def test_attention_over_a_cache_filled_up_to_a_position(queries, hidden):
         torch.testing.assert_close(got.double(), want, rtol=2e-5, atol=2e-5, equal_nan=True)
 
 
-def test_keys_that_are_hidden_from_a_strip_are_not_read():
-    def attend(q, k, v):
-        return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+def repeated(x, times):
+    """Every head ``times`` times, as transformers' ``repeat_kv``."""
+    batch, heads, length, width = x.shape
+    copies = x[:, :, None].expand(batch, heads, times, length, width)
+    return copies.reshape(batch, heads * times, length, width)
 
-    q, k, v = (torch.randn(1, 8, 256, 64) for _ in range(3))
+
+@pytest.mark.parametrize("shared", ["no", "enable_gqa", "repeat_kv"])
+def test_keys_that_are_hidden_from_a_strip_are_not_read(shared):
+    def attend(q, k, v):
+        if shared == "repeat_kv":
+            k, v = repeated(k, 3), repeated(v, 3)
+        return functional.scaled_dot_product_attention(
+            q, k, v, is_causal=True, enable_gqa=shared == "enable_gqa"
+        )
+
+    heads = 6 if shared == "no" else 2
+    q, k, v = (torch.randn(2, h, 256, 64) for h in (6, heads, heads))
     want = attend(q, k, v)
     k[:, :, 128:], v[:, :, 128:] = torch.nan, torch.nan
     got = plait.compile(plait.from_torch(attend, (q, k, v)))(q, k, v)

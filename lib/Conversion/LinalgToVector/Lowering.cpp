@@ -327,17 +327,24 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
   while (c.panels.width % width != 0)
     width -= registers.lanes;
   OpFoldResult rows = sizeOf(b, c.rows), columns = c.columns.back().size;
+  auto knownRows = getConstantIntValue(rows),
+       knownColumns = getConstantIntValue(columns);
+  // The sums of one row of bytes wait for one another, not for memory, unless
+  // they are those of two panels.
+  if (knownColumns && knownRows == 1 && c.operands[B].element().isInteger(8))
+    width = 2 * c.panels.width;
   OpFoldResult depth = c.sums.empty() ? b.constant(1) : c.sums.back().size;
   auto knownDepth = getConstantIntValue(depth);
-  // A sum that C cannot hold exactly stays in registers to its end.
-  bool whole = c.sums.size() != 1 || c.operands[C].element() != c.sumType;
+  // A sum that C cannot hold exactly stays in registers to its end. So do those
+  // of few rows, which read a panel once: from its beginning to its end.
+  bool whole = c.sums.size() != 1 || c.operands[C].element() != c.sumType ||
+               (knownRows && *knownRows <= prefetchedRows);
   int64_t block = depthBlock;
   if (knownDepth && !whole) {
     int64_t blocks = llvm::divideCeil(*knownDepth, depthBlock);
     block = llvm::alignTo(llvm::divideCeil(*knownDepth, blocks), 8);
   }
-  auto knownColumns = getConstantIntValue(columns);
-  int64_t step = rowBlock * registers.rows;
+  int64_t step = rowBlock * registers.rows * group;
   // The tiles read A where it is, or copies of a block of its rows.
   Lowering reader(*this);
   std::optional<Rows> copy;
@@ -359,8 +366,7 @@ void Lowering::multiplyPanels(Emitter &b, const Offsets &at) {
   }
   // The last tile has no vectors that no column needs.
   int64_t rest = knownColumns ? *knownColumns % width : 0;
-  bool narrow =
-      rest != 0 && rest <= width - registers.lanes && *knownColumns > width;
+  bool narrow = rest != 0 && rest <= width - registers.lanes;
   auto blockOf = [&](OpFoldResult from, OpFoldResult depth,
                      Emitter::Condition zero, Emitter::Condition last) {
     b.loop(b.constant(0), rows, step, [&](OpFoldResult start) {

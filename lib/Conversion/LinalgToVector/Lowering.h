@@ -135,6 +135,7 @@ private:
   Value loadVector(Emitter &b, Which which, OpFoldResult at, OpFoldResult by,
                    Value mask);
   Value maskOf(Emitter &b, const Tile &tile, int64_t vector);
+  OpFoldResult inPanels(Emitter &b, int64_t vector);
   void prefetchPanel(Emitter &b, OpFoldResult at);
   Value loadScalar(Emitter &b, Which which, OpFoldResult at);
   void storeVector(Emitter &b, Value vector, OpFoldResult at, OpFoldResult by,

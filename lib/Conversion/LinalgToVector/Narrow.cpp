@@ -287,7 +287,7 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
                                               SmallVector<Value> sums) {
   Type element = group == 2 ? Type(b.getBF16Type()) : b.getI8Type();
   auto type = VectorType::get({registers.lanes * group}, element);
-  int64_t count = sums.size(), width = tile.vectors * registers.lanes;
+  int64_t count = sums.size();
   bool sumsColumns = isBiased() && !copiedWidth;
   if (sumsColumns)
     sums.append(tile.vectors, b.splat(c.sumType, registers.lanes));
@@ -299,10 +299,15 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
     auto sums = llvm::to_vector_of<Value>(carried);
     OpFoldResult word = b.div(k, b.constant(group));
     SmallVector<Value> right;
-    if (!copiedWidth)
-      right = groupedColumns(b, b.add(tile.row[B].front(), tile.column[B]),
-                             width, b.add(tile.from, k), depth,
-                             tile.rows <= prefetchedRows);
+    int64_t together = c.panels.width / registers.lanes;
+    for (int64_t i = 0; !copiedWidth && i < tile.vectors; i += together)
+      llvm::append_range(
+          right,
+          groupedColumns(
+              b,
+              b.add(b.add(tile.row[B].front(), tile.column[B]), inPanels(b, i)),
+              std::min(tile.vectors - i, together) * registers.lanes,
+              b.add(tile.from, k), depth, tile.rows <= prefetchedRows));
     for (int64_t i = 0; copiedWidth && i < tile.vectors; ++i)
       right.push_back(vector::BitCastOp::create(
           b, type,

@@ -105,6 +105,13 @@ Value Lowering::multiplyAdd(Emitter &b, Value x, Value y, Value sum) {
 // Sums
 //===----------------------------------------------------------------------===//
 
+/// How far the tile's `vector`th vector is from its first in the panels.
+OpFoldResult Lowering::inPanels(Emitter &b, int64_t vector) {
+  int64_t column = vector * registers.lanes;
+  return b.add(b.mul(c.panels.stride, column / c.panels.width),
+               column % c.panels.width);
+}
+
 /// Asks for what follows some way behind `at` in a panel.
 void Lowering::prefetchPanel(Emitter &b, OpFoldResult at) {
   const Operand &panels = c.operands[B];
@@ -132,10 +139,12 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     if (!alongColumns)
       return value = loadScalar(b, which, offset);
     OpFoldResult by = columns->strides[which];
+    bool panels = which == B && c.panels.width;
     offset = b.add(b.add(offset, tile.column[which]),
-                   b.mul(by, vector * registers.lanes));
-    // Panels are as wide as the tile: no mask.
-    bool masked = tile.left && !(which == B && c.panels.width);
+                   panels ? inPanels(b, vector)
+                          : b.mul(by, vector * registers.lanes));
+    // Panels are full: no mask.
+    bool masked = tile.left && !panels;
     return value = loadVector(b, which, offset, by,
                               masked ? maskOf(b, tile, vector) : Value());
   };
@@ -197,8 +206,10 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
     OpFoldResult from =
         b.add(b.add(tile.row[B].front(), tile.column[B]), base[B]);
     int64_t bits = c.operands[B].element().getIntOrFloatBitWidth();
-    for (int64_t i = 0; i < unroll * c.panels.width; i += line * 8 / bits)
-      prefetchPanel(b, b.add(from, i));
+    for (int64_t vector = 0; vector < tile.vectors;
+         vector += c.panels.width / registers.lanes)
+      for (int64_t i = 0; i < unroll * c.panels.width; i += line * 8 / bits)
+        prefetchPanel(b, b.add(b.add(from, inPanels(b, vector)), i));
   };
   int64_t by = transposes ? registers.lanes : unroll;
   at = moved(tile.from);

@@ -54,6 +54,8 @@ private:
   Value localInit(OpOperand &init);
   Value storageFor(OpResult result, Type element);
   void emitMember(linalg::LinalgOp op);
+  void emitMask(linalg::LinalgOp op, OpOperand &kept);
+  linalg::LinalgOp emitTile(linalg::LinalgOp op, ArrayRef<Value> operands);
   void emitReshape(Operation *op);
   void emitMembers();
   OpFoldResult tileSize(OpFoldResult offset, OpFoldResult end, int64_t tile,
@@ -69,6 +71,8 @@ private:
   /// The current tile along every axis: from where in the whole tensors, from
   /// where in what the task writes, and how much.
   SmallVector<OpFoldResult> offsets, offsetsInTask, extents;
+  /// The keys that no mask hides from the tile.
+  OpFoldResult plainKeys;
   /// The tensors that the tile's results are inserted into.
   DenseMap<Value, Value> destinations;
   /// The result in whose memory a value is computed; itself by default.
@@ -343,12 +347,13 @@ Value Emitter::localInit(OpOperand &init) {
 }
 
 void Emitter::emitMember(linalg::LinalgOp op) {
+  if (OpOperand *kept = reach ? reach->masks.lookup(op) : nullptr;
+      kept && storage.lookup(kept->get()) == storage.lookup(op->getResult(0)))
+    return emitMask(op, *kept);
   SmallVector<Value> operands;
-  SmallVector<Type> types;
   for (OpOperand &operand : op->getOpOperands()) {
     if (op.isDpsInit(&operand)) {
       operands.push_back(localInit(operand));
-      types.push_back(operands.back().getType());
     } else if (!isa<RankedTensorType>(operand.get().getType())) {
       operands.push_back(operand.get());
     } else if (Value tile = tiles.lookup(operand.get())) {
@@ -357,6 +362,48 @@ void Emitter::emitMember(linalg::LinalgOp op) {
       operands.push_back(readOutside(op, operand));
     }
   }
+  linalg::LinalgOp tiled = emitTile(op, operands);
+  for (auto [result, tile] : llvm::zip(op->getResults(), tiled->getResults()))
+    tiles[result] = tile;
+}
+
+/// A mask, applied to the keys that it may hide, in the memory of what it masks.
+void Emitter::emitMask(linalg::LinalgOp op, OpOperand &kept) {
+  Value scores = tiles.lookup(kept.get());
+  OpFoldResult count = extents[reach->axis];
+  offsets[reach->axis] = plainKeys;
+  extents[reach->axis] = affine::makeComposedFoldedAffineApply(
+      b, loc, dimExpr(b, 0) - dimExpr(b, 1), {count, plainKeys});
+  Slice slice;
+  for (auto [dim, axis] : llvm::enumerate(group.members[op]))
+    if (axis == reach->axis)
+      slice.add(b, offsets[axis], extents[axis], false);
+    else
+      slice.add(b, b.getIndexAttr(0), tensor::getMixedSize(b, loc, scores, dim),
+                true);
+  Value part = extract(scores, slice);
+  SmallVector<Value> operands;
+  for (OpOperand &operand : op->getOpOperands())
+    if (&operand == &kept || op.isDpsInit(&operand))
+      operands.push_back(part);
+    else if (!isa<RankedTensorType>(operand.get().getType()))
+      operands.push_back(operand.get());
+    else
+      operands.push_back(
+          extract(operand.get(), sliceOf(operand.get(), op, operand)));
+  part = emitTile(op, operands)->getResult(0);
+  tiles[op->getResult(0)] = tensor::InsertSliceOp::create(
+      b, loc, part, scores, slice.offsets, slice.sizes, slice.strides);
+  offsets[reach->axis] = b.getIndexAttr(0);
+  extents[reach->axis] = count;
+}
+
+/// `op` on `operands`, where the tile is.
+linalg::LinalgOp Emitter::emitTile(linalg::LinalgOp op,
+                                   ArrayRef<Value> operands) {
+  SmallVector<Type> types;
+  for (Value init : operands.take_back(op.getNumDpsInits()))
+    types.push_back(init.getType());
   linalg::LinalgOp tiled = clone(b, op, types, operands);
   if (tiled.hasIndexSemantics()) {
     SmallVector<OpFoldResult> shift;
@@ -365,8 +412,7 @@ void Emitter::emitMember(linalg::LinalgOp op) {
     OpBuilder::InsertionGuard guard(b);
     linalg::offsetIndices(b, tiled, shift);
   }
-  for (auto [result, tile] : llvm::zip(op->getResults(), tiled->getResults()))
-    tiles[result] = tile;
+  return tiled;
 }
 
 void Emitter::emitReshape(Operation *op) {
@@ -391,9 +437,12 @@ void Emitter::emitReshape(Operation *op) {
 }
 
 void Emitter::emitMembers() {
-  if (reach)
-    extents[reach->axis] =
+  if (reach) {
+    Reach::Keys keys =
         reach->emit(b, loc, offsets, extents, sizes[reach->axis]);
+    extents[reach->axis] = keys.most;
+    plainKeys = keys.fewest;
+  }
   for (Operation *op : ops) {
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
       emitMember(linalgOp);

@@ -32,31 +32,8 @@ static constexpr double lowest = -1e30;
 /// The reach of a tile is a multiple of that, but for the last keys.
 static constexpr int64_t granule = 32;
 
-/// The op's operand whose elements `value` is.
-static OpOperand *operandOf(Value value, linalg::LinalgOp op) {
-  auto argument = dyn_cast<BlockArgument>(value);
-  if (!argument || argument.getOwner() != op.getBlock())
-    return nullptr;
-  return op.getMatchingOpOperand(argument);
-}
-
 /// The axis of a loop that has several steps and none: unknown.
 static constexpr int unknown = -2;
-
-/// The axes that index an operand; none if it is not indexed by loops alone.
-static std::optional<AxisMap> indicesOf(const Scope &scope,
-                                        OpOperand *operand) {
-  linalg::LinalgOp op = scope.op;
-  AxisMap indices;
-  for (AffineExpr expr : op.getMatchingIndexingMap(operand).getResults()) {
-    auto dim = dyn_cast<AffineDimExpr>(expr);
-    auto constant = dyn_cast<AffineConstantExpr>(expr);
-    if (!dim && !(constant && constant.getValue() == 0))
-      return std::nullopt;
-    indices.push_back(dim ? scope.loops[dim.getPosition()] : whole);
-  }
-  return indices;
-}
 
 class ReachFinder {
 public:
@@ -93,8 +70,9 @@ private:
   bool split(Value value, bool negative, const Scope &scope,
              SmallVector<Reach::Term> &terms, int64_t &keys);
   std::optional<llvm::SmallBitVector> axesOf(Value value, const Scope &scope);
+  std::pair<Scope, Value> within(Value value, const Scope &scope);
+  OpOperand *maskedBy(linalg::LinalgOp op);
   Scope scopeOf(linalg::LinalgOp op);
-  std::optional<std::pair<Scope, Value>> enter(Value value, const Scope &scope);
 
   Group &group;
   SmallVector<Operation *> marked;
@@ -193,29 +171,6 @@ bool ReachFinder::spread(Operation *member) {
 // The mask
 //===----------------------------------------------------------------------===//
 
-/// The body of the elementwise op that computes what the argument `value` is
-/// an element of.
-std::optional<std::pair<Scope, Value>> ReachFinder::enter(Value value,
-                                                          const Scope &scope) {
-  OpOperand *operand = operandOf(value, scope.op);
-  if (!operand)
-    return std::nullopt;
-  Value tensor = operand->get();
-  std::optional<AxisMap> indices = indicesOf(scope, operand);
-  while (indices &&
-         isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
-             tensor.getDefiningOp())) {
-    indices = throughReshape(tensor.getDefiningOp(), *indices,
-                             /*forward=*/false);
-    tensor = tensor.getDefiningOp()->getOperand(0);
-  }
-  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
-  if (!indices || !generic || !isElementwise(generic))
-    return std::nullopt;
-  return std::make_pair(Scope{generic, *indices},
-                        generic.getBody()->getTerminator()->getOperand(0));
-}
-
 /// The axes that `value` depends on; none if it cannot be computed before the
 /// tile.
 std::optional<llvm::SmallBitVector> ReachFinder::axesOf(Value value,
@@ -304,29 +259,6 @@ std::optional<Reach> ReachFinder::match(arith::CmpIOp compare, bool holds,
   match.constant = predicate == arith::CmpIPredicate::sle ||
                    predicate == arith::CmpIPredicate::sge;
   return match;
-}
-
-/// Whether two values in bodies are computed the same way.
-static bool isSame(Value x, const Scope &inX, Value y, const Scope &inY) {
-  OpOperand *readX = operandOf(x, inX.op), *readY = operandOf(y, inY.op);
-  if (readX || readY)
-    return readX && readY && readX->get() == readY->get() &&
-           indicesOf(inX, readX) == indicesOf(inY, readY);
-  Operation *opX = x.getDefiningOp(), *opY = y.getDefiningOp();
-  if (x == y || !opX || !opY)
-    return x == y;
-  auto indexX = dyn_cast<linalg::IndexOp>(opX);
-  auto indexY = dyn_cast<linalg::IndexOp>(opY);
-  if (indexX && indexY)
-    return inX.loops[indexX.getDim()] == inY.loops[indexY.getDim()];
-  bool same = opX->getName() == opY->getName() &&
-              opX->getAttrDictionary() == opY->getAttrDictionary() &&
-              opX->getResultTypes() == opY->getResultTypes() &&
-              opX->getNumOperands() == opY->getNumOperands() && isPure(opX) &&
-              opX->getNumRegions() == 0;
-  for (unsigned i = 0; same && i < opX->getNumOperands(); ++i)
-    same = isSame(opX->getOperand(i), inX, opY->getOperand(i), inY);
-  return same;
 }
 
 /// Whether `condition` is `holds` only within the reach; with `alone`, exactly
@@ -444,6 +376,46 @@ ReachFinder::Kind ReachFinder::kindOf(Operation *op, const Scope &scope) {
   return isPlain(x) && isPlain(y) ? Kind::Plain : Kind::Unknown;
 }
 
+/// What `value` is within the reach of its row.
+std::pair<Scope, Value> ReachFinder::within(Value value, const Scope &scope) {
+  OpOperand *operand = operandOf(value, scope.op);
+  if (operand && !group.contains(operand->get()))
+    if (auto inner = enter(value, scope))
+      return within(inner->second, inner->first);
+  Operation *op = value.getDefiningOp();
+  if (auto select = dyn_cast_or_null<arith::SelectOp>(op))
+    for (bool holds : {true, false})
+      if (hides(select.getCondition(), holds, scope, /*alone=*/true))
+        return within(holds ? select.getTrueValue() : select.getFalseValue(),
+                      scope);
+  if (isa_and_nonnull<arith::AddFOp>(op))
+    for (unsigned i : {0, 1})
+      if (matchPattern(within(op->getOperand(i), scope).second,
+                       m_AnyZeroFloat()))
+        return within(op->getOperand(1 - i), scope);
+  return {scope, value};
+}
+
+/// The operand that `op`, elementwise over keys, leaves as it is within the
+/// reach, if there is one.
+OpOperand *ReachFinder::maskedBy(linalg::LinalgOp op) {
+  if (op->getNumResults() != 1 ||
+      !llvm::is_contained(group.members[op], reach.axis))
+    return nullptr;
+  auto [scope, value] =
+      within(op.getBlock()->getTerminator()->getOperand(0), scopeOf(op));
+  OpOperand *kept = scope.op == op ? operandOf(value, op) : nullptr;
+  OpOperand *init = op.getDpsInitOperand(0);
+  bool alone = llvm::all_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+    return input == kept || !group.contains(input->get());
+  });
+  return kept && alone && op.isDpsInput(kept) && group.contains(kept->get()) &&
+                 op.getMatchingIndexingMap(kept).isIdentity() &&
+                 op.getMatchingIndexingMap(init).isIdentity()
+             ? kept
+             : nullptr;
+}
+
 Scope ReachFinder::scopeOf(linalg::LinalgOp op) {
   Scope scope{op, group.members[op]};
   for (auto [axis, range] : llvm::zip(scope.loops, op.getStaticLoopRanges()))
@@ -511,7 +483,14 @@ bool ReachFinder::find(Operation *member, unsigned loop) {
         kinds[result] = kindOf(yielded, scopeOf(op));
     }
   }
-  return found && reduced;
+  if (!found || !reduced)
+    return false;
+  for (auto &[member, map] : group.members)
+    if (auto op = dyn_cast<linalg::LinalgOp>(member);
+        op && classify(op) == OpKind::Elementwise)
+      if (OpOperand *kept = maskedBy(op))
+        reach.masks[op] = kept;
+  return true;
 }
 
 std::optional<Reach> Reach::find(Group &group) {
@@ -541,35 +520,10 @@ std::optional<Reach> Reach::find(Group &group) {
 // The number of keys
 //===----------------------------------------------------------------------===//
 
-/// `value` where the axes are at `at`.
-static Value evaluate(OpBuilder &b, Location loc, Value value,
-                      const Scope &scope, ArrayRef<Value> at) {
-  auto indexOf = [&](int axis) -> Value {
-    return axis == whole ? arith::ConstantIndexOp::create(b, loc, 0) : at[axis];
-  };
-  if (OpOperand *operand = operandOf(value, scope.op)) {
-    if (!isa<RankedTensorType>(operand->get().getType()))
-      return operand->get();
-    SmallVector<Value> indices =
-        llvm::map_to_vector(*indicesOf(scope, operand), indexOf);
-    return tensor::ExtractOp::create(b, loc, operand->get(), indices);
-  }
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getBlock() != scope.body())
-    return value;
-  if (auto index = dyn_cast<linalg::IndexOp>(op))
-    return indexOf(scope.loops[index.getDim()]);
-  IRMapping mapping;
-  for (Value operand : op->getOperands())
-    mapping.map(operand, evaluate(b, loc, operand, scope, at));
-  return b.clone(*op, mapping)
-      ->getResult(cast<OpResult>(value).getResultNumber());
-}
-
-OpFoldResult Reach::emit(OpBuilder &b, Location loc,
-                         ArrayRef<OpFoldResult> offsets,
-                         ArrayRef<OpFoldResult> extents,
-                         OpFoldResult all) const {
+Reach::Keys Reach::emit(OpBuilder &b, Location loc,
+                        ArrayRef<OpFoldResult> offsets,
+                        ArrayRef<OpFoldResult> extents,
+                        OpFoldResult all) const {
   auto valueOf = [&](OpFoldResult index) {
     return getValueOrCreateConstantIndexOp(b, loc, index);
   };
@@ -611,8 +565,11 @@ OpFoldResult Reach::emit(OpBuilder &b, Location loc,
   AffineMap rounded = AffineMap::get(
       2, 0, {count.ceilDiv(granule) * granule, b.getAffineDimExpr(1)},
       b.getContext());
-  return affine::makeComposedFoldedAffineMin(b, loc, rounded,
-                                             {OpFoldResult(most), all});
+  Value fewest = arith::MaxSIOp::create(b, loc, counts[1], zero);
+  return {affine::makeComposedFoldedAffineMin(b, loc, rounded,
+                                              {OpFoldResult(most), all}),
+          affine::makeComposedFoldedAffineApply(
+              b, loc, count.floorDiv(granule) * granule, {fewest})};
 }
 
 } // namespace plait

@@ -8,20 +8,11 @@
 #ifndef PLAIT_LIB_TRANSFORMS_TILEANDFUSE_REACH_H
 #define PLAIT_LIB_TRANSFORMS_TILEANDFUSE_REACH_H
 
-#include "Group.h"
+#include "Scope.h"
 
 #include "llvm/ADT/SmallBitVector.h"
 
 namespace plait {
-
-/// An op and the axis of every loop, where a value in its body is evaluated.
-/// `whole` is the index zero.
-struct Scope {
-  mlir::linalg::LinalgOp op;
-  AxisMap loops;
-
-  mlir::Block *body() const { return mlir::linalg::LinalgOp(op).getBlock(); }
-};
 
 /// How far the rows of a tile look along the keys, where a mask leaves out all
 /// keys of a row from some key on: a causal mask, also one of a cache that is
@@ -32,14 +23,21 @@ public:
   /// loops over keys become a further axis of the group.
   static std::optional<Reach> find(Group &group);
 
-  /// How many of `all` keys a tile's rows look at: at least one.
-  mlir::OpFoldResult emit(mlir::OpBuilder &b, mlir::Location loc,
-                          llvm::ArrayRef<mlir::OpFoldResult> offsets,
-                          llvm::ArrayRef<mlir::OpFoldResult> extents,
-                          mlir::OpFoldResult all) const;
+  struct Keys {
+    mlir::OpFoldResult most, fewest;
+  };
+  /// How many of `all` keys a tile's rows look at, one at least, and how many
+  /// first ones no mask hides from any of them.
+  Keys emit(mlir::OpBuilder &b, mlir::Location loc,
+            llvm::ArrayRef<mlir::OpFoldResult> offsets,
+            llvm::ArrayRef<mlir::OpFoldResult> extents,
+            mlir::OpFoldResult all) const;
 
   /// The group's axis of keys.
   int axis;
+  /// Members that only mask: which operand they leave as it is within a row's
+  /// reach.
+  llvm::DenseMap<mlir::Operation *, mlir::OpOperand *> masks;
 
 private:
   friend class ReachFinder;

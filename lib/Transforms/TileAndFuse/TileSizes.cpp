@@ -208,6 +208,12 @@ static int64_t splitImage(Axis &axis, int64_t width, int64_t pieces) {
   return splitInto(axis, llvm::divideCeil(axis.extent, tile), 1);
 }
 
+/// Whether the elements are narrower than their sums.
+static bool isNarrow(Value operand) {
+  Type element = getElementTypeOrSelf(operand.getType());
+  return element.isIntOrFloat() && element.getIntOrFloatBitWidth() < 32;
+}
+
 static LogicalResult chooseContractionTiles(Group &group) {
   linalg::LinalgOp op = group.anchor;
   if (op.getNumDpsInputs() < 2)
@@ -265,9 +271,17 @@ static LogicalResult chooseContractionTiles(Group &group) {
   for (auto [axis, unit] : batches)
     tasks = llvm::divideCeil(
         tasks, splitInto(*axis, std::min(tasks, estimate(axis->extent)), unit));
+  // Narrow elements are copied for the tiles, rows by every task of columns,
+  // columns by every task of rows: about as many of one as of the other.
+  int64_t across = tasks;
+  if (llvm::all_of(op.getDpsInputs(), isNarrow) && !rows.empty() &&
+      !ShapedType::isDynamic(rows.back().first->extent))
+    across = llvm::divideCeil(
+        tasks,
+        std::clamp<int64_t>(rows.back().first->extent / fewestRows, 1, 4));
   for (auto [axis, unit] : columns)
     tasks = llvm::divideCeil(
-        tasks, splitInto(*axis, tasks, rowCount >= 8 ? 2 * unit : unit));
+        tasks, splitInto(*axis, across, rowCount >= 8 ? 2 * unit : unit));
   auto fewest = [&](const Axis &axis) {
     return std::max<int64_t>(tasks,
                              llvm::divideCeil(estimate(axis.extent), mostRows));

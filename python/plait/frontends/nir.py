@@ -11,18 +11,11 @@ import numpy as np
 
 from plait.errors import FrontendError
 from plait.frontends import nir_conventions
-from plait.frontends.nir_conventions import CONVENTIONS
+from plait.frontends.nir_conventions import CONVENTIONS, RESETS, with_reset
 from plait.frontends.nir_graph import NEURONS, SUPPORTED, Graph, kind, numbers, read
 from plait.module import Module
 from plait.spike import network as net
 from plait.spike.network import Network
-
-#: What ``reset=`` of :func:`from_nir` says, as (reset, reset_at) of a neuron.
-RESETS = {
-    "value": ("value", "now"),
-    "subtract": ("subtract", "now"),
-    "subtract_next": ("subtract", "next"),
-}
 
 
 def from_nir(
@@ -86,7 +79,8 @@ def network_of(
 ) -> Network:
     """The network of a flat NIR graph under a convention; see :func:`from_nir`."""
     if convention == "auto":
-        dt, convention = decide(graph, dt)
+        dt, convention, own = decide(graph, dt)
+        reset = reset or own
     _check_reading(dt, convention, reset)
     refused = {n: node for n, node in graph.nodes.items() if kind(node) not in SUPPORTED}
     if refused:
@@ -94,7 +88,7 @@ def network_of(
         raise FrontendError(
             f"unsupported NIR nodes: {names}; supported types: {', '.join(SUPPORTED)}"
         )
-    network = Network(dt=float(dt), convention=convention)
+    network = Network(dt=float(dt), convention=convention, reset=reset)
     for name, node in graph.nodes.items():
         network.nodes[name] = read_node(name, node, dt, convention, reset, graph)
         network.labels[name] = kind(node)
@@ -148,11 +142,7 @@ def read_node(name: str, node, dt: float, convention: str, reset: str | None, gr
 def _read_node(name, node, where: str, dt, convention: str, reset: str | None, graph: Graph):
     if kind(node) in NEURONS:
         neuron = CONVENTIONS[convention].read(nir_conventions.Node(name, node, dt, convention))
-        if reset is not None and neuron.threshold is not None:
-            rule, moment = RESETS[reset]
-            value = neuron.reset_value if rule == "value" else None
-            neuron = replace(neuron, reset=rule, reset_at=moment, reset_value=value)
-        return neuron
+        return with_reset(neuron, reset, where)
     if kind(node) == "Input":
         shape = _shape(node.input_type, "input", where)
         # Those of subgraphs take what reaches them.
@@ -290,8 +280,10 @@ def _add_lateness(network: Network, convention) -> None:
 # Whose file it is.
 
 
-def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
-    """The step and the convention that a file proves; prints what it decided and why.
+def decide(graph: Graph, dt: float | None) -> tuple[float, str, str | None]:
+    """The step, convention and reset that a file proves; prints what it decided and why.
+
+    The reset is None where it is the convention's: only Plait's files can say another.
 
     Raises:
         FrontendError: it proves nothing; the message lists the readings that fit.
@@ -306,8 +298,10 @@ def decide(graph: Graph, dt: float | None) -> tuple[float, str]:
                 f"the file proves convention '{convention}' with dt={proved:g} ({why}), "
                 f"got dt={dt:g}; name a convention to read it otherwise"
             )
-        print(f"plait: convention '{convention}', dt={proved:g}: {why}", file=sys.stderr)
-        return proved, convention
+        reset = _said(graph).get("reset")
+        also = f", reset '{reset}'" if reset else ""
+        print(f"plait: convention '{convention}', dt={proved:g}{also}: {why}", file=sys.stderr)
+        return proved, convention, reset
     lines = [f"  {name}: {reason}" for name, reason in readings(graph, dt).items()]
     raise FrontendError(
         "nothing in the file proves which simulator wrote it, and spikes depend on it; name "
@@ -321,8 +315,7 @@ def _proof(graph: Graph) -> tuple[float, str, str] | None:
     Norse, Sinabs and SpikingJelly write parameters that anyone may write, lava and Nengo have
     no exporter: a file cannot prove theirs.
     """
-    data = {key: _text(value) for key, value in graph.metadata.items()}
-    if data.get("producer") == "plait" and data.get("convention") in CONVENTIONS:
+    if data := _said(graph):
         try:
             dt = float(data.get("dt", "none"))
         except ValueError:
@@ -361,6 +354,13 @@ def _proof(graph: Graph) -> tuple[float, str, str] | None:
             "net that was trained with its default reset"
         )  # fmt: skip
     return None
+
+
+def _said(graph: Graph) -> dict[str, str]:
+    """What the metadata of a file say that Plait wrote; empty for others."""
+    data = {key: _text(value) for key, value in graph.metadata.items()}
+    plaits = data.get("producer") == "plait" and data.get("convention") in CONVENTIONS
+    return data if plaits else {}
 
 
 def _parameter(node, name: str, default) -> np.ndarray:
@@ -449,7 +449,11 @@ class NodeReport:
 
 
 def check_nir(
-    path_or_graph, *, dt: float | None = None, convention: str | None = None
+    path_or_graph,
+    *,
+    dt: float | None = None,
+    convention: str | None = None,
+    reset: str | None = None,
 ) -> Iterator[NodeReport]:
     """Says node by node what of a NIR file is supported, before anything is converted.
 
@@ -461,9 +465,10 @@ def check_nir(
     """
     graph = read(path_or_graph)
     if convention == "auto":
-        dt, convention = decide(graph, dt)
+        dt, convention, own = decide(graph, dt)
+        reset = reset or own
     if convention is not None:
-        _check_reading(dt, convention, None)
+        _check_reading(dt, convention, reset)
     elif dt is not None:
         _check_step(dt)
     network = Network()
@@ -488,7 +493,7 @@ def check_nir(
                 network.nodes[name] = net.Delay(np.sign(delay))
             else:
                 network.nodes[name] = read_node(
-                    name, node, dt or 1.0, convention or "nir", None, graph
+                    name, node, dt or 1.0, convention or "nir", reset, graph
                 )
         except FrontendError as error:
             problems[name] = str(error).removeprefix(f"node '{name}' ({kind(node)}) ")

@@ -86,6 +86,33 @@ _METHODS = {
 }  # fmt: skip
 
 
+#: What ``reset=`` of :func:`plait.from_nir` says, as (reset, reset_at) of a neuron.
+RESETS = {
+    "value": ("value", "now"),
+    "subtract": ("subtract", "now"),
+    "subtract_next": ("subtract", "next"),
+}
+
+
+def with_reset(neuron: Neuron, reset: str | None, where: str = "a neuron") -> Neuron:
+    """``neuron`` with another reset than its convention's, unless ``reset`` is None.
+
+    Raises:
+        FrontendError: it fires several times in a step, or within one, which takes its own reset.
+    """
+    if reset is None or neuron.threshold is None:
+        return neuron
+    own = "subtract" if neuron.multi_spike else "value" if neuron.reset_at == "crossing" else reset
+    if reset != own:
+        often = "several times in" if neuron.multi_spike else "at its instant within"
+        raise FrontendError(f"{where} fires {often} a step and has reset '{own}', got '{reset}'")
+    if neuron.reset_at == "crossing":
+        return neuron
+    rule, moment = RESETS[reset]
+    value = neuron.reset_value if rule == "value" else None
+    return replace(neuron, reset=rule, reset_at=moment, reset_value=value)
+
+
 class Convention:
     """NIR's equations by forward Euler, as SpiNNaker2 steps them.
 

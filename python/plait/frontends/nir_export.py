@@ -7,18 +7,25 @@ import numpy as np
 
 from plait.errors import FrontendError
 from plait.frontends import nir_conventions
-from plait.frontends.nir_conventions import CONVENTIONS
+from plait.frontends.nir_conventions import CONVENTIONS, RESETS, with_reset
 from plait.module import Module
 from plait.spike import network as net
-from plait.spike.network import Network, Neuron
+from plait.spike.network import PARAMETERS, Network, Neuron
 
 
-def to_nir(source, path=None, *, dt: float | None = None, convention: str | None = None):
+def to_nir(
+    source,
+    path=None,
+    *,
+    dt: float | None = None,
+    convention: str | None = None,
+    reset: str | None = None,
+):
     """Writes a network in the Neuromorphic Intermediate Representation.
 
     NIR holds equations, not arithmetic. So every population is written with parameters that
     ``convention`` reads back as exactly that population at step ``dt``, which is checked, and
-    the file says both in its metadata: ``from_nir(path)`` needs neither.
+    the file says both, and ``reset``, in its metadata: ``from_nir(path)`` needs none of them.
 
     Args:
         source: a module that a spiking front made, a
@@ -31,6 +38,9 @@ def to_nir(source, path=None, *, dt: float | None = None, convention: str | None
             the source's own by default, or 1: time in steps.
         convention: a name in :data:`plait.frontends.nir_conventions.CONVENTIONS`; the
             source's own by default, or ``"nir"``.
+        reset: as for :func:`plait.from_nir`: how the file's populations reset where that is not
+            what ``convention`` reads in it. NIR has no word for it, and only readers of the
+            metadata will know. The source's own by default: what its import was told.
 
     Returns:
         The ``nir.NIRGraph``.
@@ -57,6 +67,9 @@ def to_nir(source, path=None, *, dt: float | None = None, convention: str | None
     convention = convention or network.convention or "nir"
     if convention not in CONVENTIONS:
         raise FrontendError(f"no convention '{convention}'; supported: {', '.join(CONVENTIONS)}")
+    reset = reset or network.reset
+    if reset is not None and reset not in RESETS:
+        raise FrontendError(f"no reset '{reset}'; supported: {', '.join(RESETS)}")
     passed = {
         name
         for name, node in network.nodes.items()
@@ -66,11 +79,12 @@ def to_nir(source, path=None, *, dt: float | None = None, convention: str | None
     nodes = {}
     names = _names([name for name in network.nodes if name not in passed])
     for name, fresh in names.items():
-        nodes[fresh] = _node(nir, network, name, dt, convention)
+        nodes[fresh] = _node(nir, network, name, dt, convention, reset)
     edges = [(names[_origin(network, a, passed)], names[b]) for a, b in network.edges if b in names]
     if len(set(edges)) < len(edges):
         raise FrontendError("two paths between the same nodes are one edge in NIR")
     metadata = {"producer": "plait", "convention": convention, "dt": float(dt)}
+    metadata |= {"reset": reset} if reset else {}
     graph = nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False)
     if path is not None:
         nir.write(path, graph)
@@ -96,7 +110,7 @@ def _names(names) -> dict[str, str]:
     return result
 
 
-def _node(nir, network: Network, name: str, dt: float, convention: str):
+def _node(nir, network: Network, name: str, dt: float, convention: str, reset: str | None):
     """The NIR node of a network's node."""
     node, where = network.nodes[name], network.describe(name)
     if isinstance(node, net.Input):
@@ -139,27 +153,45 @@ def _node(nir, network: Network, name: str, dt: float, convention: str):
         return nir.Threshold(np.broadcast_to(node.threshold, shape).copy())
     if isinstance(node, net.Delay):
         return nir.Delay(np.broadcast_to(node.steps * float(dt), shape).copy())
-    return _population(nir, name, where, node, shape, dt, convention)
+    return _population(nir, name, where, node, shape, dt, convention, reset)
 
 
-def _population(nir, name: str, where: str, neuron: Neuron, shape, dt: float, convention: str):
+def _population(nir, name, where: str, neuron: Neuron, shape, dt: float, convention: str, reset):
     """A neuron node with parameters that the convention reads back as ``neuron``."""
-    found = None
     wanted = replace(neuron, shape=tuple(shape))
+    nearest, why = None, "it has no such type"
     for kind, parameters in _candidates(neuron, dt):
         fields = {key: np.broadcast_to(value, shape).copy() for key, value in parameters.items()}
         candidate = getattr(nir, kind)(**fields)
         try:
             read = nir_conventions.Node(name, candidate, dt, convention)
-            found = CONVENTIONS[convention].read(read)
-        except FrontendError:
+            found = with_reset(CONVENTIONS[convention].read(read), reset)
+        except FrontendError as error:
+            why = why if nearest else str(error)
             continue
-        if found.same(wanted):
+        wrong = wanted.differences(found)
+        if not wrong:
             return candidate
+        if nearest is None or len(wrong) < len(nearest):
+            nearest, why = wrong, _difference(wanted, found, wrong[0])
     raise FrontendError(
         f"{where} is no population of convention '{convention}', which NIR would have to be "
-        "read with; name the convention that has its reset, comparison and integrator"
+        f"read with: {why}"
     )
+
+
+def _difference(mine: Neuron, read: Neuron, name: str) -> str:
+    """What of ``mine`` a convention reads otherwise, as a message says it."""
+    *_, item = name.split("'s ")
+    for _ in range(name.count("'s ")):
+        mine, read = mine.current, read.current
+    if item not in PARAMETERS and item != "current":
+        given, own = getattr(read, item), getattr(mine, item)
+        hint = "; a 'reset' can be given" if item.startswith("reset") else ""
+        return f"its '{name}' is {own}, in what it reads {given}{hint}"
+    if getattr(read, item) is None:
+        return f"it has a '{name}', which NIR or that convention cannot say"
+    return f"its '{name}' is none that it reads"
 
 
 def _candidates(neuron: Neuron, dt: float):

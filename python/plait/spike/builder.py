@@ -108,6 +108,7 @@ class SpikeIRBuilder:
         tau_mem: float = 10.0,
         tau_syn: float = 5.0,
         *,
+        refractory=0,
         name: str = "neuron",
     ) -> str:
         """A population of one neuron for each element.
@@ -120,6 +121,9 @@ class SpikeIRBuilder:
             reset_mode: ``"zero"``, ``"subtract"`` (the threshold) or ``"none"``, at once.
             tau_mem: in steps; a number or an array.
             tau_syn: in steps; of CubaLIF.
+            refractory: how many steps after that of a spike a neuron rests: it ignores its input,
+                stays at what it was reset to and cannot fire; a whole number or an array of them.
+                NEST and Norse count so; Brian2 counts the step of the spike, too.
         """
         models = {"LIF": True, "IF": False, "CUBALIF": True, "LI": True}
         model = str(neuron_model).upper().replace("_", "")
@@ -137,12 +141,23 @@ class SpikeIRBuilder:
         fires, level = model != "LI", _parameter("threshold", threshold, shape)
         if not (np.abs(level) < np.finfo(np.float32).max).all():
             raise FrontendError(f"expects a 'threshold' that is finite in 32 bits, got {threshold}")
+        rest = _parameter("refractory", refractory, shape)
+        if not ((rest == np.rint(rest)) & (rest >= 0) & (rest < 1 << 20)).all():
+            raise FrontendError(
+                f"expects a 'refractory' of whole steps from 0 to 2^20 - 1, got {refractory}"
+            )
+        if rest.any() and not (fires and resets[reset_mode]):
+            raise FrontendError(
+                "a neuron rests after a reset: 'refractory' expects a model that fires and a "
+                f"'reset_mode' other than none, got {neuron_model} and {reset_mode}"
+            )
         neuron = net.Neuron(
             shape,
             "impulse",
             decay,
             threshold=level if fires else None,
             reset=resets[reset_mode] if fires else None,
+            refractory=rest if rest.any() else None,
             current=current,
         )
         return self._add(name, neuron, input_id)

@@ -162,23 +162,25 @@ class Neuron:
     late: bool = False
     current: "Neuron | None" = None
 
-    def same(self, other: "Neuron | None", tolerance: float = 1e-6) -> bool:
-        """Whether two populations compute the same up to rounding of their parameters."""
+    def differences(self, other: "Neuron | None", tolerance: float = 1e-6) -> list[str]:
+        """The fields in which two populations differ by more than rounding of their parameters."""
         if other is None:
-            return False
+            return ["population"]
+        found = []
         for item in fields(self):
             mine, theirs = getattr(self, item.name), getattr(other, item.name)
             if isinstance(mine, Neuron):
-                if not mine.same(theirs, tolerance):
-                    return False
-            elif item.name in PARAMETERS:
-                if (mine is None) != (theirs is None):
-                    return False
-                if mine is not None and not np.allclose(mine, theirs, tolerance, tolerance**2):
-                    return False
-            elif mine != theirs:
-                return False
-        return True
+                found += [f"current's {name}" for name in mine.differences(theirs, tolerance)]
+            elif item.name in PARAMETERS and mine is not None and theirs is not None:
+                if not np.allclose(mine, theirs, tolerance, tolerance**2):
+                    found.append(item.name)
+            elif mine is not theirs and (item.name in PARAMETERS or mine != theirs):
+                found.append(item.name)
+        return found
+
+    def same(self, other: "Neuron | None", tolerance: float = 1e-6) -> bool:
+        """Whether two populations compute the same up to rounding of their parameters."""
+        return not self.differences(other, tolerance)
 
 
 #: The fields of :class:`Neuron` that hold numbers.
@@ -197,6 +199,7 @@ class Network:
         order: the names such that a node follows all it reads in the same step.
         dt: the length of a step, where the source has a unit of time.
         convention: whose arithmetic, where the source is a NIR file.
+        reset: what it said of every population's reset instead, where it said something.
         name: what a builder called it.
     """
 
@@ -207,6 +210,7 @@ class Network:
     order: list = field(default_factory=list)
     dt: float | None = None
     convention: str | None = None
+    reset: str | None = None
     name: str = "network"
 
     def __post_init__(self):

@@ -7,7 +7,7 @@ import numpy as np
 
 from plait.errors import FrontendError, PlaitError
 from plait.frontends.nir import decide, network_of
-from plait.frontends.nir_conventions import CONVENTIONS
+from plait.frontends.nir_conventions import CONVENTIONS, RESETS, with_reset
 from plait.frontends.nir_graph import read
 from plait.spike import network as net
 from plait.spike.emit import emit
@@ -25,6 +25,7 @@ class Replay:
         wrong: how many recorded outputs differ.
         first: (step, column of the outputs, recorded, ours) of the first that does, or None.
         potential: the largest difference of potentials, or None where none are recorded.
+        reset: what was read instead of the convention's, or None.
     """
 
     convention: str
@@ -34,6 +35,7 @@ class Replay:
     wrong: int = 0
     first: tuple[int, int, float, float] | None = None
     potential: float | None = None
+    reset: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -47,6 +49,7 @@ def replay(
     *,
     dt: float | None = None,
     convention: str | None = None,
+    reset: str | None = None,
     tolerance: float = 1e-5,
 ) -> list[Replay]:
     """Runs a NIR file on the inputs of a trace and compares what comes out.
@@ -58,6 +61,8 @@ def replay(
             A first row that holds no numbers is skipped.
         dt: as for :func:`plait.from_nir`.
         convention: one to try; None tries all, ``"auto"`` the one that the file proves.
+        reset: as for :func:`plait.from_nir`; None is each convention's own, and, where none of
+            all conventions reproduces the trace so, any.
         tolerance: how far an output may be off: more than rounding where a network ends
             in potentials; spikes are whole.
 
@@ -70,19 +75,41 @@ def replay(
     """
     graph = read(path)
     if convention == "auto":
-        dt, convention = decide(graph, dt)
+        dt, convention, own = decide(graph, dt)
+        reset = reset or own
     rows = _rows(Path(trace))
     if convention is not None:
-        return [_run(graph, rows, dt, convention, tolerance)]
+        return [_run(graph, rows, dt, convention, reset, tolerance)]
     if dt is None:
         raise FrontendError("to try every convention, give a 'dt'")
     reports = []
     for name in CONVENTIONS:
         try:
-            reports.append(_run(graph, rows, dt, name, tolerance))
+            reports.append(_run(graph, rows, dt, name, reset, tolerance))
         except FrontendError as error:
             reports.append(Replay(name, refused=str(error)))
+    if reset is None and not any(report.ok for report in reports):
+        reports += [
+            _run(graph, rows, dt, report.convention, other, tolerance)
+            for report in reports
+            if not report.refused
+            for other in _other_resets(graph, dt, report.convention)
+        ]
     return reports
+
+
+def _other_resets(graph, dt, convention: str) -> list[str]:
+    """The resets that change a population, and that all can have."""
+    own = network_of(graph, dt=dt, convention=convention)
+    neurons = [own.nodes[name] for name in own.named(net.Neuron)]
+    found = []
+    for reset in RESETS:
+        try:
+            if any(not with_reset(neuron, reset).same(neuron) for neuron in neurons):
+                found.append(reset)
+        except FrontendError:
+            continue
+    return found
 
 
 def _rows(path: Path) -> np.ndarray:
@@ -109,10 +136,10 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _run(graph, rows: np.ndarray, dt, convention: str, tolerance: float) -> Replay:
+def _run(graph, rows: np.ndarray, dt, convention: str, reset, tolerance: float) -> Replay:
     import plait
 
-    network = network_of(graph, dt=dt, convention=convention)
+    network = network_of(graph, dt=dt, convention=convention, reset=reset)
     inputs, outputs = network.named(net.Input), network.named(net.Output)
     observed = [
         source
@@ -151,4 +178,4 @@ def _run(graph, rows: np.ndarray, dt, convention: str, tolerance: float) -> Repl
         ours = np.concatenate(results[len(outputs) :], axis=1)
         potential = float(np.abs(ours - recorded).max())
     sums = float(expected.sum()), float(got.sum())
-    return Replay(convention, "", len(rows), sums, len(off), first, potential)
+    return Replay(convention, "", len(rows), sums, len(off), first, potential, reset)

@@ -523,3 +523,91 @@ func.func @n(%x: tensor<4x8xf32>, %p: tensor<f32>) {
   %z, %v = spike.neuron %x, %x integrator exponential decay(%p : tensor<f32>) threshold(%p : tensor<f32>) compare gt reset subtract at crossing : tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rate' to be a number from 0 to 1, got 1.500000e+00 : f64}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rate = 1.5 : f64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rate' to be a number from 0 to 1, got -5.000000e-01 : f64}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rate = -0.5 : f64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rate' to be a number from 0 to 1, got 0x7FF8000000000000 : f64}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rate = 0x7FF8000000000000 : f64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rate' to be a number from 0 to 1, got 1 : i64}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rate = 1 : i64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rates' to be a list of numbers from 0 to 1, got 5.000000e-01 : f64}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rates = 0.5 : f64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rates' to be a list of numbers from 0 to 1, got dense<[5.000000e-01, 1.500000e+00]> : tensor<2xf32>}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rates = dense<[0.5, 1.5]> : tensor<2xf32>} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rates' to be a list of numbers from 0 to 1, got dense<0> : tensor<2xi32>}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rates = dense<0> : tensor<2xi32>} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rates' to be a list of numbers from 0 to 1, got dense<5.000000e-01> : tensor<1x2xf32>}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.rates = dense<0.5> : tensor<1x2xf32>} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rate' to be a number of at least 0, got -2.000000e+00 : f64}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare ge reset subtract at now multi_spike {spike.rate = -2.0 : f64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>, %p: tensor<f32>) {
+  // expected-error @below {{expects 'spike.rate' or 'spike.rates', got 'spike.share'}}
+  %z, %v = spike.neuron %x, %x integrator impulse threshold(%p : tensor<f32>) compare gt reset value at now {spike.share = 0.5 : f64} : tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @rate(%x: tensor<4x2xf32>) {
+  // expected-error @below {{'spike.pack' op expects 'spike.rate' on a population}}
+  %p = spike.pack %x {spike.rate = 0.5 : f64} : tensor<4x2xf32> to tensor<4x1xi16>
+  return
+}

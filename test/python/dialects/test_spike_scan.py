@@ -1,5 +1,7 @@
 """Whole runs of neurons: the fast road and the reference, against NumPy step by step."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -124,7 +126,7 @@ def test_layers_of_events(road, neurons, sparse):
 
 
 @pytest.mark.parametrize("road", ["fast", "reference"])
-@pytest.mark.parametrize("neurons", [9, 80])
+@pytest.mark.parametrize("neurons", [9, 80, 1500])
 @pytest.mark.parametrize("encoding", ["dense", "packed", "events", "rows"])
 def test_recurrent_population(road, neurons, encoding):
     sparse, encoding = encoding == "rows", "dense" if encoding == "rows" else encoding
@@ -527,3 +529,45 @@ def test_synapses_that_no_neuron_reads(places):
         want = np.stack([chain(weights, row) for row in rows]) * F32(3)
         want = np.moveaxis(want.reshape(8, -1, outputs), 2, 1).reshape(8, outputs, *places)
         np.testing.assert_array_equal(run(x, np.ascontiguousarray(given), events, F32(0.5)), want)
+
+
+@pytest.mark.parametrize("kind", ["matrix", "rows", "layer"])
+def test_threads_share_neurons(kind):
+    """Enough neurons are several tasks per sample: sums, and so spikes, are the same on each."""
+    steps, batch = 12, 2
+    inputs, neurons = {"matrix": (1500, 1500), "rows": (1300, 1300), "layer": (300, 2048)}[kind]
+    rng = np.random.default_rng(11)
+    weights = (rng.standard_normal((inputs, neurons)) * 0.2).astype(F32)
+    if kind != "matrix":
+        weights[rng.random(weights.shape) > {"rows": 0.1, "layer": 0.045}[kind]] = 0
+    decay, one = F32(0.9), F32(1)
+    if kind == "layer":
+        text = layer(steps, batch, inputs, neurons)
+        x = (rng.random((steps, batch, inputs)) < 0.15).astype(F32)
+    else:
+        text = population(steps, batch, neurons)
+        x = (rng.random((steps, batch, neurons)) * 0.4).astype(F32)
+    module = Module(text, weights=(weights, decay, one))
+    assert ("spike.from_rows" in plait.compile(module, to="strand")) == (kind != "matrix")
+    vectors = plait.compile(module, to="lowered")
+    shared = [int(a) * int(b) for a, b in re.findall(r"in \((\d+), (\d+)\) \{", vectors)]
+    assert any(tasks > batch for tasks in shared), vectors
+    v = last = np.zeros((batch, neurons), F32)
+    want = []
+    for step in x:
+        if kind == "layer":
+            current = np.stack([chain(weights, row) for row in step])
+        else:
+            current = step + np.stack([chain(weights, row) for row in last])
+        v = decay * v + current
+        last = (v > one).astype(F32)
+        v = np.where(v > one, F32(0), v)
+        want.append(last)
+    assert 0.02 < np.mean(want) < 0.5
+    run, before = plait.compile(module), plait.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            plait.set_num_threads(threads)
+            np.testing.assert_array_equal(run(x), want)
+    finally:
+        plait.set_num_threads(before)

@@ -434,3 +434,15 @@ def test_delays_are_whole_steps():
 
 def test_rockpool_output_with_batch_axes():
     assert plait.from_nir(PAPER / "lif_rockpool.nir", dt=1e-4, convention="rockpool").inputs
+
+
+def test_resets_that_a_convention_cannot_have():
+    path = DEMO / "lif_norse.nir"
+    for convention, reset, own in (
+        ("sinabs", "value", "subtract"), ("sinabs", "subtract_next", "subtract"),
+        ("exact", "subtract", "value"),
+    ):  # fmt: skip
+        with pytest.raises(plait.FrontendError, match=f"has reset '{own}', got '{reset}'"):
+            plait.from_nir(path, dt=1e-4, convention=convention, reset=reset)
+        same = plait.from_nir(path, dt=1e-4, convention=convention, reset=own)
+        assert same.text == plait.from_nir(path, dt=1e-4, convention=convention).text

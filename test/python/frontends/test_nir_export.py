@@ -174,16 +174,49 @@ def test_shapes_that_nir_takes_for_errors(tmp_path):
 def test_other_convention():
     module = plait.from_nir(PAPER / "braille_noDelay_bias_zero.nir", dt=1e-4, convention="snntorch")
     # gt is not ge: no file makes SpikingJelly run this net.
-    with pytest.raises(plait.FrontendError, match="is no population of convention 'spikingjelly'"):
+    message = (
+        r"is no population of convention 'spikingjelly', .*: its 'compare' is gt, in what it reads "
+        "ge"
+    )
+    with pytest.raises(plait.FrontendError, match=message):
         plait.to_nir(module, convention="spikingjelly")
+
+
+@pytest.mark.parametrize("reset", ["subtract", "subtract_next"])
+def test_resets_that_no_file_says(reset, tmp_path, capsys):
+    """Our readers find them in the metadata, unless they are told otherwise."""
+    file = PAPER / "braille_noDelay_bias_zero.nir"
+    module = plait.from_nir(file, dt=1e-4, convention="snntorch", reset=reset)
+    plait.to_nir(module, tmp_path / "out.nir")
+    again = plait.from_nir(tmp_path / "out.nir")
+    assert f"convention 'snntorch', dt=0.0001, reset '{reset}'" in capsys.readouterr().err
+    assert again.graph.reset == reset and again.text == module.text
+    same(module, again)
+    own = plait.from_nir(tmp_path / "out.nir", dt=1e-4, convention="snntorch")
+    assert own.text == plait.from_nir(file, dt=1e-4, convention="snntorch").text
+    graph = nir.read(tmp_path / "out.nir")
+    graph.metadata["reset"] = "soft"
+    with pytest.raises(plait.FrontendError, match="no reset 'soft'; supported: value, subtract"):
+        plait.from_nir(graph)
+    with pytest.raises(plait.FrontendError, match="no reset 'soft'; supported: value, subtract"):
+        plait.to_nir(module, reset="soft")
 
 
 def test_what_nir_cannot_say():
     module = plait.from_nir(
         PAPER / "braille_noDelay_bias_zero.nir", dt=1e-4, convention="nir", reset="subtract"
     )
-    with pytest.raises(plait.FrontendError, match=r"'lif1.lif' \(CubaLIF\) is no population of"):
-        plait.to_nir(module)
+    message = (
+        r"'lif1.lif' \(CubaLIF\) is no population of .*: its 'reset' is subtract, in what it reads "
+        "value; a 'reset' can be given"
+    )
+    with pytest.raises(plait.FrontendError, match=message):
+        plait.to_nir(module, reset="value")
+    builder = plait.spike.SpikeIRBuilder()
+    resting = builder.add_spike_neuron(builder.add_input("x", [3]), refractory=2)
+    builder.add_output(resting, "y")
+    with pytest.raises(plait.FrontendError, match=r"'neuron' \(Neuron\) .*: it has a 'refractory'"):
+        plait.to_nir(builder.build(), convention="snntorch")
     with pytest.raises(plait.FrontendError, match="no convention 'brian'"):
         plait.to_nir(module, convention="brian")
     with pytest.raises(plait.FrontendError, match=r"others, and torch models .* hold no network"):

@@ -514,6 +514,24 @@ def test_verify_command(tmp_path, capsys, monkeypatch):
     assert not reports["norse"].ok and reports["norse"].wrong == 8
 
 
+def test_a_trace_with_another_reset(tmp_path, capsys, monkeypatch):
+    """Where no convention's own reset gives a trace, the others are tried."""
+    file, trace = DEMO / "lif_norse.nir", tmp_path / "trace.csv"
+    x = np.random.default_rng(3).uniform(0, 2, (60, 1, 1)).astype(np.float32)
+    reading = {"dt": 1e-4, "convention": "snntorch"}
+    spikes = plait.compile(plait.from_nir(file, reset="subtract_next", **reading))(x)
+    assert spikes.sum() > 5
+    np.savetxt(trace, np.hstack([x[:, 0], spikes[:, 0]]), delimiter=",")
+    reports = replay(file, trace, dt=1e-4)
+    assert ("snntorch", "subtract_next") in [(r.convention, r.reset) for r in reports if r.ok]
+    assert not any(r.ok for r in reports if r.reset is None)
+    words = "verify", file, "--against", trace, "--dt", "1e-4", "--convention", "snntorch"
+    code, _ = command(monkeypatch, capsys, *words)
+    assert str(code) == "the trace is not reproduced"
+    code, out = command(monkeypatch, capsys, *words, "--reset", "subtract_next")
+    assert code == 0 and "subtract_next" in out
+
+
 def test_traces_that_do_not_fit(tmp_path):
     path = tmp_path / "trace.csv"
     path.write_text("a,b,c,d\n1,2,3,4\n")

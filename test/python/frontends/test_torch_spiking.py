@@ -450,10 +450,10 @@ def test_sinabs(kind, options):
 # As NIR files: what comes back fires the same spikes.
 
 
-def returned(module, tmp_path):
+def returned(module, tmp_path, reset=None):
     """The module behind a NIR file, its run, and the types in it."""
     nir = pytest.importorskip("nir")
-    graph = plait.to_nir(module, tmp_path / "net.nir")
+    graph = plait.to_nir(module, tmp_path / "net.nir", reset=reset)
     assert isinstance(graph, nir.NIRGraph)
     run = plait.compile(plait.from_nir(tmp_path / "net.nir"))
     return run, [type(node).__name__ for node in graph.nodes.values()]
@@ -568,22 +568,26 @@ def test_libraries_to_nir(library, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("library", "kind", "options", "types"),
+    ("library", "kind", "options", "types", "refused", "reset"),
     [
-        ("spikingjelly", "IFNode", {}, ["IF"]),
-        ("spikingjelly", "IFNode", {"v_reset": None}, None),
-        ("spikingjelly", "LIFNode", {"tau": 3.0, "v_reset": -0.2}, ["LIF"]),
-        ("spikingjelly", "CUBALIFNode", {"c_decay": 0.25, "v_decay": 0.5}, ["CubaLIF"]),
-        ("sinabs", "IAF", {"min_v_mem": -1.0}, ["IF"]),
-        ("sinabs", "IAF", {}, None),
+        ("spikingjelly", "IFNode", {}, ["IF"], None, None),
+        ("spikingjelly", "IFNode", {"v_reset": None}, ["IF"], "reset", "subtract"),
+        ("spikingjelly", "LIFNode", {"tau": 3.0, "v_reset": -0.2}, ["LIF"], None, None),
+        ("spikingjelly", "LIFNode", {"tau": 3.0, "v_reset": None}, ["LIF"], "reset", "subtract"),
+        ("spikingjelly", "CUBALIFNode", {"c_decay": 0.25, "v_decay": 0.5}, ["CubaLIF"], None, None),
+        ("sinabs", "IAF", {"min_v_mem": -1.0}, ["IF"], None, None),
+        ("sinabs", "IAF", {}, None, "minimum", None),
         ("sinabs", "LIF", {"tau_mem": 9.0, "tau_syn": 4.0, "norm_input": False},
-         ["LI", "Scale", "LIF"]),
-        ("sinabs", "ExpLeak", {"tau_mem": 9.0, "norm_input": False}, ["LI"]),
-        ("snntorch", "Leaky", {"beta": 0.9, "init_hidden": True}, None),
+         ["LI", "Scale", "LIF"], None, None),
+        ("sinabs", "ExpLeak", {"tau_mem": 9.0, "norm_input": False}, ["LI"], None, None),
+        ("snntorch", "Leaky", {"beta": 0.9, "init_hidden": True}, ["LIF"], "reset",
+         "subtract_next"),
+        ("snntorch", "Synaptic", {"alpha": 0.8, "beta": 0.7, "init_hidden": True}, ["CubaLIF"],
+         "reset", "subtract_next"),
     ],
 )  # fmt: skip
-def test_neurons_to_nir(library, kind, options, types, tmp_path):
-    """What a library's convention cannot say is refused by name."""
+def test_neurons_to_nir(library, kind, options, types, refused, reset, tmp_path):
+    """What a library's convention cannot say is refused by name, a reset unless it is given."""
     home = {"spikingjelly": "spikingjelly.activation_based.neuron", "sinabs": "sinabs.layers"}
     neuron = getattr(pytest.importorskip(home.get(library, library)), kind)(**options)
     if library == "spikingjelly":
@@ -594,16 +598,23 @@ def test_neurons_to_nir(library, kind, options, types, tmp_path):
     x = rough((3, 20, 5) if library == "sinabs" else (20, 3, 5), rate=0.5) * 3
     steps = {"time_steps": 20} if library == "snntorch" else {}
     module = plait.from_torch(net, (x[0] if steps else x,), **steps)
-    if types is None:
-        message = rf"node '1' \({library}'s {kind}\) is no population of convention '{library}'"
+    if refused:
+        message = (
+            rf"node '1' \({library}'s {kind}\) is no population of convention '{library}', "
+            f"which NIR would have to be read with: .*'{refused}'"
+        )
         with pytest.raises(plait.FrontendError, match=message):
             plait.to_nir(module)
+    if types is None:
         return
-    run, found = returned(module, tmp_path)
+    run, found = returned(module, tmp_path, reset)
     assert found == ["Input", "Affine", *types, "Output"]
     turn = (lambda y: np.ascontiguousarray(y.swapaxes(0, 1))) if library == "sinabs" else np.asarray
     with torch.no_grad():
-        check(turn(run(turn(x.numpy()))), net(x), exact=kind != "ExpLeak")
+        if steps:
+            neuron.reset_mem()
+        expected = torch.stack([net(step) for step in x]) if steps else net(x)
+    check(turn(run(turn(x.numpy()))), expected, exact=kind != "ExpLeak")
 
 
 def test_norse_to_nir_is_refused():

@@ -135,6 +135,41 @@ def test_current_based_neurons_and_potentials():
     np.testing.assert_array_equal(spikes, lif(np.array(current), np.exp(-1 / 5)))
 
 
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_neurons_that_rest(reset, level):
+    """For so many steps after that of a spike: no input, no spike, the same potential."""
+    rng = np.random.default_rng(3)
+    w1, w2 = (rng.uniform(0, 0.5, size).astype(np.float32) for size in ((6, 5), (40, 6)))
+    rest = np.array([0, 1, 2, 3, 5, 30])
+    builder = SpikeIRBuilder()
+    x = builder.add_spike_linear(builder.add_input("x", [5]), 6, weight=w1)
+    x = builder.add_spike_neuron(x, reset_mode=reset, refractory=rest)
+    x = builder.add_spike_linear(x, 40, weight=w2)
+    builder.add_output(builder.add_spike_neuron(x, "CubaLIF", reset_mode=reset, refractory=4), "y")
+    given = (rng.random((60, 3, 5)) < 0.6).astype(np.float32)
+
+    def population(x, rest, decay, threshold=1.0):
+        v, left, out = np.zeros(x.shape[1:]), np.zeros(x.shape[1:]), []
+        for current in x:
+            u = np.where(left > 0, v, decay * v + current)
+            assert np.abs(u - threshold).min() > 1e-6
+            z = (u > threshold) & (left <= 0)
+            v = np.where(z, u - threshold if reset == "subtract" else 0, u)
+            left = np.where(z, rest, np.maximum(left - 1, 0))
+            out.append(z.astype(float))
+        return np.array(out)
+
+    decay, i, arrives = np.exp(-1 / 10), 0, []
+    first = population(given @ w1.T.astype(float), rest, decay)
+    for x in first @ w2.T.astype(float):
+        i = np.exp(-1 / 5) * i + x
+        arrives.append(i)
+    expected = population(np.array(arrives), 4, decay)
+    assert first.sum((0, 1))[0] > first.sum((0, 1))[4] > 3 and expected.mean() > 0.1
+    np.testing.assert_array_equal(run(builder, given, steps=60, level=level), expected)
+
+
 def test_attention_equals_spikformers():
     tokens, features, heads, steps = 6, 16, 4, 4
     names = ("q", "k", "v", "proj")
@@ -288,6 +323,15 @@ def test_export_of_a_built_network(tmp_path):
         (lambda b, x: b.add_spike_neuron(x, threshold=1e39), "finite in 32 bits, got 1e\\+39"),
         (lambda b, x: b.add_spike_neuron(x, tau_mem=np.nan), "positive 'tau_mem', got nan"),
         (lambda b, x: b.add_spike_neuron(x, None), "no neuron model 'None'"),
+        (lambda b, x: b.add_spike_neuron(x, refractory=-1), "whole steps from 0 to 2\\^20 - 1"),
+        (lambda b, x: b.add_spike_neuron(x, refractory=1.5), "whole steps from 0 to .*, got 1.5"),
+        (lambda b, x: b.add_spike_neuron(x, refractory=np.nan), "'refractory' of whole steps"),
+        (lambda b, x: b.add_spike_neuron(x, refractory=[1, 2]), "'refractory' of one number"),
+        (lambda b, x: b.add_spike_neuron(x, "LI", refractory=1), "that fires and .*, got LI and"),
+        (
+            lambda b, x: b.add_spike_neuron(x, reset_mode="none", refractory=1),
+            "'reset_mode' other than none, got LIF and none",
+        ),
         (lambda b, x: b.add_input("y", (2.5,)), "positive sizes, got \\(2.5,\\)"),
         (lambda b, x: b.add_input("y", "wide"), "positive sizes, got wide"),
         (lambda b, x: b.add_spike_linear(x, 2.5), "a whole 'out_features' of at least 1, got 2.5"),

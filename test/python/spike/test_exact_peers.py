@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import plait
+from plait.spike import SpikeCompiler, SpikeIRBuilder
 
 STEPS, NEURONS = 200, 6
 
@@ -81,3 +82,9 @@ def test_nest():
     expected[steps, np.asarray(events["senders"]) - neurons[0].global_id] = 1
     assert (expected.sum(0) > 5).all()
     np.testing.assert_array_equal(scan("impulse", "ge", x, np.exp(-1 / tau), dead), expected)
+    # The builder counts as NEST does.
+    builder = SpikeIRBuilder()
+    neurons = builder.add_input("drive", (NEURONS,))
+    builder.add_output(builder.add_spike_neuron(neurons, tau_mem=tau, refractory=dead), "spikes")
+    run = SpikeCompiler(time_steps=STEPS).compile_graph(builder.build())
+    np.testing.assert_array_equal(run(x[:, None].astype(np.float32))[:, 0], expected)

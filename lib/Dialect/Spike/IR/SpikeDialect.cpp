@@ -45,3 +45,34 @@ void SpikeDialect::initialize() {
 #include "plait/Dialect/Spike/IR/SpikeOps.cpp.inc"
       >();
 }
+
+LogicalResult SpikeDialect::verifyOperationAttribute(Operation *op,
+                                                     NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  bool each = name == "spike.rates";
+  if (!each && name != "spike.rate")
+    return op->emitOpError("expects 'spike.rate' or 'spike.rates', got '")
+           << name << "'";
+  std::optional<bool> several =
+      TypeSwitch<Operation *, std::optional<bool>>(op)
+          .Case<NeuronOp, ScanOp, ConvScanOp>(
+              [](auto population) { return population.getMultiSpike(); })
+          .Default([](Operation *) { return std::nullopt; });
+  if (!several)
+    return op->emitOpError("expects '") << name << "' on a population";
+  // A neuron that may fire several spikes in a step has no largest rate.
+  auto isRate = [&](const APFloat &rate) {
+    double value = rate.convertToDouble();
+    return value >= 0 && (*several || value <= 1);
+  };
+  auto one = dyn_cast<FloatAttr>(attribute.getValue());
+  auto many = dyn_cast<DenseFPElementsAttr>(attribute.getValue());
+  if (each ? many && many.getType().getRank() == 1 && !many.empty() &&
+                 llvm::all_of(many, isRate)
+           : one && isRate(one.getValue()))
+    return success();
+  return op->emitOpError("expects '")
+         << name << "' to be " << (each ? "a list of numbers" : "a number")
+         << (*several ? " of at least 0" : " from 0 to 1") << ", got "
+         << attribute.getValue();
+}

@@ -270,6 +270,13 @@ LogicalResult UnpackOp::verify() {
                        cast<RankedTensorType>(getInput().getType()));
 }
 
+void ListEventsOp::build(OpBuilder &b, OperationState &state, Value input) {
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(input.getType()).getShape();
+  build(b, state, RankedTensorType::get(shape, b.getI32Type()),
+        RankedTensorType::get(shape.drop_back(), b.getI32Type()),
+        RankedTensorType::get({2}, b.getI64Type()), input);
+}
+
 LogicalResult ListEventsOp::verify() {
   auto input = cast<RankedTensorType>(getInput().getType());
   auto indices = cast<RankedTensorType>(getIndices().getType());

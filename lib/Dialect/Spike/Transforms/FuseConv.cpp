@@ -312,17 +312,9 @@ private:
       return known;
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointAfterValue(image);
-    auto type = cast<RankedTensorType>(image.getType());
-    ArrayRef<int64_t> shape = type.getShape();
-    SmallVector<int64_t> row(shape.take_front(3));
-    auto counts = RankedTensorType::get(row, b.getI32Type());
-    row.push_back(shape[3] * shape[4]);
     Value rows = tensor::CollapseShapeOp::create(
-        b, RankedTensorType::get(row, type.getElementType()), image,
-        ArrayRef<ReassociationIndices>{{0}, {1}, {2}, {3, 4}});
-    return known = ListEventsOp::create(
-               b, RankedTensorType::get(row, b.getI32Type()), counts,
-               RankedTensorType::get({2}, b.getI64Type()), rows);
+        b, image, ArrayRef<ReassociationIndices>{{0}, {1}, {2}, {3, 4}});
+    return known = ListEventsOp::create(b, rows);
   }
 
   /// The dynamics of `scan` for neurons with channels last: a scan of nothing,

@@ -100,12 +100,7 @@ struct SpikeFuseNeuron
       return known;
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointAfterValue(run);
-    auto type = cast<RankedTensorType>(run.getType());
-    return known = ListEventsOp::create(
-               b, loc, RankedTensorType::get(type.getShape(), b.getI32Type()),
-               RankedTensorType::get(type.getShape().drop_back(),
-                                     b.getI32Type()),
-               RankedTensorType::get({2}, b.getI64Type()), run);
+    return known = ListEventsOp::create(b, loc, run);
   }
 
   /// `value` and what leads from `run` to it, again.

@@ -100,21 +100,17 @@ struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
     Value run = tensor::ExpandShapeOp::create(
         b, RankedTensorType::get(shape, type.getElementType()), rows,
         ArrayRef<ReassociationIndices>{{0, 1}, {2}}, sizes);
-    return ListEventsOp::create(
-        b, RankedTensorType::get(shape, b.getI32Type()),
-        RankedTensorType::get(ArrayRef(shape).drop_back(), b.getI32Type()),
-        RankedTensorType::get({2}, b.getI64Type()), run);
+    return ListEventsOp::create(b, run);
   }
 
   /// The events of `input`, [R, C, ...], where they lie side by side: for
   /// places those of a channel, which are only counted.
-  ListEventsOp count(OpBuilder &builder, Location loc, Value input) {
+  ListEventsOp count(ImplicitLocOpBuilder &b, Value input) {
     ListEventsOp &known = counts[input];
     if (known)
       return known;
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointAfterValue(input);
-    ImplicitLocOpBuilder b(loc, builder);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointAfterValue(input);
     Value rows = input;
     if (int64_t rank = cast<RankedTensorType>(input.getType()).getRank();
         rank > 2)
@@ -215,7 +211,7 @@ struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
       if (road == Road::Product)
         continue;
       ImplicitLocOpBuilder b(op.getLoc(), op);
-      ListEventsOp events = count(b, b.getLoc(), input);
+      ListEventsOp events = count(b, input);
       Value sparse =
           isSparse(b, b.getLoc(), events.getInput(), events, maxRate);
       auto branch = scf::IfOp::create(

@@ -79,8 +79,9 @@ int64_t lanesFor(int64_t neurons);
 /// `weights` with the columns, the last axis, padded to whole blocks.
 Value padColumns(Emitter &b, Value weights, int64_t lanes);
 
-/// Lowers a `conv_scan` or a `pool` to loops; fails, with nothing changed,
-/// where it has no such road.
+/// Lowers a `scan` of [batch, neurons], a `conv_scan` or a `pool` to loops;
+/// fails, with nothing changed, where it has no such road.
+LogicalResult convertScan(ScanOp op);
 LogicalResult convertConvScan(ConvScanOp op);
 LogicalResult convertPool(PoolOp op);
 

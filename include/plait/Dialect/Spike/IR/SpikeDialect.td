@@ -19,8 +19,12 @@ def Spike_Dialect : Dialect {
     delay lines, the last spikes of a recurrent population) is a tensor that
     the loop carries; an op takes the state in and gives the next state back.
     Synapses are ordinary linear algebra on tensors and have no op here.
+
+    A population may carry what was measured of it: `spike.rate`, the mean
+    spikes of a neuron in a step, or `spike.rates`, that of each neuron.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 #endif // PLAIT_DIALECT_SPIKE_IR_SPIKEDIALECT_TD

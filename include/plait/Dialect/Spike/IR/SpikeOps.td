@@ -220,6 +220,8 @@ def Spike_ListEventsOp : Spike_Op<"list_events", [Pure]> {
   let arguments = (ins RankedTensorOf<[F16, BF16, F32, F64, I16, I32, I64]>:$input);
   let results = (outs RankedTensorOf<[I32]>:$indices,
       RankedTensorOf<[I32]>:$counts, 1DTensorOf<[I64]>:$statistics);
+  // Of numbers: those of words do not say how many places a row has.
+  let builders = [OpBuilder<(ins "::mlir::Value":$input)>];
   let assemblyFormat = [{
     $input attr-dict `:` type($input) `to` type($indices) `,` type($counts)
     `,` type($statistics)
