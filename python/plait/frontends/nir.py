@@ -15,7 +15,7 @@ from plait.frontends.nir_conventions import CONVENTIONS, RESETS, with_reset
 from plait.frontends.nir_graph import NEURONS, SUPPORTED, Graph, kind, numbers, read
 from plait.module import Module
 from plait.spike import network as net
-from plait.spike.network import Network
+from plait.spike.network import PARAMETERS, Network
 
 
 def from_nir(
@@ -141,7 +141,13 @@ def read_node(name: str, node, dt: float, convention: str, reset: str | None, gr
 
 def _read_node(name, node, where: str, dt, convention: str, reset: str | None, graph: Graph):
     if kind(node) in NEURONS:
-        neuron = CONVENTIONS[convention].read(nir_conventions.Node(name, node, dt, convention))
+        given = nir_conventions.Node(name, node, dt, convention)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            neuron = CONVENTIONS[convention].read(given)
+        for made in (neuron, *([neuron.current] if neuron.current else ())):
+            for what in PARAMETERS:
+                if getattr(made, what) is not None:
+                    _single(getattr(made, what), where, f"{what} of convention {convention}")
         return with_reset(neuron, reset, where)
     if kind(node) == "Input":
         shape = _shape(node.input_type, "input", where)
@@ -152,10 +158,10 @@ def _read_node(name, node, where: str, dt, convention: str, reset: str | None, g
         shape = None if declared is None else _shape(node.output_type, "output", where)
         return net.Output(shape) if name in graph.ports else net.Sum()
     if kind(node) in ("Affine", "Linear"):
-        weight = numbers(node.weight, where, "weight")
+        weight = _single(node.weight, where, "weight")
         if weight.ndim != 2:
             raise FrontendError(f"{where} expects a weight of rank 2, got shape {weight.shape}")
-        bias = numbers(node.bias, where, "bias") if kind(node) == "Affine" else None
+        bias = _single(node.bias, where, "bias") if kind(node) == "Affine" else None
         if bias is not None and bias.shape != weight.shape[:1]:
             raise FrontendError(
                 f"{where} expects a bias of shape {weight.shape[:1]}, got {bias.shape}"
@@ -175,9 +181,9 @@ def _read_node(name, node, where: str, dt, convention: str, reset: str | None, g
         start, end = (_integers(axis, 1, where, "axis", least=-64)[0] for axis in axes)
         return net.Flatten(start, end)
     if kind(node) == "Scale":
-        return net.Scale(numbers(node.scale, where, "scale"))
+        return net.Scale(_single(node.scale, where, "scale"))
     if kind(node) == "Threshold":
-        return net.Threshold(numbers(node.threshold, where, "threshold"))
+        return net.Threshold(_single(node.threshold, where, "threshold"))
     return net.Delay(_steps(node, dt, where))
 
 
@@ -194,6 +200,19 @@ def _shape(types, key: str, where: str) -> tuple[int, ...]:
     return tuple(int(s) for s in sizes)
 
 
+def _single(value, where: str, what: str) -> np.ndarray:
+    """An array that is finite in 32 bits, in which it will be computed with."""
+    array = numbers(value, where, what)
+    large = np.argwhere(np.abs(array) > np.finfo(np.float32).max)
+    if len(large):
+        place = tuple(int(i) for i in large[0])
+        raise FrontendError(
+            f"{where} has a '{what}' that does not fit into 32 bits: {array[place]} at "
+            f"{list(place)}"
+        )
+    return array
+
+
 def _integers(value, rank: int, where: str, what: str, least: int = 1) -> tuple[int, ...]:
     """A number, or one an axis, as one an axis."""
     array = np.ravel(numbers(value, where, what))
@@ -208,7 +227,7 @@ def _integers(value, rank: int, where: str, what: str, least: int = 1) -> tuple[
 
 def _conv(node, where: str) -> net.Conv:
     rank = 1 if kind(node) == "Conv1d" else 2
-    weight = numbers(node.weight, where, "weight")
+    weight = _single(node.weight, where, "weight")
     if weight.ndim != rank + 2:
         raise FrontendError(f"{where} expects a weight of rank {rank + 2}, got {weight.shape}")
     stride = _integers(node.stride, rank, where, "stride")
@@ -228,7 +247,7 @@ def _conv(node, where: str) -> net.Conv:
         padding = tuple((size // 2, size - size // 2) for size in total)
     else:
         padding = tuple((p, p) for p in _integers(node.padding, rank, where, "padding", least=0))
-    bias = None if node.bias is None else numbers(node.bias, where, "bias")
+    bias = None if node.bias is None else _single(node.bias, where, "bias")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise FrontendError(f"{where} expects a bias of {weight.shape[:1]}, got {bias.shape}")
     return net.Conv(weight, bias, stride, padding, dilation, groups)

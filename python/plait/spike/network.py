@@ -345,6 +345,11 @@ class Network:
                     f"{self.listing(self.nodes)}"
                 )
         for name, node in self.nodes.items():
+            if isinstance(node, Input) and self.sources(name):
+                raise FrontendError(
+                    f"{self.describe(name)} takes what a caller gives, but an edge comes from "
+                    f"{self.listing(self.sources(name))}"
+                )
             if not isinstance(node, Input) and not self.sources(name):
                 raise FrontendError(f"nothing feeds {self.describe(name)}")
         self.break_cycles()

@@ -321,7 +321,23 @@ def test_not_a_number(node, field):
 
 
 def test_weight_beyond_32_bits():
-    assert "does not fit into 32 bits" in refused(chain(w=nir.Linear(np.eye(2) * 1e300)))
+    message = "node 'w' (Linear) has a 'weight' that does not fit into 32 bits: 1e+300 at [0, 0]"
+    assert message in refused(chain(w=nir.Linear(np.eye(2) * 1e300)))
+    reports = list(check_nir(chain(w=nir.Linear(np.eye(2) * 1e300))))
+    assert [r.name for r in reports if "does not fit" in r.problem] == ["w"]
+    # What a convention makes of a file's numbers.
+    graph, reading = chain(n=lif(r=0.0)), {"dt": 1e-3, "convention": "snntorch"}
+    message = "has a 'threshold of convention snntorch' that is not finite: inf"
+    assert message in refused(graph, **reading)
+    assert any(message.removeprefix("has a ") in r.problem for r in check_nir(graph, **reading))
+
+
+def test_an_edge_into_an_input():
+    graph = chain(n=lif())
+    graph.edges.append(("n", "input"))
+    message = "node 'input' (Input) takes what a caller gives, but an edge comes from 'n' (LIF)"
+    assert message in refused(graph)
+    assert [r.problem for r in check_nir(graph) if r.problem] == [message]
 
 
 def test_cycle_without_delay():

@@ -220,12 +220,17 @@ def jelly():
         ("SimpleLIFNode", {"tau": 2.5, "decay_input": False}),
         ("SimpleLIFNode", {"tau": 3.0, "decay_input": True, "v_reset": 0.1}),
         ("CUBALIFNode", {"c_decay": 0.25, "v_decay": 0.5}),
+        ("HalfThresholdIFNode", {"v_threshold": 0.8}),
+        ("OTTTLIFNode", {"tau": 2.5}),
+        ("SLTTLIFNode", {"tau": 2.5, "v_reset": -0.1, "v_threshold": 0.4}),
     ],
 )
 def test_spikingjelly(kind, options, mode):
     neuron = jelly()
     from spikingjelly.activation_based import functional, layer
 
+    if "TTLIF" in kind and mode == "m":
+        pytest.skip("it has one step mode")
     torch.manual_seed(3)
     net = nn.Sequential(
         layer.Conv2d(2, 4, 3, padding=1), layer.BatchNorm2d(4), getattr(neuron, kind)(**options),
@@ -371,10 +376,14 @@ def test_spike_transformers(name):
 
 @pytest.mark.parametrize(
     "kind", ["LIF", "LI", "LIFBoxCell", "LIFCell", "LICell", "LIBoxCell", "IAF", "IAFCell",
-             "LIFRecurrent", "LIFRecurrentCell"]
+             "LIFRecurrent", "LIFRecurrentCell", "LIFRefracCell", "LIFRefracRecurrent",
+             "LIFRefracRecurrentCell"]
 )  # fmt: skip
 def test_norse(kind):
     norse = pytest.importorskip("norse.torch")
+    resting = norse.LIFRefracParameters(
+        norse.LIFParameters(tau_mem_inv=torch.tensor(300.0)), torch.tensor(2.5)
+    )
     layer = {
         "LIF": lambda: norse.LIF(norse.LIFParameters(tau_mem_inv=torch.tensor(300.0))),
         "LI": norse.LI, "LICell": norse.LICell, "LIFCell": norse.LIFCell,
@@ -382,6 +391,9 @@ def test_norse(kind):
         "IAF": norse.IAF, "IAFCell": norse.IAFCell,
         "LIFRecurrent": lambda: norse.LIFRecurrent(6, 7),
         "LIFRecurrentCell": lambda: norse.LIFRecurrentCell(6, 7),
+        "LIFRefracCell": lambda: norse.LIFRefracCell(resting),
+        "LIFRefracRecurrent": lambda: norse.LIFRefracRecurrent(6, 7, resting),
+        "LIFRefracRecurrentCell": lambda: norse.LIFRefracRecurrentCell(6, 7, resting),
     }[kind]()  # fmt: skip
     x = rough((30, 3, 5), rate=0.5) * 4
 

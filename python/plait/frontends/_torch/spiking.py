@@ -41,6 +41,24 @@ def _neuron(b: Body, x, v, parameters, rule):
     return results
 
 
+@kernel(
+    "resting_neuron(Tensor x, Tensor v, Tensor left, Tensor[] parameters, str rule)"
+    " -> (Tensor, Tensor, Tensor)",
+    lambda x, v, left, parameters, rule: (
+        x.new_empty(x.shape), v.new_empty(v.shape), v.new_empty(v.shape),
+    ),
+)  # fmt: skip
+def _resting_neuron(b: Body, x, v, left, parameters, rule):
+    """One step; ``{0}`` stands for the first parameter, the last is how long a neuron rests."""
+    *given, rest = (f"{p.name} : {p.type}" for p in parameters)
+    head, results = b._several([(x.element, x.shape), (v.element, v.shape), (v.element, v.shape)])
+    b.line(
+        f"{head}spike.neuron {x.name}, {v.name} {rule.format(*given)} "
+        f"refractory({rest}, {left.name} : {left.type}) : {v.type} left {left.type}"
+    )
+    return results
+
+
 class _Rule:
     """The text of a neuron op and its parameters."""
 
@@ -67,8 +85,18 @@ class _Rule:
 
     def __call__(self, x, v):
         """(what the neurons give, the next potential)."""
+        return torch.ops.plait.neuron(x, v, self._fitting(x, v, self.parameters), self.text)
+
+    def resting(self, x, v, left, rest):
+        """The same of neurons that rest: (what they give, next potential, next ``left``)."""
+        rest = torch.as_tensor(rest, dtype=torch.float32).detach().clone()
+        parameters = self._fitting(x, v, [*self.parameters, rest])
+        return torch.ops.plait.resting_neuron(x, v, left, parameters, self.text)
+
+    def _fitting(self, x, v, values) -> list:
+        """Parameters as a population of the shape of ``v`` takes them."""
         parameters = []
-        for value in self.parameters:
+        for value in values:
             value = value.to(x.device)
             if value.numel() == 1:
                 value = value.reshape(())
@@ -81,7 +109,7 @@ class _Rule:
                     f"population's shape {tuple(v.shape[1:])}"
                 )
             parameters.append(value)
-        return torch.ops.plait.neuron(x, v, parameters, self.text)
+        return parameters
 
 
 def _refuse(where: str, what: str):
@@ -162,7 +190,7 @@ def _spikingjelly(module, where, state):
     if kind in ("NonSpikingIFNode", "NonSpikingLIFNode"):
         return _spikingjelly_potential(module)
     known = ("LIFNode", "IFNode", "ParametricLIFNode", "SimpleIFNode", "SimpleLIFNode",
-             "CUBALIFNode")  # fmt: skip
+             "CUBALIFNode", "HalfThresholdIFNode", "OTTTLIFNode", "SLTTLIFNode")  # fmt: skip
     if kind not in known:
         _refuse(where, f"SpikingJelly's {kind} is not supported ({', '.join(known)} and the "
                 "NonSpiking nodes are)")  # fmt: skip
@@ -172,15 +200,19 @@ def _spikingjelly(module, where, state):
     soft = rest is None
     rest = 0.0 if soft else rest
     first = 0.0 if kind.startswith("Simple") else rest
+    if kind == "HalfThresholdIFNode":
+        first = module.v_threshold / 2
+    if kind == "OTTTLIFNode" and module.training:
+        _refuse(where, "OTTTLIFNode in training, which gives a trace, too")
     if soft and kind == "SimpleLIFNode":
         _refuse(where, "SimpleLIFNode with v_reset=None")
     current = None
     if kind == "CUBALIFNode":
         current = _Rule(where, "impulse").add("decay", module.c_decay)
         rule = _Rule(where, "impulse").add("decay", module.v_decay)
-    elif kind in ("IFNode", "SimpleIFNode"):
+    elif kind in ("IFNode", "SimpleIFNode", "HalfThresholdIFNode"):
         rule = _Rule(where, "impulse")
-    elif kind in ("LIFNode", "SimpleLIFNode"):
+    elif kind != "ParametricLIFNode":
         rule = _Rule(where, "euler" if module.decay_input else "euler_impulse")
         rule.add("tau", module.tau).add("leak", rest or None)
     else:
@@ -225,10 +257,13 @@ def _spikingjelly_potential(module):
 def _norse(module, where, state):
     kind = type(module).__name__
     p, dt = module.p, module.dt
-    known = ("LIF", "LIFBox", "LIFRecurrent", "LI", "LIBox", "IAF")
-    multi = kind in known
-    if kind.removesuffix("Cell") not in known:
-        _refuse(where, f"Norse's {kind} is not supported ({', '.join(known)} and their cells are)")
+    known = ("LIF", "LIFBox", "LIFRecurrent", "LI", "LIBox", "IAF", "LIFRefracRecurrent")
+    multi, rests = kind in known, "Refrac" in kind
+    if kind.removesuffix("Cell") not in (*known, "LIFRefrac"):
+        _refuse(where, f"Norse's {kind} is not supported ({', '.join(known)}, their cells and "
+                "LIFRefracCell are)")  # fmt: skip
+    if rests:
+        p, dead = p.lif, p.rho_reset
     if getattr(module, "record_states", False):
         _refuse(where, "record_states")
     box, fires = kind.startswith(("LIFBox", "LIBox", "IAF")), kind.startswith(("LIF", "IAF"))
@@ -248,12 +283,20 @@ def _norse(module, where, state):
     factor = None if box else dt * torch.as_tensor(p.tau_syn_inv)
     current = None if box else _Rule(where, "euler_impulse").add("decay", factor)
 
+    def fire(jump, lif, state):
+        """(spikes, the state behind the potential, and what makes of the state's ``lif`` all)."""
+        v = lif.v.expand(jump.shape).clone()
+        if not rests:
+            return *rule(jump, v), lambda after: after
+        out, v, left = rule.resting(jump, v, state.rho, dead)
+        return out, v, lambda after: type(state)(after, left)
+
     def recurrent(x, state):
         """A step of the cell that has the weights itself, in torch's order."""
-        linear = torch.nn.functional.linear
-        jump = state.i + linear(x, module.input_weights) + linear(state.z, module.recurrent_weights)
-        out, after = rule(jump, state.v)
-        return out, type(state)(out, after, jump + (-factor) * jump)
+        linear, lif = torch.nn.functional.linear, state.lif if rests else state
+        jump = lif.i + linear(x, module.input_weights) + linear(lif.z, module.recurrent_weights)
+        out, v, whole = fire(jump, lif, state)
+        return out, whole(type(lif)(out, v, jump + (-factor) * jump))
 
     def forward(input_tensor, state=None):
         if "Recurrent" in kind:
@@ -277,15 +320,14 @@ def _norse(module, where, state):
             return out, v
         fresh = state is None
         state = module.state_fallback(input_tensor) if fresh else state
-        shape = input_tensor.shape
-        x = input_tensor
-        v = state.v.expand(shape).clone() if fresh else state.v
         if box:
-            out, after = rule(x, v)
+            v = state.v.expand(input_tensor.shape).clone() if fresh else state.v
+            out, after = rule(input_tensor, v)
             return out, type(state)(after)
-        jump = state.i + x
-        out, after = rule(jump, v)
-        return out, type(state)(v=after, i=jump + (-factor) * jump)
+        lif = state.lif if rests else state
+        jump = lif.i + input_tensor
+        out, v, whole = fire(jump, lif, state)
+        return out, whole(type(lif)(v=v, i=jump + (-factor) * jump))
 
     return forward
 
@@ -442,6 +484,11 @@ def _without_data():
     library.impl(
         "neuron",
         lambda x, v, parameters, rule: (torch.zeros_like(x), torch.zeros_like(v)),
+        "CompositeExplicitAutograd",
+    )
+    library.impl(
+        "resting_neuron",
+        lambda x, v, left, *_: (torch.zeros_like(x), torch.zeros_like(v), torch.zeros_like(left)),
         "CompositeExplicitAutograd",
     )
     try:
