@@ -198,20 +198,51 @@ SmallVector<Value> lowerGreedy(Emitter &e, GreedyOp op) {
   return pick(e, logits, fixed, weights(e, logits, fixed), tokens, margins);
 }
 
+/// Of every candidate, how many are before it in the total order.
+Value ranks(Emitter &e, Value logits) {
+  Value place = places(e, logits), start = e.fill(logits, 2, e.i64(0));
+  AffineExpr row, token, other;
+  bindDims(e.getContext(), row, token, other);
+  auto maps = AffineMap::inferFromExprList(
+      {{row, token}, {row, other}, {row, token}}, e.getContext());
+  SmallVector<utils::IteratorType> iterators(3, utils::IteratorType::parallel);
+  iterators.back() = utils::IteratorType::reduction;
+  auto body = [&](OpBuilder &builder, Location loc, ValueRange in) {
+    Value isBefore =
+        arith::CmpIOp::create(builder, loc, IPredicate::ult, in[0], in[1]);
+    Value one =
+        arith::ExtUIOp::create(builder, loc, builder.getI64Type(), isBefore);
+    Value sum = arith::AddIOp::create(builder, loc, in[2], one);
+    linalg::YieldOp::create(builder, loc, sum);
+  };
+  return linalg::GenericOp::create(e, start.getType(), ValueRange{place, place},
+                                   start, maps, iterators, body)
+      .getResult(0);
+}
+
 SmallVector<Value> lowerGumbel(Emitter &e, GumbelOp op) {
   Value logits = op.getLogits();
   Value fixed = fixedPoint(e, logits), weight = weights(e, logits, fixed);
   Value vocabulary = arith::IndexCastOp::create(
       e, e.getI64Type(), tensor::DimOp::create(e, logits, 1));
   Value nothing = e.i64(INT64_MIN);
+  // What noise is counted by: tokens, or, in some rows, places.
+  Value number = e.mapElements(logits, logits, e.getI64Type(),
+                               [&](ValueRange) { return e.token(); });
+  if (Value byPlace = op.getByPlace())
+    number = e.mapElements(logits, {number, ranks(e, logits), byPlace},
+                           e.getI64Type(), [&](ValueRange in) {
+                             Value isToken =
+                                 e.compare(IPredicate::eq, in[2], e.i32(0));
+                             return e.select(isToken, in[0], in[1]);
+                           });
   Value scores =
       e.mapElements(logits,
                     {fixed, weight, op.getSeed(), op.getSession(),
-                     op.getSequence(), op.getPosition()},
+                     op.getSequence(), op.getPosition(), number},
                     e.getI64Type(), [&](ValueRange in) {
-                      Value u =
-                          noiseOf(e, op.getGenerator(), vocabulary,
-                                  in.drop_front(2).take_front(4), e.token());
+                      Value u = noiseOf(e, op.getGenerator(), vocabulary,
+                                        in.slice(2, 4), in[6]);
                       Value score = scoreOf(e, in[0], u);
                       Value live = e.compare(IPredicate::ne, in[1], e.i64(0));
                       return e.select(live, score, nothing);
@@ -220,13 +251,15 @@ SmallVector<Value> lowerGumbel(Emitter &e, GumbelOp op) {
     return e.maxS(in[0], in[1]);
   });
   // The first with the best score; -1 is the greatest unsigned.
-  Value tokens =
-      e.reduceRows(logits, {scores, best}, e.i32(-1), [&](ValueRange in) {
+  Value first = e.reduceRows(
+      logits, {scores, best, number}, e.i64(-1), [&](ValueRange in) {
         Value isBest = e.bitAnd(e.compare(IPredicate::eq, in[0], in[1]),
                                 e.compare(IPredicate::ne, in[0], nothing));
-        Value token = e.select(isBest, e.narrow(e.token()), e.i32(-1));
-        return e.minU(in[2], token);
+        Value found = e.bitOr(e.shl(in[2], e.i64(32)), e.token());
+        return e.minU(in[3], e.select(isBest, found, e.i64(-1)));
       });
+  Value tokens = e.mapRows(logits, first, e.getI32Type(),
+                           [&](ValueRange in) { return e.narrow(in[0]); });
   Value second =
       e.reduceRows(logits, {scores, tokens}, nothing, [&](ValueRange in) {
         Value isToken = e.compare(IPredicate::eq, e.narrow(e.token()), in[1]);
@@ -280,9 +313,9 @@ SmallVector<Value> lowerFused(Emitter &e, FusedOp op) {
   if (op.getBits())
     pick = DrawOp::create(e, logits, op.getBits());
   else if (op.getSeed())
-    pick =
-        GumbelOp::create(e, op.getGeneratorAttr(), logits, op.getSeed(),
-                         op.getSession(), op.getSequence(), op.getPosition());
+    pick = GumbelOp::create(e, op.getGeneratorAttr(), logits, op.getSeed(),
+                            op.getSession(), op.getSequence(), op.getPosition(),
+                            op.getByPlace());
   else
     pick = GreedyOp::create(e, logits);
   return llvm::to_vector_of<Value>(

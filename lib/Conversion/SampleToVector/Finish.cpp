@@ -46,7 +46,7 @@ Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
   Num yes = e.constant(i1, 1);
   // A parameter out of its domain removes every candidate.
   result.valid = (t >= zero) & (t < e.f32(INFINITY)) &
-                 e.compare(arith::CmpFPredicate::ORD, p, minP) & operands[9];
+                 e.compare(arith::CmpFPredicate::ORD, p, minP) & operands[10];
   // Temperature zero, and no bits to draw with, are the best candidate alone,
   // but for a log-probability, which is one among all, and what may follow.
   bool isGreedy = !op.getBits() && !op.getSeed() && !hasNumbers() && !hasRest();
@@ -95,14 +95,15 @@ Nums Kernel::numbersOf(const Picked &picked) {
 }
 
 /// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits, key,
-/// valid, the rest's operands) -> token, flags (, log-probability, margin)
+/// by place, valid, the rest's operands) -> token, flags (, log-probability,
+/// margin)
 void Kernel::emitFinish() {
   Num least;
   auto body = [&](Nums in) -> Nums {
     Row row = takeRow(in);
     Num best = in[0], sums = in[1], base = in[2], nan = in[3], bits = in[8];
-    ArrayRef<Num> keys = ArrayRef(in).slice(8, 5),
-                  ofRest = ArrayRef(in).drop_front(14);
+    ArrayRef<Num> keys = ArrayRef(in).slice(8, 6),
+                  ofRest = ArrayRef(in).drop_front(15);
     Num size = dim(row.logits, 1);
     Parameters the = parametersOf(ArrayRef(in).drop_front(4), size);
     Num t = the.temperature, padded = paddedGroups(size);
@@ -308,10 +309,16 @@ void Kernel::emitFinish() {
       if (hasRest())
         return fromList(list(least), e.i64(0));
       if (op.getSeed()) {
-        Nums arguments = {t, m, best, base, values, all.indices, size};
-        llvm::append_range(arguments, keys.drop_front());
         Num mass = hasNumbers() ? sumOf(sums, base, count) : e.i64(1);
-        return drawnOf(callOnRow(competeInRow, row, arguments), m, mass);
+        auto inRow = [&] {
+          Nums arguments = {t, m, best, base, values, all.indices, size};
+          llvm::append_range(arguments, keys.slice(1, 4));
+          return drawnOf(callOnRow(competeInRow, row, arguments), m, mass);
+        };
+        if (!op.getByPlace())
+          return inRow();
+        return e.choose(keys.back() == 0, drawn, inRow,
+                        [&] { return fromList(list(least), mass); });
       }
       if (!op.getBits())
         return fromList(fromBest(e.i64(2))[0], sumOf(sums, base, count));
@@ -363,8 +370,9 @@ void Kernel::emitFinish() {
   SmallVector<Type> results = {i32, i32};
   if (hasNumbers())
     results.append(2, f32);
-  SmallVector<Type> arguments = rowAnd({floats, longs, index, i32, f32, i32,
-                                        f32, f32, i64, i64, i32, i32, i32, i1});
+  SmallVector<Type> arguments =
+      rowAnd({floats, longs, index, i32, f32, i32, f32, f32, i64, i64, i32, i32,
+              i32, i32, i1});
   llvm::append_range(arguments, typesOfRest());
   finish = function("finish", arguments, results, body);
 }

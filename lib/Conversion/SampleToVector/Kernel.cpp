@@ -162,7 +162,7 @@ void Kernel::finishRow(const Given &in, const Row &row, Num best, Num sums,
 Nums Kernel::rowOperands(const Given &in, Num row) {
   Num zero = e.i32(0);
   Nums neutral = {e.f32(1), zero, e.f32(0), e.f32(1), e.i64(0),
-                  e.i64(0), zero, zero,     zero};
+                  e.i64(0), zero, zero,     zero,     zero};
   for (auto [operand, memory] : llvm::zip_equal(neutral, in.parameters))
     if (memory.value)
       operand = loadScalar(memory, {row});
@@ -253,6 +253,8 @@ func::FuncOp Kernel::emit() {
   emitDrawAll();
   if (op.getSeed()) {
     emitCompete();
+    if (op.getByPlace())
+      emitRank();
     emitCompeteInRow();
   }
   if (hasRest())
@@ -262,7 +264,8 @@ func::FuncOp Kernel::emit() {
   SmallVector<Type> arguments = {logitsType};
   Value operands[] = {op.getTemperature(), op.getK(),        op.getMinP(),
                       op.getP(),           op.getBits(),     op.getSeed(),
-                      op.getSession(),     op.getSequence(), op.getPosition()};
+                      op.getSession(),     op.getSequence(), op.getPosition(),
+                      op.getByPlace()};
   for (Value operand : operands)
     if (operand)
       arguments.push_back(

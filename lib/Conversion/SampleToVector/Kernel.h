@@ -103,13 +103,16 @@ private:
   /// The best score and the second, the token of the best and its value.
   SmallVector<Type> scoreTypes() { return {i64, i64, i32, f32}; }
   Nums noScore();
+  Nums competeInList(const Listed &list, Num count, Num best, ArrayRef<Num> key,
+                     Num size);
   Num wordOf(ArrayRef<Num> key, Num vocabulary, Num token);
   Num leastWord(Num ceiling, Num best, Num score);
   void emitCompete();
+  void emitRank();
   void emitCompeteInRow();
   Nums drawnOf(ArrayRef<Num> scores, Num best, Num mass);
 
-  // Rest.cpp: processors on a list.
+  // Rest.h: processors on a list.
   class Rest;
   friend class Rest;
   void emitRest();
@@ -191,7 +194,8 @@ private:
   MemRefType logitsType, floats, words, longs;
   func::FuncOp edit, areValid, scan, greatest, weigh, estimateSums, collect,
       suggestBound, drawAll, weighList, bisectCount, bisectMass, cutCount,
-      cutMass, cutShare, pick, pickBest, compete, competeInRow, rest, finish;
+      cutMass, cutShare, pick, pickBest, compete, rank, competeInRow, rest,
+      finish;
 };
 
 } // namespace plait::sampling

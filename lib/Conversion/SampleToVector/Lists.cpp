@@ -45,12 +45,9 @@ Num Kernel::leastWeighing(Num best) { return best - e.f32(32); }
 Nums Kernel::pickFrom(const Listed &list, Num count, Num best, Num mass,
                       ArrayRef<Num> key, Num size) {
   Num none = e.i32(0);
-  if (op.getSeed()) {
-    Nums arguments = {list.values, list.indices, count, best, best, size};
-    llvm::append_range(arguments, key.drop_front());
-    llvm::append_range(arguments, noScore());
-    return drawnOf(call(compete, arguments), best, mass);
-  }
+  if (op.getSeed())
+    return drawnOf(competeInList(list, count, best, key.drop_front(), size),
+                   best, mass);
   if (!op.getBits()) {
     Nums place = call(pickBest, {list.values, count});
     return {loadScalar(list.indices, {place[0]}),

@@ -208,6 +208,88 @@ void Kernel::emitCompete() {
   compete = function("compete", arguments, scoreTypes(), body);
 }
 
+/// rank(values, indices, count, items, spare) -> count: the candidates in their
+/// total order. Of the one at a place `values` has the value, `items` the token
+/// in its lower half, and `indices` the place.
+void Kernel::emitRank() {
+  constexpr int64_t digits = 256;
+  auto body = [&](Nums in) -> Nums {
+    Num values = in[0], indices = in[1], items = in[3], spare = in[4];
+    // The upper half of an item is the less the greater its value is. Items are
+    // in the order of their tokens, in which sorting leaves what is equal.
+    Num count = e.loop(e.index(0), in[2], 1, {e.index(0)},
+                       [&](Num at, Nums left) -> Nums {
+                         Num value = loadScalar(values, {at});
+                         Num key = keyOf(value) ^ 0x7fffffff;
+                         Num token = e.to(loadScalar(indices, {at}), i64);
+                         store((e.to(key, i64) << 32) | token, items, left[0]);
+                         Num in = value > e.f32(-INFINITY);
+                         return {left[0] + e.to(in, index)};
+                       })[0];
+    Num starts = e.num(
+        memref::AllocaOp::create(e, MemRefType::get({4 * digits}, index)));
+    e.loop(e.index(0), e.index(4 * digits), 1,
+           [&](Num at) { store(e.index(0), starts, at); });
+    auto placeOf = [&](Num item, int64_t digit) {
+      Num bits = (item >> (32 + 8 * digit)) & (digits - 1);
+      return e.to(bits, index) + digit * digits;
+    };
+    e.loop(e.index(0), count, 1, [&](Num at) {
+      Num item = loadScalar(items, {at});
+      for (int64_t digit = 0; digit < 4; ++digit) {
+        Num place = placeOf(item, digit);
+        store(loadScalar(starts, {place}) + 1, starts, place);
+      }
+    });
+    for (int64_t digit = 0; digit < 4; ++digit) {
+      (void)e.loop(e.index(digit * digits), e.index((digit + 1) * digits), 1,
+                   {e.index(0)}, [&](Num at, Nums before) -> Nums {
+                     Num own = loadScalar(starts, {at});
+                     store(before[0], starts, at);
+                     return {before[0] + own};
+                   });
+      e.loop(e.index(0), count, 1, [&](Num at) {
+        Num item = loadScalar(items, {at}), place = placeOf(item, digit);
+        Num to = loadScalar(starts, {place});
+        store(item, spare, to);
+        store(to + 1, starts, place);
+      });
+      std::swap(items, spare);
+    }
+    e.loop(e.index(0), count, 1, [&](Num at) {
+      Num key = e.to(loadScalar(items, {at}) >> 32, i32);
+      store(valueOf(key ^ 0x7fffffff), values, at);
+      store(e.to(at, i32), indices, at);
+    });
+    store(e.constant(VectorType::get({lanes}, f32), -INFINITY), values, count);
+    return {count};
+  };
+  rank = function("rank", {floats, words, index, longs, longs}, {index}, body);
+}
+
+/// The best scores of a list whose values are at most `best`.
+Nums Kernel::competeInList(const Listed &list, Num count, Num best,
+                           ArrayRef<Num> key, Num size) {
+  auto scoresOf = [&](Num count) {
+    Nums arguments = {list.values, list.indices, count, best, best, size};
+    llvm::append_range(arguments, key.take_front(4));
+    llvm::append_range(arguments, noScore());
+    return call(compete, arguments);
+  };
+  if (!op.getByPlace())
+    return scoresOf(count);
+  return e.choose(
+      key[4] == 0, scoreTypes(), [&] { return scoresOf(count); },
+      [&] {
+        Num ranked = call(rank, {list.values, list.indices, count, list.weights,
+                                 list.spareWeights})[0];
+        Nums scores = scoresOf(ranked);
+        Num place = e.to(scores[2], index);
+        scores[2] = e.to(loadScalar(list.weights, {place}), i32);
+        return scores;
+      });
+}
+
 /// compete_in_row(row, temperature, greatest, greatest of groups, base, values,
 /// indices, vocabulary, key) -> scores: those of a whole row. A group that
 /// cannot have the best is not looked at. The buffers are scratch.

@@ -4,102 +4,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-//
-// What the op's first places leave of a row is listed: a few candidates, or all
-// of the row, which then stays in the cache. Every processor is some sums over
-// the list and one round that keeps what it keeps, so that the list gets
-// shorter. Edits need to find tokens: the list becomes a row again, is edited,
-// and is listed anew.
-//
-//===----------------------------------------------------------------------===//
 
-#include "../SampleToLinalg/Emitter.h"
-#include "Kernel.h"
+#include "Rest.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace plait::sampling;
 using namespace plait::sample;
-
-/// Emits the processors of an op's rest, one after the other.
-class Kernel::Rest {
-public:
-  Rest(Kernel &k, const Listed &list, Num row, Num size, Num count)
-      : k(k), e(k.e), list(list), row(row), size(size), count(count),
-        exact(k.op.getLoc(), k.e), none(e.index(0)),
-        floats(VectorType::get({k.lanes}, k.f32)),
-        longs(VectorType::get({k.lanes}, k.i64)), nan(e.i32(0)) {}
-
-  void run(ArrayRef<Num> operands);
-
-  Kernel &k;
-  Emitter &e;
-  Listed list;
-  Num row, size, count, best;
-
-private:
-  /// What a value of the chain, or one that the op is given, tells top-p.
-  struct Full {
-    Num best, mass;
-    /// The logits, if those of the list may have been changed since.
-    Num logits;
-  };
-  using Kept = function_ref<std::pair<Num, Num>(Num at, Num value)>;
-
-  sample::Emitter &scalar() {
-    exact.restoreInsertionPoint(e.saveInsertionPoint());
-    return exact;
-  }
-  Num wide(Num words) {
-    auto type = VectorType::get({k.lanes}, k.i64);
-    return e.num(arith::ExtSIOp::create(e, type, words));
-  }
-  Num isNaN(Num value) {
-    return e.compare(arith::CmpFPredicate::UNO, value, value);
-  }
-  Num alloc(Type element) {
-    Value length = size + (groupSize + padding);
-    return e.num(
-        memref::AllocOp::create(e, buffer(1, element), ValueRange{length}));
-  }
-  Nums sum(ArrayRef<Type> types, function_ref<Nums(Num at, Num value)> more);
-  Num greatest(Num values, Num count);
-  Num mass() { return k.massOf(list, count, best); }
-  Num mean(Num mass);
-  Num keep(Kept kept);
-  Num keepWhere(function_ref<Num(Num at, Num value)> in);
-  Num keepWeighing(Num least);
-  Num keepPrefix(Num order, Num low, Num high, Num target, bool keepTies);
-  /// The count that `on` leaves, but where the parameter is a NaN, or the
-  /// processor is off.
-  void process(Num parameter, Num off, function_ref<Num()> on);
-
-  void know(Value logits);
-  Full fullOf(Num logits);
-  void change(TemperatureOp op, Num t);
-  void change(TopKOp op, Num k);
-  void change(TopPOp op, Num p, Num given);
-  void change(MinPOp op, Num p);
-  void change(TypicalPOp op, Num p);
-  void change(TopNSigmaOp op, Num n);
-  void change(XtcOp op, Num probability, Num threshold, Num bits);
-  void change(EpsilonOp op, Num epsilon);
-  void change(EtaOp op, Num epsilon);
-  Num temperature(DynamicTemperatureOp op, Num low, Num high, Num exponent);
-  void edit(EditRun run, ArrayRef<Num> operands);
-
-  sample::Emitter exact;
-  Num none;
-  VectorType floats, longs;
-  llvm::DenseMap<Value, Full> fulls;
-  llvm::DenseMap<Value, Num> temperatures;
-
-public:
-  Num nan;
-};
 
 //===----------------------------------------------------------------------===//
 // Rounds
@@ -226,191 +138,8 @@ void Kernel::Rest::process(Num parameter, Num off, function_ref<Num()> on) {
 }
 
 //===----------------------------------------------------------------------===//
-// Processors
+// Chains
 //===----------------------------------------------------------------------===//
-
-void Kernel::Rest::change(TemperatureOp, Num t) {
-  Num zero = e.f32(0), divides = (t > zero) & (t < e.f32(INFINITY));
-  count = e.choose(
-      divides, {k.index},
-      [&]() -> Nums {
-        return {keep([&](Num, Num value) -> std::pair<Num, Num> {
-          return {e.constant(VectorType::get({k.lanes}, k.i1), 1), value / t};
-        })};
-      },
-      [&]() -> Nums {
-        Num first = e.to(k.call(k.pickBest, {list.values, count})[0], k.i32);
-        Num isZero = t == zero, iota = k.iotaOf();
-        return {keepWhere([&](Num at, Num) {
-          Num place = iota + e.to(at, k.i32);
-          return (place == e.fit(first, place.type())) & isZero;
-        })};
-      })[0];
-  best = greatest(list.values, count);
-}
-
-Num Kernel::Rest::temperature(DynamicTemperatureOp, Num low, Num high,
-                              Num exponent) {
-  Num total = mass();
-  Value in[] = {total, mean(total), e.to(count, k.i64), low, high, exponent};
-  return e.num(temperatureOf(scalar(), in));
-}
-
-void Kernel::Rest::change(TopKOp op, Num most) {
-  Num isOff = e.compare(arith::CmpIPredicate::sle, most, e.i32(0));
-  Num target = e.to(most, k.i64);
-  isOff = isOff | (target >= e.to(count, k.i64));
-  process(e.f32(0), isOff, [&] {
-    Num zero = e.constant(longs, 0), one = e.constant(longs, 1);
-    e.loop(none, count, k.lanes, [&](Num at) {
-      Num in = k.loadVector(list.values, {at}) > e.f32(-INFINITY);
-      k.store(e.select(in, one, zero), list.weights, {at});
-    });
-    Num least = e.f32(std::numeric_limits<float>::lowest());
-    return keepPrefix(list.values, least, best, target, op.getKeepTies());
-  });
-}
-
-void Kernel::Rest::change(TopPOp op, Num p, Num given) {
-  process(p, p >= e.f32(1), [&] {
-    Num least = e.f32(std::numeric_limits<float>::lowest());
-    if (!op.getFull()) {
-      Num target = k.target(p, mass());
-      return keepPrefix(list.values, e.max(least, k.leastWeighing(best)), best,
-                        target, op.getKeepTies());
-    }
-    Full full = given.value ? fullOf(given) : fulls.find(op.getFull())->second;
-    Num values = list.values;
-    if (full.logits.value) {
-      values = alloc(k.f32);
-      e.loop(none, count, 1, [&](Num at) {
-        Num token = e.to(k.loadScalar(list.indices, {at}), k.index);
-        k.store(k.loadScalar(full.logits, {token}), values, {at});
-      });
-      k.store(e.constant(floats, -INFINITY), values, {count});
-    }
-    Num target = k.target(p, full.mass);
-    // The best of a row without candidates is not to weigh anything.
-    Num top = e.max(full.best, least);
-    Num mass = k.call(k.weighList, {values, list.weights, count, top})[0];
-    return e.choose(
-        mass < target, {k.index}, [&]() -> Nums { return {count}; },
-        [&]() -> Nums {
-          return {
-              keepPrefix(list.values, least, best, target, op.getKeepTies())};
-        })[0];
-  });
-}
-
-void Kernel::Rest::change(MinPOp, Num p) {
-  process(p, p <= e.f32(0), [&] {
-    (void)mass();
-    return keepWeighing(k.share(p, e.i64(unitWeight)));
-  });
-}
-
-void Kernel::Rest::change(EpsilonOp, Num epsilon) {
-  process(epsilon, epsilon <= e.f32(0),
-          [&] { return keepWeighing(k.share(epsilon, mass())); });
-}
-
-void Kernel::Rest::change(EtaOp, Num epsilon) {
-  process(epsilon, epsilon <= e.f32(0), [&] {
-    Num total = mass(), typical = mean(total);
-    return keepWeighing(e.num(etaLimit(scalar(), epsilon, total, typical)));
-  });
-}
-
-void Kernel::Rest::change(TypicalPOp, Num p) {
-  process(p, p >= e.f32(1), [&] {
-    Num total = mass(), typical = mean(total), order = alloc(k.f32);
-    // Distances are below 2^30. What is left of that, as the bits of a float,
-    // is of the order of the floats, which end at 2.
-    auto type = VectorType::get({k.lanes}, k.i32);
-    e.loop(none, count, k.lanes, [&](Num at) {
-      Num t = k.fixedOf(k.loadVector(list.values, {at}), best);
-      Num gap = t + e.to(typical, k.i32), zero = e.constant(type, 0);
-      Num isBelow = e.compare(arith::CmpIPredicate::slt, gap, zero);
-      Num distance = e.select(isBelow, zero - gap, gap);
-      Num nearness = e.constant(type, 1 << 30) - distance;
-      k.store(e.bitcast(nearness, floats), order, {at});
-    });
-    return keepPrefix(order, e.f32(0x1p-149), e.f32(2), k.target(p, total),
-                      /*keepTies=*/false);
-  });
-  best = greatest(list.values, count);
-}
-
-void Kernel::Rest::change(TopNSigmaOp, Num n) {
-  process(n, (n <= e.f32(0)) | (n == e.f32(INFINITY)), [&] {
-    auto distanceOf = [&](Num value) {
-      return e.select(value == e.fit(best, floats), e.constant(floats, 0),
-                      e.fit(best, floats) - value);
-    };
-    auto isIn = [&](Num value) { return value > e.f32(-INFINITY); };
-    auto stepOf = [&](Num value) {
-      Num distance = distanceOf(value), end = e.constant(floats, 1024);
-      distance = e.select(distance < end, distance, end) * e.f32(4096);
-      auto type = VectorType::get({k.lanes}, k.i32);
-      return wide(e.num(LLVM::LrintOp::create(e, type, distance)));
-    };
-    Num zero = e.constant(longs, 0);
-    Num total = sum({longs}, [&](Num, Num value) -> Nums {
-      return {e.select(isIn(value), stepOf(value), zero)};
-    })[0];
-    Num number = e.to(count, k.i64);
-    Num mean = total / e.max(number, e.i64(1));
-    Num squares = sum({longs}, [&](Num, Num value) -> Nums {
-      Num deviation = stepOf(value) - e.fit(mean, longs);
-      return {e.select(isIn(value), deviation * deviation, zero)};
-    })[0];
-    Num limit = e.num(sigmaLimit(scalar(), squares, number, n));
-    return keepWhere(
-        [&](Num, Num value) { return distanceOf(value) <= limit; });
-  });
-}
-
-void Kernel::Rest::change(XtcOp, Num probability, Num threshold, Num bits) {
-  Num isBad = isNaN(probability) | isNaN(threshold);
-  process(e.select(isBad, e.f32(NAN), e.f32(0)), e.constant(k.i1, 0), [&] {
-    Num limit = e.num(xtcLimit(scalar(), probability, threshold, bits, mass()));
-    auto isTop = [&](Num at, Num value) {
-      return (k.loadVector(list.weights, {at}) >= limit) &
-             (value > e.f32(-INFINITY));
-    };
-    Num infinity = e.constant(floats, INFINITY);
-    Num zero = e.constant(longs, 0), one = e.constant(longs, 1);
-    Nums tops = e.loop(none, count, k.lanes, {zero, infinity},
-                       [&](Num at, Nums found) -> Nums {
-                         Num value = k.loadVector(list.values, {at}),
-                             top = isTop(at, value);
-                         Num least =
-                             e.select(value < found[1], value, found[1]);
-                         return {found[0] + e.select(top, one, zero),
-                                 e.select(top, least, found[1])};
-                       });
-    Num number = k.reduceAdd(tops[0]);
-    Num low = e.f32(0) - k.reduceMax(e.constant(floats, 0) - tops[1]);
-    // The last place of the least top choice, which stays.
-    return e.choose(
-        number > 1, {k.index},
-        [&]() -> Nums {
-          Num last =
-              e.loop(none, count, 1, {none}, [&](Num at, Nums last) -> Nums {
-                Num is = k.loadScalar(list.values, {at}) == low;
-                return {e.select(is, at, last[0])};
-              })[0];
-          Num iota = k.iotaOf();
-          return {keepWhere([&](Num at, Num value) {
-            Num place = iota + e.to(at, k.i32);
-            Num isLast = place == e.fit(e.to(last, k.i32), place.type());
-            return (isTop(at, value) ^ 1) | isLast;
-          })};
-        },
-        [&]() -> Nums { return {count}; })[0];
-  });
-  best = greatest(list.values, count);
-}
 
 /// The list as a row, which is edited, and listed again.
 void Kernel::Rest::edit(EditRun run, ArrayRef<Num> operands) {
@@ -453,10 +182,6 @@ void Kernel::Rest::edit(EditRun run, ArrayRef<Num> operands) {
   nan = nan | e.to(any, k.i32);
   best = greatest(list.values, count);
 }
-
-//===----------------------------------------------------------------------===//
-// Chains
-//===----------------------------------------------------------------------===//
 
 /// Logits that the op is given, for a top-p.
 Kernel::Rest::Full Kernel::Rest::fullOf(Num logits) {
@@ -567,14 +292,14 @@ SmallVector<Type> Kernel::typesOfRest() {
 }
 
 /// rest(row, vocabulary, values, indices, weights, two that are scratch, count,
-/// bits and key, the rest's operands) -> a token and what is in `Picked`, and
+/// bits and key, by place, the rest's operands) -> a token and what is in `Picked`, and
 /// whether an edit has made a NaN.
 void Kernel::emitRest() {
   auto body = [&](Nums in) -> Nums {
     Listed list = {in[2], in[3], in[4], in[5], in[6]};
     Rest rest(*this, list, in[0], in[1], in[7]);
-    ArrayRef<Num> key = ArrayRef(in).slice(8, 5);
-    rest.run(ArrayRef(in).drop_front(13));
+    ArrayRef<Num> key = ArrayRef(in).slice(8, 6);
+    rest.run(ArrayRef(in).drop_front(14));
     return e.choose(
         rest.count == e.index(0), drawnTypes(),
         [&]() -> Nums {
@@ -592,7 +317,7 @@ void Kernel::emitRest() {
   };
   SmallVector<Type> arguments = {index,  index, floats, words, longs,
                                  floats, longs, index,  i64,   i64,
-                                 i32,    i32,   i32};
+                                 i32,    i32,   i32,    i32};
   llvm::append_range(arguments, typesOfRest());
   rest = function("rest", arguments, drawnTypes(), body);
 }

@@ -1,6 +1,5 @@
 """A chain of processors: its values, as MLIR and as NumPy."""
 
-from string import Template
 from typing import NamedTuple
 
 import numpy as np
@@ -60,60 +59,6 @@ KEY = (("seed", "i64"), ("session", "i32"), ("sequence", "i32"), ("position", "i
 
 #: What the pick ``sglang`` asks of a row: whether its noise is counted by place.
 _FILTERED = Value("filtered", "row", "i32")
-
-
-#: The row from the best on, in a row that is not filtered as it is, with the tokens of the places.
-_SORT = Template("""\
-%first = arith.constant 0 : index
-%rows = tensor.dim $last, %first : $logits
-%no_keys = tensor.empty($rows) : $logits
-%no_ids = tensor.empty($rows) : $ids
-%keys, %ids = linalg.generic {
-    indexing_maps = [affine_map<(b, v) -> (b, v)>, affine_map<(b, v) -> (b)>,
-                     affine_map<(b, v) -> (b, v)>, affine_map<(b, v) -> (b, v)>],
-    iterator_types = ["parallel", "parallel"]}
-    ins($last, %filtered : $logits, $ints) outs(%no_keys, %no_ids : $logits, $ids) {
-^bb0(%x: f32, %by_place: i32, %no_key: f32, %no_id: i32):
-  %removed = arith.constant 0xFF800000 : f32
-  %equal = arith.constant 0.0 : f32
-  %off = arith.constant 0 : i32
-  %nan = arith.cmpf uno, %x, %x : f32
-  %number = arith.select %nan, %removed, %x : f32
-  %sorts = arith.cmpi ne, %by_place, %off : i32
-  %key = arith.select %sorts, %number, %equal : f32
-  %v = linalg.index 1 : index
-  %id = arith.index_cast %v : index to i32
-  linalg.yield %key, %id : f32, i32
-} -> ($logits, $ids)
-%sorted:3 = "stablehlo.sort"(%keys, $last, %ids) <{dimension = 1 : i64, is_stable = true}> ({
-^bb0(%a: tensor<f32>, %b: tensor<f32>, %ax: tensor<f32>, %bx: tensor<f32>,
-     %ai: tensor<i32>, %bi: tensor<i32>):
-  %no_order = tensor.empty() : tensor<i1>
-  %order = linalg.generic {
-      indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>, affine_map<() -> ()>],
-      iterator_types = []}
-      ins(%a, %b : tensor<f32>, tensor<f32>) outs(%no_order : tensor<i1>) {
-  ^bb0(%left: f32, %right: f32, %no_greater: i1):
-    %greater = arith.cmpf ogt, %left, %right : f32
-    linalg.yield %greater : i1
-  } -> tensor<i1>
-  "stablehlo.return"(%order) : (tensor<i1>) -> ()
-}) : ($logits, $logits, $ids) -> ($logits, $logits, $ids)""")
-_TOKEN = Template("""\
-%no_token = tensor.empty($rows) : $ints
-%token = linalg.generic {
-    indexing_maps = [affine_map<(b) -> (b)>, affine_map<(b) -> (b)>],
-    iterator_types = ["parallel"]} ins(%t : $ints) outs(%no_token : $ints) {
-^bb0(%place: i32, %none: i32):
-  %zero = arith.constant 0 : i32
-  %inside = arith.maxsi %place, %zero : i32
-  %at = arith.index_cast %inside : i32 to index
-  %row = linalg.index 0 : index
-  %id = tensor.extract %sorted#2[%row, %at] : $ids
-  %found = arith.cmpi eq, %place, %inside : i32
-  %result = arith.select %found, %id, %place : i32
-  linalg.yield %result : i32
-} -> $ints""")
 
 
 def arguments(steps, pick: str) -> list[Value]:
@@ -210,22 +155,16 @@ def chain(
             f"%t, %f, %l, %m = sample.draw {last}, %bits : {logits}, {i64}",
         ]
     else:
-        generator = pick
+        generator, more, kind = pick, "", ""
         if pick == "sglang":
-            rows = "%rows" if batch is None else ""
-            sort = dict(last=last, logits=logits, ids=counts, ints=i32, rows=rows)
-            lines += _SORT.substitute(sort).splitlines()
-            last, generator = "%sorted#1", "murmur3_sglang"
+            generator, more, kind = "murmur3_sglang", f" by_place %{_FILTERED.name}", f", {i32}"
         lines.append(
-            f"%t, %f, %l, %m = sample.gumbel {generator} {last}, {key}"
-            f" : {logits}, {i64}, {i32}, {i32}, {i32}"
+            f"%t, %f, %l, %m = sample.gumbel {generator} {last}, {key}{more}"
+            f" : {logits}, {i64}, {i32}, {i32}, {i32}{kind}"
         )
-        if pick == "sglang":
-            lines += _TOKEN.substitute(sort).splitlines()
     signature = ", ".join(f"%{name}: {kind}" for name, kind in inputs)
     results = f"{i32}, {i32}" + f", {f32}, {f32}" * logprobs
-    token = "%token" if pick == "sglang" else "%t"
-    values = f"{token}, %f" + ", %l, %m" * logprobs
+    values = "%t, %f" + ", %l, %m" * logprobs
     lines = [
         f"func.func @main({signature}) -> ({results}) {{",
         *("  " + line for line in lines),

@@ -88,7 +88,7 @@ class Sampler:
             integer weight, one draw per row) or Gumbel noise of ``philox``,
             ``murmur3_vllm``, ``murmur3_sglang`` or ``jax_threefry``; ``sglang``
             counts the noise of ``murmur3_sglang`` by place, not by token, where
-            a request has top-k, top-p or min-p, which takes a sort.
+            a request has top-k, top-p or min-p, and sorts what these leave.
         bitmask: whether calls bring a grammar's bitmask.
         dtype: of the logits: float32, float16 or bfloat16.
         logprobs: whether draws come with log-probabilities and margins, which

@@ -104,6 +104,18 @@ func.func @gumbel(%x: tensor<4x100xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32
   return %y#0 : tensor<4xi32>
 }
 
+// A place is the number of candidates that are before.
+// CHECK-LABEL: func @by_place
+func.func @by_place(%x: tensor<4x100xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>) -> tensor<4xi32> {
+  // CHECK: iterator_types = ["parallel", "parallel", "reduction"]
+  // CHECK: %[[BEFORE:.*]] = arith.cmpi ult
+  // CHECK: %[[ONE:.*]] = arith.extui %[[BEFORE]]
+  // CHECK: arith.addi %{{.*}}, %[[ONE]] : i64
+  // CHECK-NOT: sample.
+  %y:4 = sample.gumbel philox %x, %seed, %id, %id, %id by_place %id : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+  return %y#0 : tensor<4xi32>
+}
+
 // A fused op means its chain, with the edits in it.
 // CHECK-LABEL: func @fused
 func.func @fused(%x: tensor<4x100xbf16>, %ids: tensor<4x8xi32>, %bits: tensor<4xi64>) -> tensor<4xi32> {

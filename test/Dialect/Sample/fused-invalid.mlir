@@ -116,7 +116,7 @@ func.func @counted(%x: tensor<4x8xf32>, %ids: tensor<4x2xi32>) {
 
 func.func @key(%x: tensor<4x8xf32>, %seed: tensor<4xi64>) {
   // expected-error @below {{'sample.fused' op expects a 'generator' with a whole key, or neither}}
-  %0, %1 = "sample.fused"(%x, %seed) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 0, 0, 1, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0>}> ({}, {}) : (tensor<4x8xf32>, tensor<4xi64>) -> (tensor<4xi32>, tensor<4xi32>)
+  %0, %1 = "sample.fused"(%x, %seed) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0>}> ({}, {}) : (tensor<4x8xf32>, tensor<4xi64>) -> (tensor<4xi32>, tensor<4xi32>)
   return
 }
 
@@ -126,6 +126,14 @@ func.func @two_picks(%x: tensor<4x8xf32>, %bits: tensor<4xi64>, %id: tensor<4xi3
   // expected-error @below {{'sample.fused' op expects 'bits' or a 'generator', got both}}
   %0, %1 = sample.fused %x draw(%bits : tensor<4xi64>)
       gumbel philox(%bits, %id, %id, %id : tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @place_of_nothing(%x: tensor<4x8xf32>, %id: tensor<4xi32>) {
+  // expected-error @below {{'sample.fused' op expects a 'generator' with 'by_place'}}
+  %0, %1 = sample.fused %x by_place(%id : tensor<4xi32>) : tensor<4x8xf32>
   return
 }
 

@@ -274,6 +274,14 @@ func.func @gumbel_position(%x: tensor<4x8xf32>, %0: tensor<4xi64>, %1: tensor<4x
 
 // -----
 
+func.func @gumbel_by_place(%x: tensor<4x8xf32>, %0: tensor<4xi64>, %1: tensor<4xi32>, %2: tensor<3xi32>) {
+  // expected-error @below {{'sample.gumbel' op expects one 'by_place' per row, got 3 for 4 rows}}
+  %y:4 = sample.gumbel philox %x, %0, %1, %1, %1 by_place %2 : tensor<4x8xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>, tensor<3xi32>
+  return
+}
+
+// -----
+
 func.func @columns_of_presence_penalty(%x: tensor<4x8xf32>, %p: tensor<4xf32>, %c: tensor<4x9xi32>) {
   // expected-error @below {{'sample.presence_penalty' op expects 8 columns of 'counts', got 9}}
   %y = sample.presence_penalty %x, %p, %c : tensor<4x8xf32>, tensor<4xf32>, tensor<4x9xi32>

@@ -90,5 +90,7 @@ func.func @filters(%x: tensor<4x100xf32>, %f: tensor<4xf32>, %k: tensor<4xi32>, 
   %8 = sample.eta %7, %f : tensor<4x100xf32>, tensor<4xf32>
   // CHECK: sample.gumbel murmur3_vllm %{{.*}} : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
   %y:4 = sample.gumbel murmur3_vllm %8, %seed, %id, %id, %id : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+  // CHECK: sample.gumbel philox %{{.*}} by_place %{{.*}} : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+  %z:4 = sample.gumbel philox %8, %seed, %id, %id, %id by_place %id : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
   return %y#0, %y#1, %y#2, %y#3 : tensor<4xi32>, tensor<4xi32>, tensor<4xf32>, tensor<4xf32>
 }

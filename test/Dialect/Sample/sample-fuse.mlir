@@ -55,11 +55,11 @@ func.func @llamacpp(%x: tensor<4x100xf32>, %k: tensor<4xi32>, %p: tensor<4xf32>,
 // CHECK-LABEL: func @full
 func.func @full(%x: tensor<4x100xf32>, %t: tensor<4xf32>, %k: tensor<4xi32>, %p: tensor<4xf32>, %seed: tensor<4xi64>)
     -> (tensor<4xi32>, tensor<4xi32>) {
-  // CHECK-NEXT: sample.fused %{{.*}} temperature(%{{.*}}) top_k(%{{.*}}) top_p(%{{.*}}) gumbel{{ +}}murmur3_sglang(%{{.*}}) {full_mass} : tensor<4x100xf32>
+  // CHECK-NEXT: sample.fused %{{.*}} temperature(%{{.*}}) top_k(%{{.*}}) top_p(%{{.*}}) gumbel{{ +}}murmur3_sglang(%{{.*}}) by_place(%{{.*}} : tensor<4xi32>) {full_mass} : tensor<4x100xf32>
   %0 = sample.temperature %x, %t : tensor<4x100xf32>, tensor<4xf32>
   %1 = sample.top_k %0, %k : tensor<4x100xf32>, tensor<4xi32>
   %2 = sample.top_p %1, %p full %0 : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xf32>
-  %y:4 = sample.gumbel murmur3_sglang %2, %seed, %k, %k, %k : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+  %y:4 = sample.gumbel murmur3_sglang %2, %seed, %k, %k, %k by_place %k : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
   // CHECK-NEXT: sample.fused %{{[^ ]*}} rest {
   // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
   // CHECK-NEXT: %[[A:.*]] = sample.temperature %[[L]]

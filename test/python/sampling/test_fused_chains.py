@@ -22,6 +22,7 @@ from test_vector_code import (
     some_operands,
 )
 
+from plait import runtime
 from plait.compiler import build, run_stages
 from plait.executable import unpack
 from plait.module import Module
@@ -51,6 +52,7 @@ PICKS = {
     "greedy": {},
     "draw": {"bits": LONG},
     **{f"gumbel-{generator}": KEY for generator in GENERATORS},
+    **{f"gumbel-{name}-by_place": KEY | {"by_place": NUMBER} for name in GENERATORS[2:]},
 }
 ALL = {**PROCESSORS, **PICKS}
 ATTRIBUTES = {"keep_ties"}
@@ -87,7 +89,10 @@ def text(names, element, numbers):
             attributes = f" <{{{how}}}>"
         call = f'"sample.{op}"({", ".join(uses)}){attributes} : ({", ".join(types)}) -> {made}'
         if op == "gumbel":
-            call = f"sample.gumbel {how} {', '.join(uses)} : {', '.join(types)}"
+            generator, _, place = how.partition("-")
+            # The place is an operand of its own.
+            call = f"sample.gumbel {generator} {', '.join(uses)} : {', '.join(types)}"
+            call = call.replace(f", %{place} ", f" {place} %{place} ") if place else call
         lines.append(f"{result} = {call}")
         if op == "dynamic_temperature":
             lines.append(f"%{i} = sample.temperature {last}, %t{i} : {WIDE}, {ROW}")
@@ -141,8 +146,9 @@ def picked(names, row, values):
                 value = reference.count(value, row.size)
             given.append(int(value) if kind in (NUMBER, LONG) else value)
         if op == "gumbel":
-            given[1:] = [value & 0xFFFFFFFF for value in given[1:]]
-            given.append(how)
+            how, _, place = how.partition("-")
+            by_place = bool(given.pop()) if place else False
+            given[1:] = [*(value & 0xFFFFFFFF for value in given[1:]), how, by_place]
         attributes = {how: True} if how in ATTRIBUTES else {}
         after = getattr(reference, op)(row, *given, **attributes)
         if op == "dynamic_temperature":
@@ -203,6 +209,7 @@ def values(draw, vocab):
         "session": draw(words),
         "sequence": draw(words),
         "position": draw(words),
+        "by_place": draw(per_row(st.sampled_from([0, 1, -1]), np.int32)),
     }
 
 
@@ -216,6 +223,8 @@ def test_a_pick_of_a_row_or_of_a_list(pick, data):
     x = data.draw(logits())
     given = data.draw(values(x.shape[1]))
     check((pick,), x, given)
+    if "by_place" in pick:
+        check((pick,), x, given, bits=0)
     check(("temperature", "top_p", pick), x, given, numbers=pick == "greedy")
 
 
@@ -269,6 +278,7 @@ def more_operands(rng, shape):
         "lane": rng.integers(0, 2**64, rows, dtype=np.uint64),
         "seed": rng.integers(0, 2**64, rows, dtype=np.uint64),
         "sequence": np.arange(rows, dtype=np.int32),
+        "by_place": (np.arange(rows) % 4 != 2).astype(np.int32),
         **{
             name: np.full(rows, value, np.int32 if isinstance(value, int) else np.float32)
             for name, value in columns.items()
@@ -280,7 +290,8 @@ def more_operands(rng, shape):
 ENGINES = {
     "vllm": ("temperature", "min_p", "top_k", "top_p", "gumbel-murmur3_vllm"),
     "vllm-all": ("temperature", "gumbel-murmur3_vllm"),
-    "sglang": ("temperature", "top_k", "top_p-full", "min_p", "gumbel-murmur3_sglang"),
+    "sglang": ("temperature", "top_k", "top_p-full", "min_p", "gumbel-murmur3_sglang-by_place"),
+    "sglang-all": ("temperature", "gumbel-murmur3_sglang-by_place"),
     "llamacpp": ("top_k", "typical_p", "top_p", "min_p", "xtc", "dynamic_temperature", "draw"),
     "transformers": ("temperature", "top_k-keep_ties", "typical_p", "epsilon", "eta", "draw"),
     "plait": ("ban", "top_n_sigma", "dynamic_temperature", "top_k", "top_p", "typical_p", "draw"),
@@ -298,3 +309,20 @@ def test_chains_of_engines_on_a_whole_vocabulary(name):
     x[2] *= 4
     x[3] = np.linspace(-9, 9, x.shape[1])
     check(ENGINES[name], x, more_operands(rng, x.shape))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_neither_threads_nor_batches_change_a_token(threads):
+    rng = np.random.default_rng(6)
+    x = (3 * rng.standard_normal((4, 20000))).astype(np.float32)
+    x[1] = np.round(x[1])
+    values = more_operands(rng, x.shape)
+    before = runtime.get_num_threads()
+    runtime.set_num_threads(threads)
+    try:
+        for name in ("whole", "llamacpp", "vllm-all", "sglang", "sglang-all"):
+            for first, last in ((0, 4), (0, 1), (1, 4)):
+                part = {key: value[first:last] for key, value in values.items()}
+                check(ENGINES[name], x[first:last], part)
+    finally:
+        runtime.set_num_threads(before)

@@ -129,6 +129,14 @@ LogicalResult RandomOp::verify() {
   return success();
 }
 
+LogicalResult GumbelOp::verify() {
+  if (failed(verifyLogits(*this)))
+    return failure();
+  if (!getByPlace())
+    return success();
+  return verifyRows(*this, getLogits(), getByPlace(), "by_place");
+}
+
 #define PLAIT_VERIFY_LOGITS(OP)                                                \
   LogicalResult OP::verify() { return verifyLogits(*this); }
 PLAIT_VERIFY_LOGITS(AllowOp)
@@ -147,7 +155,6 @@ PLAIT_VERIFY_LOGITS(EpsilonOp)
 PLAIT_VERIFY_LOGITS(EtaOp)
 PLAIT_VERIFY_LOGITS(DrawOp)
 PLAIT_VERIFY_LOGITS(GreedyOp)
-PLAIT_VERIFY_LOGITS(GumbelOp)
 #undef PLAIT_VERIFY_LOGITS
 
 bool plait::sample::isPenalty(Operation *op) {
@@ -250,6 +257,7 @@ LogicalResult FusedOp::verify() {
                                             {getSession(), "session"},
                                             {getSequence(), "sequence"},
                                             {getPosition(), "position"},
+                                            {getByPlace(), "by_place"},
                                             {getLogprobs(), "logprobs"},
                                             {getMargins(), "margins"}};
   for (auto [operand, name] : operands)
@@ -261,6 +269,8 @@ LogicalResult FusedOp::verify() {
       return emitOpError("expects a 'generator' with a whole key, or neither");
   if (isGumbel && getBits())
     return emitOpError("expects 'bits' or a 'generator', got both");
+  if (getByPlace() && !isGumbel)
+    return emitOpError("expects a 'generator' with 'by_place'");
   if (failed(verifyPart(*this, getEdits(), "edits", "single tokens", isEdit)))
     return failure();
   return verifyPart(*this, getRest(), "processors", "logits", isProcessor);

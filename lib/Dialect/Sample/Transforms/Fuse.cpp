@@ -207,8 +207,9 @@ struct SampleFuse : plait::sample::impl::SampleFuseBase<SampleFuse> {
         pick->getResult(1).getType(), used ? numbers[0].getType() : Type(),
         used ? numbers[1].getType() : Type(), logits, head.temperature, head.k,
         head.minP, head.p, draw ? draw.getBits() : Value(), keyAt(1), keyAt(2),
-        keyAt(3), keyAt(4), gumbel ? gumbel.getGeneratorAttr() : nullptr,
-        head.keepTies, head.minPLast, head.fullMass);
+        keyAt(3), keyAt(4), gumbel ? gumbel.getByPlace() : Value(),
+        gumbel ? gumbel.getGeneratorAttr() : nullptr, head.keepTies,
+        head.minPLast, head.fullMass);
     takeIn(chain, 0, head.edits, fused.getEdits(), builder);
     takeIn(chain, head.end, chain.ops.size(), fused.getRest(), builder);
     for (auto [from, to] : llvm::zip(pick->getResults(), fused->getResults()))

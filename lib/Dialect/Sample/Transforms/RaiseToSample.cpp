@@ -358,7 +358,8 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
     Operation *pick;
     if (keepBits) {
       pick = GumbelOp::create(builder, loc, Generator::JaxThreefry, logits,
-                              seeds, zeros, sequence, zeros);
+                              seeds, zeros, sequence, zeros,
+                              /*by_place=*/Value());
     } else {
       Value bits = RandomOp::create(builder, loc, seedsType, seeds, zeros,
                                     sequence, zeros, /*lane=*/0);

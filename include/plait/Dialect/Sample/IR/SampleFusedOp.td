@@ -33,8 +33,9 @@ def Sample_FusedOp
     `min_p_last` before `sample.min_p`; with `full_mass` of the mass that the
     row had before top-k), the processors of `rest`, in any order, on the
     logits that are its argument, and then `sample.draw` where it has `bits`,
-    `sample.gumbel` where it has a `seed`, else `sample.greedy`. Tokens, flags
-    and, if it has them, log-probabilities and margins are those of the chain.
+    `sample.gumbel` where it has a `seed`, and `by_place` if it has that, else
+    `sample.greedy`. Tokens, flags and, if it has them, log-probabilities and
+    margins are those of the chain.
 
     ```mlir
     %tokens, %flags = sample.fused %logits
@@ -64,6 +65,7 @@ def Sample_FusedOp
                    Optional<Sample_Ints>:$session,
                    Optional<Sample_Ints>:$sequence,
                    Optional<Sample_Ints>:$position,
+                   Optional<Sample_Ints>:$by_place,
                    OptionalAttr<Sample_GeneratorAttr>:$generator,
                    UnitAttr:$keep_ties, UnitAttr:$min_p_last,
                    UnitAttr:$full_mass);
@@ -82,6 +84,7 @@ def Sample_FusedOp
     (`gumbel` $generator `(` $seed^ `,` $session `,` $sequence `,` $position
       `:` type($seed) `,` type($session) `,` type($sequence) `,`
       type($position) `)`)?
+    (`by_place` `(` $by_place^ `:` type($by_place) `)`)?
     attr-dict `:` type($logits)
     (`->` type($logprobs)^ `,` type($margins))?
   }];

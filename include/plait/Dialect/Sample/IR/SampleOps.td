@@ -524,20 +524,31 @@ def Sample_GumbelOp : Sample_PickOp<"gumbel",
     Flags and log-probabilities are those of `sample.draw`; the margin is what
     the next score lacks, in nats, +inf if there is none.
 
+    In rows where `by_place` is not 0 the place of a candidate in the total
+    order (value descending, index ascending) is in the place of its token:
+    the numbers are those of places, and of equal scores the first place's is
+    greater. So do engines that draw from a sorted row.
+
     ```mlir
     %tokens, %flags, %logprobs, %margins =
         sample.gumbel philox %logits, %seed, %session, %sequence, %position
         : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>,
           tensor<4xi32>
+    %y:4 = sample.gumbel murmur3_sglang %logits, %seed, %session, %sequence,
+        %position by_place %filtered
+        : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>,
+          tensor<4xi32>, tensor<4xi32>
     ```
   }];
   let arguments = (ins Sample_GeneratorAttr:$generator, Sample_Logits:$logits,
                    Sample_Bits:$seed, Sample_Ints:$session,
-                   Sample_Ints:$sequence, Sample_Ints:$position);
+                   Sample_Ints:$sequence, Sample_Ints:$position,
+                   Optional<Sample_Ints>:$by_place);
   let assemblyFormat = [{
     $generator $logits `,` $seed `,` $session `,` $sequence `,` $position
-    attr-dict `:` type($logits) `,` type($seed) `,` type($session) `,`
-    type($sequence) `,` type($position)
+    (`by_place` $by_place^)? attr-dict `:` type($logits) `,` type($seed) `,`
+    type($session) `,` type($sequence) `,` type($position)
+    (`,` type($by_place)^)?
   }];
 }
 
