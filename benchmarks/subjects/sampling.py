@@ -1,5 +1,7 @@
 """Sampling on 1, 32 and 256 rows of three vocabularies, in f32 and bf16; a grammar's
-mask with biases and n-grams, and penalties of tables, on 32 of the longest alone.
+mask with biases and n-grams, penalties of tables, and samplers of presets, as users
+call them, on 32 of the longest alone: vLLM's order with its noise, SGLang's with its
+top-p of the full softmax, and llama.cpp's.
 
 The peers draw from random streams of their own, so tokens cannot be equal:
 Plait's tokens are compared with its NumPy specification on one row, and must
@@ -25,9 +27,10 @@ import transformers
 from measure import Case, Peer
 
 import plait
-from plait.sampling import reference
+from plait.sampling import Sampler, SamplingParams, reference
 
-T, K, P, MIN_P = 0.8, 50, 0.9, 0.02
+T, K, P, MIN_P, TYPICAL_P = 0.8, 50, 0.9, 0.02, 0.95
+TYPICAL = ("typical_p", TYPICAL_P)
 REPETITION, FREQUENCY, PRESENCE, HISTORY, NGRAM = 1.1, 0.2, 0.1, 512, 3
 BATCHES, VOCABULARIES = (1, 32, 256), (32000, 128256, 151936)
 
@@ -59,6 +62,17 @@ CHAINS = {
     "penalties": (*PENALTIES, TEMPERATURE, TOP_K, TOP_P, MIN),
     "tables": (*TABLES, TEMPERATURE, TOP_K, TOP_P),
     "edits": (*EDITS, TEMPERATURE, TOP_K, TOP_P),
+}
+LLAMA = dict(typical_p=TYPICAL_P, xtc_probability=0.5, dynatemp_range=0.5)
+PENALIZED = dict(
+    repetition_penalty=REPETITION, frequency_penalty=FREQUENCY, presence_penalty=PRESENCE
+)
+#: Samplers: a preset's parameters, and the chain of what its peers do. llama.cpp's peer
+#: has neither XTC nor a temperature by the entropy.
+PRESETS = {
+    "vllm": (PENALIZED, CHAINS["penalties"][:-1]),
+    "sglang": (dict(min_p=MIN_P), (TEMPERATURE, TOP_K, TOP_P, MIN)),
+    "llamacpp": (dict(min_p=MIN_P, **LLAMA), (TOP_K, TYPICAL, TOP_P, MIN, TEMPERATURE)),
 }
 #: The chains that are measured in f32 on 32 rows of the longest alone.
 SINGLE = ("tables", "edits")
@@ -223,10 +237,14 @@ def sorted_probabilities(logits, form):
 
 def warped(logits, form):
     """The chain of transformers."""
-    warpers = [transformers.TemperatureLogitsWarper(T)]
-    warpers += [transformers.TopKLogitsWarper(K)] if TOP_K in form else []
-    warpers += [transformers.TopPLogitsWarper(P)] if TOP_P in form else []
-    warpers += [transformers.MinPLogitsWarper(MIN_P)] if MIN in form else []
+    made = {
+        "temperature": transformers.TemperatureLogitsWarper(T),
+        "top_k": transformers.TopKLogitsWarper(K),
+        "typical_p": transformers.TypicalLogitsWarper(TYPICAL_P),
+        "top_p": transformers.TopPLogitsWarper(P),
+        "min_p": transformers.MinPLogitsWarper(MIN_P),
+    }
+    warpers = [made[op] for op, *_ in form if op in made]
     kept = torch.softmax(transformers.LogitsProcessorList(warpers)(None, logits), -1)
     return kept, torch.arange(kept.shape[-1]).expand_as(kept)
 
@@ -298,7 +316,7 @@ def edited(keep, arrays):
 
 
 #: What a chain's peers do before they filter.
-BEFORE = {"penalties": penalized, "tables": by_tables, "edits": edited}
+BEFORE = {"penalties": penalized, "vllm": penalized, "tables": by_tables, "edits": edited}
 
 
 def drawing(name, logits, form, kept, draw=None):
@@ -334,7 +352,7 @@ def in_range(mine, theirs):
 
 
 def peers_of(name, logits, arrays):
-    form = CHAINS[name]
+    form = PRESETS[name][1] if name in PRESETS else CHAINS[name]
     tensor = torch.from_numpy(logits.astype(np.float32))
     if logits.dtype != np.float32:
         tensor = tensor.bfloat16()
@@ -364,6 +382,8 @@ def peers_of(name, logits, arrays):
         roads = {"torch topk": topk} if TOP_K in form else {}
         roads |= dict(zip(SORTS, (sorted_logits, sorted_probabilities), strict=True))
         roads["transformers"] = warped
+        if TYPICAL in form:
+            roads = {"transformers": warped}
         for road, keep in roads.items():
             draw = of_sglang if road == "SGLang" else None
             if name in BEFORE:
@@ -396,6 +416,29 @@ def case(name, element, batch, vocab, code):
     return Case(title, peers, bytes=logits.nbytes, percentiles=True)
 
 
+def preset_case(name, batch, vocab):
+    """A preset's sampler, as it is called, with a history where there are penalties."""
+    rng = np.random.default_rng(0)
+    logits = 3 * rng.standard_normal((batch, vocab), np.float32)
+    arrays = arrays_of(batch, vocab, rng)
+    given, _ = PRESETS[name]
+    params = SamplingParams(temperature=T, top_k=K, top_p=P, seed=1, **given)
+    sampler = Sampler(params, vocab, preset=name)
+    past = dict(output=arrays["history"]) if "repetition_penalty" in given else {}
+    if past:
+        past["prompt"] = arrays["history"][:, :0]
+
+    def call():
+        return sampler(logits, 7, **past).tokens
+
+    past_of_one = {key: value[:1] for key, value in past.items()}
+    want = sampler.specification(logits[:1], 7, **past_of_one).tokens[0]
+    assert call()[0] == want, "differs from the specification"
+    peers = [Peer("plait", call), *peers_of(name, logits, arrays)]
+    title = f"{name} f32, {batch}x{vocab}"
+    return Case(title, peers, bytes=logits.nbytes, percentiles=True)
+
+
 def cases(prefix):
     """``prefix`` is the start of a chain, or of that, an element type and a batch."""
     torch.manual_seed(0)
@@ -409,3 +452,6 @@ def cases(prefix):
                     if f"{name} {element}, {batch}x{vocab}".startswith(prefix):
                         code = code or compiled(name, element)
                         yield case(name, element, batch, vocab, code)
+    for name in PRESETS:
+        if f"{name} f32, 32x{VOCABULARIES[-1]}".startswith(prefix):
+            yield preset_case(name, 32, VOCABULARIES[-1])

@@ -193,6 +193,9 @@ struct LinalgPackWeights
         32, getElementTypeOrSelf(op->getResult(0)).getIntOrFloatBitWidth());
     int64_t width = 2 * registerBits / bits;
     int64_t size = type.getDimSize(use->column);
+    // Few columns are one vector.
+    if (size <= width / 2)
+      width /= 2;
     // A quarter more is too much padding.
     if (bytesOf(type) < 0 || llvm::alignTo(size, width) * 4 > size * 5)
       return;

@@ -392,6 +392,15 @@ Value plait::sample::sumRows(Emitter &e, Value values) {
                       [&](ValueRange in) { return e.add(in[0], in[1]); });
 }
 
+Value plait::sample::meanOf(Emitter &e, Value moment, Value total) {
+  // Some weight is 2^44, so that only an empty row has a total below.
+  Value divisor = e.maxU(total, e.i64(unitWeight));
+  Value shift =
+      e.sub(e.i64(64 - 34), math::CountLeadingZerosOp::create(e, divisor));
+  return arith::DivUIOp::create(e, e.shl(e.shr(moment, shift), e.i64(24)),
+                                e.shr(divisor, shift));
+}
+
 Value plait::sample::means(Emitter &e, Value fixed, Value weights,
                            Value total) {
   Value moment =
@@ -399,15 +408,8 @@ Value plait::sample::means(Emitter &e, Value fixed, Value weights,
         Value distance = e.shl(e.sub(e.i64(0), in[0]), e.i64(24));
         return e.add(in[2], e.mulhi(e.shl(in[1], e.i64(16)), distance));
       });
-  return e.mapRows(
-      fixed, {moment, total}, e.getI64Type(), [&](ValueRange in) -> Value {
-        // Some weight is 2^44, so that only an empty row has a total below.
-        Value divisor = e.maxU(in[1], e.i64(unitWeight));
-        Value shift = e.sub(e.i64(64 - 34),
-                            math::CountLeadingZerosOp::create(e, divisor));
-        return arith::DivUIOp::create(e, e.shl(e.shr(in[0], shift), e.i64(24)),
-                                      e.shr(divisor, shift));
-      });
+  return e.mapRows(fixed, {moment, total}, e.getI64Type(),
+                   [&](ValueRange in) { return meanOf(e, in[0], in[1]); });
 }
 
 Value plait::sample::selectPlace(Emitter &e, Value places, Value masses,
@@ -464,6 +466,11 @@ void plait::sample::checkShapes(Emitter &e, Operation *op, Value logits) {
   for (auto [other, count] : llvm::zip_equal(
            MutableArrayRef(others).take_back(counts.size()), counts))
     other = count.getTokens();
+  // What a fused chain makes has its rows.
+  if (isa<FusedOp>(op->getParentOp()))
+    llvm::erase_if(others, [&](Value other) {
+      return other.getParentBlock() == op->getBlock();
+    });
   for (Value other : others)
     checkEqual(other, logits, 0, "as many rows of every operand");
   if (auto bitmask = dyn_cast<BitmaskOp>(op)) {

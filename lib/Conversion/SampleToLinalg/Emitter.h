@@ -157,6 +157,35 @@ mlir::Value toNats(Emitter &e, mlir::Value bits);
 /// ceil(p * total), f32 `p` clamped to [0, 1]; 0 for NaN.
 mlir::Value shareOf(Emitter &e, mlir::Value p, mlir::Value total);
 
+/// The mean of what has the `moment` in Q44, of masses `total`, in Q24.
+mlir::Value meanOf(Emitter &e, mlir::Value moment, mlir::Value total);
+
+/// What `dynamic_temperature` makes of a row's mass, mean, number of candidates,
+/// and its operands.
+mlir::Value temperatureOf(Emitter &e, mlir::ValueRange in);
+
+/// The least weight that `eta` keeps in a row of such a mass and mean.
+mlir::Value etaLimit(Emitter &e, mlir::Value epsilon, mlir::Value total,
+                     mlir::Value mean);
+
+/// The greatest distance to the best that `top_n_sigma` keeps, of the sum of
+/// the squared deviations of `count` candidates.
+mlir::Value sigmaLimit(Emitter &e, mlir::Value squares, mlir::Value count,
+                       mlir::Value n);
+
+/// The least weight of what `xtc` calls a top choice; -1, the greatest
+/// unsigned, where it removes nothing.
+mlir::Value xtcLimit(Emitter &e, mlir::Value probability, mlir::Value threshold,
+                     mlir::Value bits, mlir::Value total);
+
+/// The uniform number of token `v`, i64, in Q64: `key` is seed, session,
+/// sequence and position of its row.
+mlir::Value noiseOf(Emitter &e, Generator generator, mlir::Value vocabulary,
+                    mlir::ValueRange key, mlir::Value v);
+
+/// The score of a candidate with that number, Q32.
+mlir::Value scoreOf(Emitter &e, mlir::Value fixed, mlir::Value noise);
+
 /// round_half_even(z * 2^24) as i64, for f32 `z` in [-45, 0].
 mlir::Value toFixed(Emitter &e, mlir::Value z);
 

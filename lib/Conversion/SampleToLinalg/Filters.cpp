@@ -100,33 +100,10 @@ SmallVector<Value> lowerDynamicTemperature(Emitter &e,
   Value count = e.reduceRows(logits, logits, e.i64(0), [&](ValueRange in) {
     return e.add(in[1], e.widen(isCandidate(e, in[0])));
   });
-  auto temperatureOf = [&](ValueRange in) -> Value {
-    Value total = e.maxU(in[0], e.i64(unitWeight));
-    Value candidates = e.maxU(in[2], e.i64(2));
-    Value low = in[3], high = in[4], exponent = in[5];
-    auto q24 = [&](Value x) { return e.shr(log2(e, x), e.i64(32)); };
-    Value entropy = e.add(e.sub(q24(total), e.i64(int64_t(44) << 24)), in[1]);
-    Value ratio =
-        e.sub(log2(e, e.maxS(entropy, e.i64(1))), log2(e, q24(candidates)));
-    ratio = arith::SIToFPOp::create(e, e.getF32Type(), e.minS(ratio, e.i64(0)));
-    Value z = e.mulF(exponent, e.mulF(ratio, e.f32(0x1p-56f)));
-    // Not a number for an infinite exponent of a ratio of one, or a NaN.
-    Value floor = e.f32(-45.0f), zero = e.f32(0.0f), number = e.isNumber(z);
-    Value clamped = e.select(e.compare(FPredicate::OGT, z, floor), z, floor);
-    clamped =
-        e.select(e.compare(FPredicate::OLT, clamped, zero), clamped, zero);
-    Value weight = exp2(e, toFixed(e, clamped));
-    Value power = e.mulF(e.toFloat(weight), e.f32(0x1p-44f));
-    Value result =
-        arith::AddFOp::create(e, low, e.mulF(e.subF(high, low), power));
-    result = e.select(number, result, e.nan());
-    Value few = e.compare(IPredicate::ult, in[2], e.i64(2));
-    return e.select(few, high, result);
-  };
   return {e.mapRows(
       logits,
       {mass.total, mean, count, op.getLow(), op.getHigh(), op.getExponent()},
-      e.getF32Type(), temperatureOf)};
+      e.getF32Type(), [&](ValueRange in) { return temperatureOf(e, in); })};
 }
 
 SmallVector<Value> lowerTopK(Emitter &e, TopKOp op) {
@@ -225,12 +202,8 @@ SmallVector<Value> lowerTopNSigma(Emitter &e, TopNSigmaOp op) {
                                      e.i64(0)));
       });
   Value limit = e.mapRows(
-      logits, {squares, count, op.getN()}, e.getF32Type(), [&](ValueRange in) {
-        Value variance = e.toFloat(divide(in[0], in[1]));
-        Value deviation =
-            e.mulF(math::SqrtOp::create(e, variance), e.f32(0x1p-12f));
-        return e.mulF(in[2], deviation);
-      });
+      logits, {squares, count, op.getN()}, e.getF32Type(),
+      [&](ValueRange in) { return sigmaLimit(e, in[0], in[1], in[2]); });
   return {e.mapElements(
       logits, {logits, best, limit, op.getN()}, e.getF32Type(),
       [&](ValueRange in) {
@@ -251,13 +224,8 @@ SmallVector<Value> lowerXtc(Emitter &e, XtcOp op) {
   Value least = e.mapRows(
       logits,
       {op.getProbability(), op.getThreshold(), op.getBits(), mass.total},
-      e.getI64Type(), [&](ValueRange in) {
-        Value chance =
-            e.mulF(e.toFloat(e.shr(in[2], e.i64(40))), e.f32(0x1p-24f));
-        Value on = e.bitAnd(e.compare(FPredicate::OLT, chance, in[0]),
-                            e.compare(FPredicate::OLE, in[1], e.f32(0.5f)));
-        return e.select(on, shareOf(e, in[1], in[3]), e.i64(-1));
-      });
+      e.getI64Type(),
+      [&](ValueRange in) { return xtcLimit(e, in[0], in[1], in[2], in[3]); });
   auto isTop = [&](Value place, Value weight, Value least) {
     return e.bitAnd(e.compare(IPredicate::uge, weight, least),
                     e.compare(IPredicate::ne, place, e.i64(0)));
@@ -295,17 +263,59 @@ SmallVector<Value> lowerEta(Emitter &e, EtaOp op) {
   Value logits = op.getLogits();
   Mass mass(e, logits);
   Value mean = means(e, mass.fixed, mass.weights, mass.total);
-  Value least = e.mapRows(logits, {op.getEpsilon(), mass.total, mean},
-                          e.getI64Type(), [&](ValueRange in) {
-                            Value typical = exp2(e, e.sub(e.i64(0), in[2]));
-                            Value root = math::SqrtOp::create(e, in[0]);
-                            return e.minU(shareOf(e, in[0], in[1]),
-                                          shareOf(e, root, typical));
-                          });
+  Value least = e.mapRows(
+      logits, {op.getEpsilon(), mass.total, mean}, e.getI64Type(),
+      [&](ValueRange in) { return etaLimit(e, in[0], in[1], in[2]); });
   return {keepWeighing(e, logits, mass.weights, least, op.getEpsilon())};
 }
 
 } // namespace
+
+Value plait::sample::temperatureOf(Emitter &e, ValueRange in) {
+  Value total = e.maxU(in[0], e.i64(unitWeight));
+  Value candidates = e.maxU(in[2], e.i64(2));
+  Value low = in[3], high = in[4], exponent = in[5];
+  auto q24 = [&](Value x) { return e.shr(log2(e, x), e.i64(32)); };
+  Value entropy = e.add(e.sub(q24(total), e.i64(int64_t(44) << 24)), in[1]);
+  Value ratio =
+      e.sub(log2(e, e.maxS(entropy, e.i64(1))), log2(e, q24(candidates)));
+  ratio = arith::SIToFPOp::create(e, e.getF32Type(), e.minS(ratio, e.i64(0)));
+  Value z = e.mulF(exponent, e.mulF(ratio, e.f32(0x1p-56f)));
+  // Not a number for an infinite exponent of a ratio of one, or a NaN.
+  Value floor = e.f32(-45.0f), zero = e.f32(0.0f), number = e.isNumber(z);
+  Value clamped = e.select(e.compare(FPredicate::OGT, z, floor), z, floor);
+  clamped = e.select(e.compare(FPredicate::OLT, clamped, zero), clamped, zero);
+  Value weight = exp2(e, toFixed(e, clamped));
+  Value power = e.mulF(e.toFloat(weight), e.f32(0x1p-44f));
+  Value result =
+      arith::AddFOp::create(e, low, e.mulF(e.subF(high, low), power));
+  result = e.select(number, result, e.nan());
+  Value few = e.compare(IPredicate::ult, in[2], e.i64(2));
+  return e.select(few, high, result);
+}
+
+Value plait::sample::etaLimit(Emitter &e, Value epsilon, Value total,
+                              Value mean) {
+  Value typical = exp2(e, e.sub(e.i64(0), mean));
+  Value root = math::SqrtOp::create(e, epsilon);
+  return e.minU(shareOf(e, epsilon, total), shareOf(e, root, typical));
+}
+
+Value plait::sample::sigmaLimit(Emitter &e, Value squares, Value count,
+                                Value n) {
+  Value mean = arith::DivUIOp::create(e, squares, e.maxU(count, e.i64(1)));
+  Value deviation =
+      e.mulF(math::SqrtOp::create(e, e.toFloat(mean)), e.f32(0x1p-12f));
+  return e.mulF(n, deviation);
+}
+
+Value plait::sample::xtcLimit(Emitter &e, Value probability, Value threshold,
+                              Value bits, Value total) {
+  Value chance = e.mulF(e.toFloat(e.shr(bits, e.i64(40))), e.f32(0x1p-24f));
+  Value on = e.bitAnd(e.compare(FPredicate::OLT, chance, probability),
+                      e.compare(FPredicate::OLE, threshold, e.f32(0.5f)));
+  return e.select(on, shareOf(e, threshold, total), e.i64(-1));
+}
 
 void plait::sample::populateFilters(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();

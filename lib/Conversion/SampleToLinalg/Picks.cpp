@@ -88,42 +88,6 @@ SmallVector<Value> lowerRandom(Emitter &e, RandomOp op) {
                     })};
 }
 
-/// The uniform number of an element in Q64: `key` is seed, session, sequence
-/// and position of its row.
-Value noiseOf(Emitter &e, Generator generator, Value vocabulary,
-              ValueRange key) {
-  Value low = lowWord(e, key[0]), high = highWord(e, key[0]);
-  Value session = key[1], sequence = key[2], position = key[3];
-  Value token = e.token(), v = e.narrow(token);
-  switch (generator) {
-  case Generator::Philox: {
-    Value lane = e.bitOr(e.shr(v, e.i32(1)), e.i32(INT32_MIN));
-    std::array<Value, 4> words =
-        philox(e, {lane, position, sequence, session}, {low, high});
-    Value even = e.compare(IPredicate::eq, e.bitAnd(v, e.i32(1)), e.i32(0));
-    Value u = concatWords(e, e.select(even, words[0], words[2]),
-                          e.select(even, words[1], words[3]));
-    return e.bitOr(u, e.i64(1));
-  }
-  case Generator::JaxThreefry: {
-    Value counter = e.add(e.mul(e.widen(sequence), vocabulary), token);
-    std::array<Value, 2> words =
-        threefry(e, {highWord(e, counter), lowWord(e, counter)}, {high, low});
-    Value bits = e.shr(e.bitXor(words[0], words[1]), e.i32(9));
-    return e.shl(e.widen(bits), e.i64(41));
-  }
-  case Generator::Murmur3Vllm:
-  case Generator::Murmur3Sglang: {
-    Value h = e.widen(murmur3(e, {low, high, position, v}));
-    if (generator == Generator::Murmur3Sglang)
-      return e.minU(e.bitOr(h, e.shl(h, e.i64(32))), e.i64(-(1ll << 32)));
-    Value odd = e.bitOr(e.shl(h, e.i64(1)), e.i64(1));
-    return e.sub(e.i64(0), e.shl(odd, e.i64(31)));
-  }
-  }
-  llvm_unreachable("all generators are above");
-}
-
 //===----------------------------------------------------------------------===//
 // Picks
 //===----------------------------------------------------------------------===//
@@ -240,23 +204,18 @@ SmallVector<Value> lowerGumbel(Emitter &e, GumbelOp op) {
   Value vocabulary = arith::IndexCastOp::create(
       e, e.getI64Type(), tensor::DimOp::create(e, logits, 1));
   Value nothing = e.i64(INT64_MIN);
-  Value scores = e.mapElements(
-      logits,
-      {fixed, weight, op.getSeed(), op.getSession(), op.getSequence(),
-       op.getPosition()},
-      e.getI64Type(), [&](ValueRange in) {
-        Value u = noiseOf(e, op.getGenerator(), vocabulary,
-                          in.drop_front(2).take_front(4));
-        Value isZero = e.compare(IPredicate::eq, u, e.i64(0));
-        Value length =
-            e.sub(e.i64(int64_t(64) << 56), log2(e, e.maxU(u, e.i64(1))));
-        length = e.select(isZero, e.i64(int64_t(126) << 56), length);
-        Value noise =
-            e.sub(e.i64(int64_t(56) << 56), log2(e, e.maxS(length, e.i64(1))));
-        Value score = e.add(e.shl(in[0], e.i64(8)), e.sar(noise, e.i64(24)));
-        Value live = e.compare(IPredicate::ne, in[1], e.i64(0));
-        return e.select(live, score, nothing);
-      });
+  Value scores =
+      e.mapElements(logits,
+                    {fixed, weight, op.getSeed(), op.getSession(),
+                     op.getSequence(), op.getPosition()},
+                    e.getI64Type(), [&](ValueRange in) {
+                      Value u =
+                          noiseOf(e, op.getGenerator(), vocabulary,
+                                  in.drop_front(2).take_front(4), e.token());
+                      Value score = scoreOf(e, in[0], u);
+                      Value live = e.compare(IPredicate::ne, in[1], e.i64(0));
+                      return e.select(live, score, nothing);
+                    });
   Value best = e.reduceRows(logits, scores, nothing, [&](ValueRange in) {
     return e.maxS(in[0], in[1]);
   });
@@ -289,16 +248,20 @@ SmallVector<Value> lowerFused(Emitter &e, FusedOp op) {
   if (!type.getElementType().isF32())
     logits = arith::ExtFOp::create(e, type.clone(e.getF32Type()), logits,
                                    /*fastmath=*/arith::FastMathFlagsAttr());
-  if (!op.getEdits().empty()) {
+  auto add = [&](Region &part) {
+    if (part.empty())
+      return;
     IRMapping mapping;
-    Block &edits = op.getEdits().front();
-    mapping.map(edits.getArgument(0), logits);
-    for (Operation &edit : edits.without_terminator())
-      e.clone(edit, mapping);
-    logits = mapping.lookup(edits.getTerminator()->getOperand(0));
-  }
+    Block &block = part.front();
+    mapping.map(block.getArgument(0), logits);
+    for (Operation &each : block.without_terminator())
+      e.clone(each, mapping);
+    logits = mapping.lookup(block.getTerminator()->getOperand(0));
+  };
+  add(op.getEdits());
   if (Value t = op.getTemperature())
     logits = TemperatureOp::create(e, logits, t);
+  Value full = op.getFullMass() ? logits : Value();
   if (Value k = op.getK())
     logits = TopKOp::create(e, logits.getType(), logits, k, op.getKeepTies());
   auto minP = [&] {
@@ -308,17 +271,69 @@ SmallVector<Value> lowerFused(Emitter &e, FusedOp op) {
   if (!op.getMinPLast())
     minP();
   if (Value p = op.getP())
-    logits = TopPOp::create(e, logits.getType(), logits, p, /*full=*/Value(),
+    logits = TopPOp::create(e, logits.getType(), logits, p, full,
                             /*keep_ties=*/false);
   if (op.getMinPLast())
     minP();
-  Operation *pick = op.getBits() ? DrawOp::create(e, logits, op.getBits())
-                                 : GreedyOp::create(e, logits).getOperation();
+  add(op.getRest());
+  Operation *pick;
+  if (op.getBits())
+    pick = DrawOp::create(e, logits, op.getBits());
+  else if (op.getSeed())
+    pick =
+        GumbelOp::create(e, op.getGeneratorAttr(), logits, op.getSeed(),
+                         op.getSession(), op.getSequence(), op.getPosition());
+  else
+    pick = GreedyOp::create(e, logits);
   return llvm::to_vector_of<Value>(
       pick->getResults().take_front(op->getNumResults()));
 }
 
 } // namespace
+
+Value plait::sample::noiseOf(Emitter &e, Generator generator, Value vocabulary,
+                             ValueRange key, Value token) {
+  Value low = lowWord(e, key[0]), high = highWord(e, key[0]);
+  Value session = key[1], sequence = key[2], position = key[3];
+  Value v = e.narrow(token);
+  switch (generator) {
+  case Generator::Philox: {
+    Value lane = e.bitOr(e.shr(v, e.i32(1)), e.i32(INT32_MIN));
+    std::array<Value, 4> words =
+        philox(e, {lane, position, sequence, session}, {low, high});
+    Value even = e.compare(IPredicate::eq, e.bitAnd(v, e.i32(1)), e.i32(0));
+    Value u = concatWords(e, e.select(even, words[0], words[2]),
+                          e.select(even, words[1], words[3]));
+    return e.bitOr(u, e.i64(1));
+  }
+  case Generator::JaxThreefry: {
+    Value counter = e.add(e.mul(e.widen(sequence), vocabulary), token);
+    std::array<Value, 2> words =
+        threefry(e, {highWord(e, counter), lowWord(e, counter)}, {high, low});
+    Value bits = e.shr(e.bitXor(words[0], words[1]), e.i32(9));
+    return e.shl(e.widen(bits), e.i64(41));
+  }
+  case Generator::Murmur3Vllm:
+  case Generator::Murmur3Sglang: {
+    Value h = e.widen(murmur3(e, {low, high, position, v}));
+    if (generator == Generator::Murmur3Sglang)
+      return e.minU(e.bitOr(h, e.shl(h, e.i64(32))), e.i64(-(1ll << 32)));
+    Value odd = e.bitOr(e.shl(h, e.i64(1)), e.i64(1));
+    return e.sub(e.i64(0), e.shl(odd, e.i64(31)));
+  }
+  }
+  llvm_unreachable("all generators are above");
+}
+
+Value plait::sample::scoreOf(Emitter &e, Value fixed, Value noise) {
+  Value isZero = e.compare(IPredicate::eq, noise, e.i64(0));
+  Value length =
+      e.sub(e.i64(int64_t(64) << 56), log2(e, e.maxU(noise, e.i64(1))));
+  length = e.select(isZero, e.i64(int64_t(126) << 56), length);
+  Value gumbel =
+      e.sub(e.i64(int64_t(56) << 56), log2(e, e.maxS(length, e.i64(1))));
+  return e.add(e.shl(fixed, e.i64(8)), e.sar(gumbel, e.i64(24)));
+}
 
 Value plait::sample::toNats(Emitter &e, Value bits) {
   Value number = arith::SIToFPOp::create(e, e.getF32Type(), bits);

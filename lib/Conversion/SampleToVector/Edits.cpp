@@ -18,15 +18,23 @@ using namespace plait::sample;
 // Runs
 //===----------------------------------------------------------------------===//
 
+SmallVector<Value> plait::sampling::operandsOf(Operation *op) {
+  SmallVector<Value> operands(op->getOperands().drop_front());
+  SmallVector<CountOp> counts = countsOf(op);
+  auto lists = MutableArrayRef(operands).take_back(counts.size());
+  for (auto [list, count] : llvm::zip_equal(lists, counts))
+    list = count.getTokens();
+  if (isa<FusedOp>(op->getParentOp()))
+    llvm::erase_if(operands, [&](Value operand) {
+      return operand.getParentBlock() == op->getBlock();
+    });
+  return operands;
+}
+
 SmallVector<Value> EditRun::operands() {
   SmallVector<Value> result;
-  for (Operation *op : ops) {
-    llvm::append_range(result, op->getOperands().drop_front());
-    SmallVector<CountOp> counts = countsOf(op);
-    auto lists = MutableArrayRef(result).take_back(counts.size());
-    for (auto [list, count] : llvm::zip_equal(lists, counts))
-      list = count.getTokens();
-  }
+  for (Operation *op : ops)
+    llvm::append_range(result, operandsOf(op));
   return result;
 }
 
@@ -34,8 +42,8 @@ static bool isRemoval(Operation *op) {
   return isa<AllowOp, BanOp, BitmaskOp, NoRepeatNgramOp>(op);
 }
 
-bool EditRun::changes() { return !llvm::all_of(ops, isRemoval); }
-bool EditRun::removes() { return llvm::any_of(ops, isRemoval); }
+bool EditRun::changes() const { return !llvm::all_of(ops, isRemoval); }
+bool EditRun::removes() const { return llvm::any_of(ops, isRemoval); }
 
 static bool hasTables(Operation *op) {
   return isPenalty(op) && countsOf(op).empty();
@@ -173,6 +181,8 @@ void Edits::copyGroup(const Place &at, Num group) {
 }
 
 void Edits::touchGroup(const Place &at, Num group) {
+  if (!at.touched.value)
+    return;
   e.when(loadScalar(at.touched, {group}) == 0, [&] { copyGroup(at, group); });
 }
 
@@ -351,6 +361,22 @@ func::FuncOp Edits::emitInKernel(Type element) {
     at.row = in[1];
     at.size = dim(in[0], 1);
     editRow(editsOf(ArrayRef(in).drop_front(2)), at);
+    return {};
+  });
+}
+
+func::FuncOp Edits::emitOnRow() {
+  SmallVector<Type> arguments = types();
+  arguments.append({index, index, rowType(f32), rowType(i32)});
+  return function("edit_list", arguments, {}, [&](Nums in) -> Nums {
+    Place at;
+    at.mask = in.pop_back_val();
+    at.out = in.pop_back_val();
+    at.size = in.pop_back_val();
+    at.row = in.pop_back_val();
+    if (!run.removes())
+      at.mask = Num();
+    editRow(editsOf(in), at);
     return {};
   });
 }

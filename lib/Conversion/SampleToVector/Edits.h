@@ -24,16 +24,18 @@
 
 namespace plait::sampling {
 
+/// What an op takes besides the logits, with the list of tokens in the place of
+/// their counts, and without what a fused chain makes itself.
+SmallVector<Value> operandsOf(Operation *op);
+
 /// A run of ops, each the next one's logits.
 struct EditRun {
   SmallVector<Operation *> ops;
 
   Value logits() { return ops.front()->getOperand(0); }
-  /// Of every op, what it takes besides the logits, with the list of tokens in
-  /// the place of their counts.
   SmallVector<Value> operands();
   /// Whether a logit becomes another; whether one is removed.
-  bool changes(), removes();
+  bool changes() const, removes() const;
 };
 
 /// The longest runs of a module that are functions of their own.
@@ -51,6 +53,10 @@ public:
   /// `copy`, as f32 and filled up with -inf. The mask has a bit per token, up
   /// to the end of the last group.
   func::FuncOp emitInKernel(Type element);
+
+  /// The function of (the run's operands, row, size, logits, mask) that edits the
+  /// f32 logits of a row where they are, but for what the mask removes.
+  func::FuncOp emitOnRow();
 
   /// The function of (the run's operands, row) that says whether the row's
   /// parameters are all in their domains.

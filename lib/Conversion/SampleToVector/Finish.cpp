@@ -24,6 +24,12 @@ Num Kernel::target(Num p, Num total) {
   return e.select(ceil == 0, e.i64(1), ceil);
 }
 
+/// `p` of a mass; 0 for NaN.
+Num Kernel::share(Num p, Num total) {
+  sample::Emitter exact(op.getLoc(), e);
+  return e.num(sample::shareOf(exact, p, total));
+}
+
 Num Kernel::sumOf(Num sums, Num base, Num count) {
   return e.loop(e.index(0), count, 1, {e.i64(0)},
                 [&](Num at, Nums sum) -> Nums {
@@ -40,10 +46,11 @@ Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
   Num yes = e.constant(i1, 1);
   // A parameter out of its domain removes every candidate.
   result.valid = (t >= zero) & (t < e.f32(INFINITY)) &
-                 e.compare(arith::CmpFPredicate::ORD, p, minP) & operands[5];
+                 e.compare(arith::CmpFPredicate::ORD, p, minP) & operands[9];
   // Temperature zero, and no bits to draw with, are the best candidate alone,
-  // but for a log-probability, which is one among all.
-  result.greedy = op.getBits() || hasNumbers() ? t == zero : yes;
+  // but for a log-probability, which is one among all, and what may follow.
+  bool isGreedy = !op.getBits() && !op.getSeed() && !hasNumbers() && !hasRest();
+  result.greedy = isGreedy ? yes : t == zero;
   result.temperature = e.select(t > zero, t, e.f32(1));
   Num off = e.compare(arith::CmpIPredicate::sle, operands[1], e.i32(0));
   k = e.select(off | (k >= size), size, k);
@@ -52,7 +59,8 @@ Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
   result.p = p;
   result.cut = p < e.f32(1);
   result.minP = minP;
-  result.share = minP > zero;
+  // Less is a share of nothing, which all have.
+  result.share = minP >= e.f32(0x1p-64);
   Num no = e.constant(i1, 0);
   result.shared =
       e.select(result.cut, op.getMinPLast() ? no : result.share, result.share);
@@ -61,8 +69,9 @@ Kernel::Parameters Kernel::parametersOf(ArrayRef<Num> operands, Num size) {
 
 /// The log-probability and the margin of what was picked: how near the draw
 /// lies to an end of its interval, or what the second best lacks.
-Nums Kernel::numbersOf(const Picked &picked, Num best) {
-  Num margin, value = picked.value;
+Nums Kernel::numbersOf(const Picked &picked) {
+  sample::Emitter exact(op.getLoc(), e);
+  Num margin, value = picked.value, best = picked.best;
   if (op.getBits()) {
     Num last = picked.weight - 1 - picked.rest;
     Num distance = e.select(picked.rest < last, picked.rest, last);
@@ -70,25 +79,30 @@ Nums Kernel::numbersOf(const Picked &picked, Num best) {
       return e.num(arith::UIToFPOp::create(e, f32, value));
     };
     margin = toFloat(distance) / toFloat(picked.total);
+  } else if (op.getSeed()) {
+    Num gap = e.num(sample::toNats(exact, picked.rest - picked.weight));
+    Num isAlone = picked.weight == e.i64(INT64_MIN);
+    margin = e.select(isAlone, e.f32(INFINITY), gap);
   } else {
     // Two infinities differ by nothing, not by NaN.
     margin = e.select(best == value, e.f32(0), best - value);
     value = best;
   }
-  sample::Emitter exact(op.getLoc(), e);
   Num mass = (e.num(sample::log2(exact, picked.total)) >> 24) -
              e.i64(int64_t(44) << 32);
   Num fixed = e.num(arith::ExtSIOp::create(e, i64, fixedOf(value, best)));
   return {e.num(sample::toNats(exact, (fixed << 8) - mass)), margin};
 }
 
-/// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits,
-/// valid) -> token, flags (, log-probability, margin)
+/// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits, key,
+/// valid, the rest's operands) -> token, flags (, log-probability, margin)
 void Kernel::emitFinish() {
   Num least;
   auto body = [&](Nums in) -> Nums {
     Row row = takeRow(in);
     Num best = in[0], sums = in[1], base = in[2], nan = in[3], bits = in[8];
+    ArrayRef<Num> keys = ArrayRef(in).slice(8, 5),
+                  ofRest = ArrayRef(in).drop_front(14);
     Num size = dim(row.logits, 1);
     Parameters the = parametersOf(ArrayRef(in).drop_front(4), size);
     Num t = the.temperature, padded = paddedGroups(size);
@@ -104,32 +118,30 @@ void Kernel::emitFinish() {
       Value length = size + (groupSize + padding);
       return e.num(memref::AllocOp::create(e, type, ValueRange{length}));
     };
-    Num values = alloc(floats), indices = alloc(words), weights = alloc(longs);
-    Num rest = alloc(floats), restWeights = alloc(longs);
+    Listed all = {alloc(floats), alloc(words), alloc(longs), alloc(floats),
+                  alloc(longs)};
+    Num values = all.values, weights = all.weights, rest = all.spare;
+    Num restWeights = all.spareWeights, none = e.i32(0);
 
     auto listed = [&](Num bound) {
       return callOnRow(
           collect, row,
-          {best, base, t, bound, indices, values, line.scale, line.offset});
+          {best, base, t, bound, all.indices, values, line.scale, line.offset});
     };
     auto list = [&](Num bound) { return listed(bound)[0]; };
-    auto weighTheList = [&](Num count) {
-      return call(weighList, {values, weights, count, m})[0];
-    };
-    // The token and what is in `Picked`.
-    SmallVector<Type> drawn = {i32, i64, i64, i64, f32};
+    auto weighTheList = [&](Num count) { return massOf(all, count, m); };
+    SmallVector<Type> drawn = drawnTypes();
     auto fromList = [&](Num count, Num mass) -> Nums {
-      if (!op.getBits()) {
-        Nums place = call(pickBest, {values, count});
-        return {loadScalar(indices, {place[0]}), e.i64(0), e.i64(1), mass,
-                place[1]};
-      }
-      Nums place = call(pick, {weights, count, e.mulhi(bits, mass)});
-      Num at = place[0];
-      return {loadScalar(indices, {at}), place[1], loadScalar(weights, {at}),
-              mass, loadScalar(values, {at})};
+      if (!hasRest())
+        return pickFrom(all, count, m, mass, keys, size);
+      Nums arguments = {row.row, size, values,      all.indices,
+                        weights, rest, restWeights, count};
+      llvm::append_range(arguments, keys);
+      llvm::append_range(arguments, ofRest);
+      return call(this->rest, arguments);
     };
     auto boundOfMass = [&](Num count, Num goal, Num low, Num slack) {
+      low = e.max(low, leastWeighing(m));
       return call(bisectMass, {values, e.index(0), count, goal, low, m, slack,
                                rest, weights, restWeights})[0];
     };
@@ -191,14 +203,16 @@ void Kernel::emitFinish() {
     };
 
     auto cutToShare = [&](Num count, Num mass) {
-      Num unit = e.i64(int64_t(1) << 44);
-      Num share = e.choose(
-          the.minP >= e.f32(1), {i64}, [&]() -> Nums { return {unit}; },
-          [&]() -> Nums { return {target(the.minP, unit)}; })[0];
+      Num least = share(the.minP, e.i64(sample::unitWeight));
       return e.choose(
           the.share, {i64},
-          [&] { return call(cutShare, {values, weights, count, share}); },
+          [&] { return call(cutShare, {values, weights, count, least}); },
           [&]() -> Nums { return {mass}; })[0];
+    };
+
+    auto weighAll = [&] {
+      callOnRow(weigh, row, {sums, base, t, m, e.index(0), groups(size)});
+      return sumOf(sums, base, groups(size));
     };
 
     // What follows a list that holds all that can be kept.
@@ -209,16 +223,21 @@ void Kernel::emitFinish() {
       mass = e.choose(
           the.cut, {i64},
           [&]() -> Nums {
-            return {cutToMass(count, target(the.p, mass), list[1])[0]};
+            auto cutTo = [&](Num goal) -> Nums {
+              return {cutToMass(count, goal, list[1])[0]};
+            };
+            if (!op.getFullMass())
+              return cutTo(target(the.p, mass));
+            // Where that is more than there is, all stay.
+            Num goal = target(the.p, weighAll());
+            return e.choose(
+                goal <= mass, {i64}, [&] { return cutTo(goal); },
+                [&]() -> Nums { return {mass}; });
           },
           [&]() -> Nums { return {mass}; })[0];
       if (op.getMinPLast())
         mass = cutToShare(count, mass);
       return fromList(count, mass);
-    };
-
-    auto weighAll = [&] {
-      callOnRow(weigh, row, {sums, base, t, m, e.index(0), count});
     };
 
     auto fromMass = [&]() -> Nums {
@@ -277,8 +296,7 @@ void Kernel::emitFinish() {
       mass = e.choose(
           cut[0] - cut[1] < lowGoal, {i64}, [&]() -> Nums { return {cut[0]}; },
           [&]() -> Nums {
-            weighAll();
-            Num goal = target(the.p, sumOf(sums, base, groups(size)));
+            Num goal = target(the.p, weighAll());
             return {cutToMass(count, goal, low)[0]};
           })[0];
       if (op.getMinPLast())
@@ -287,11 +305,21 @@ void Kernel::emitFinish() {
     };
 
     auto fromAll = [&]() -> Nums {
+      if (hasRest())
+        return fromList(list(least), e.i64(0));
+      if (op.getSeed()) {
+        Nums arguments = {t, m, best, base, values, all.indices, size};
+        llvm::append_range(arguments, keys.drop_front());
+        Num mass = hasNumbers() ? sumOf(sums, base, count) : e.i64(1);
+        return drawnOf(callOnRow(competeInRow, row, arguments), m, mass);
+      }
       if (!op.getBits())
         return fromList(fromBest(e.i64(2))[0], sumOf(sums, base, count));
       auto draw = [&](Num slack) {
-        return callOnRow(drawAll, row,
-                         {t, m, sums, base, slack, bits, weights});
+        Nums found =
+            callOnRow(drawAll, row, {t, m, sums, base, slack, bits, weights});
+        found.append({m, none});
+        return found;
       };
       if (hasNumbers())
         return draw(e.i64(0));
@@ -319,11 +347,15 @@ void Kernel::emitFinish() {
                     });
               });
         },
-        [&]() -> Nums { return {e.i32(-1), e.i64(0), e.i64(1), e.i64(1), m}; });
-    Nums results = {taken[0], nan | e.select(some, e.i32(0), e.i32(2))};
+        [&]() -> Nums {
+          return {e.i32(-1), e.i64(0), e.i64(1), e.i64(1), m, m, none};
+        });
+    some = (taken[0] == -1) ^ 1;
+    Nums results = {taken[0],
+                    nan | taken[6] | e.select(some, e.i32(0), e.i32(2))};
     if (hasNumbers()) {
-      Picked drawn = {taken[1], taken[2], taken[3], taken[4]};
-      for (Num number : numbersOf(drawn, m))
+      Picked drawn = {taken[1], taken[2], taken[3], taken[4], taken[5]};
+      for (Num number : numbersOf(drawn))
         results.push_back(e.select(some, number, e.f32(NAN)));
     }
     return results;
@@ -331,8 +363,8 @@ void Kernel::emitFinish() {
   SmallVector<Type> results = {i32, i32};
   if (hasNumbers())
     results.append(2, f32);
-  finish =
-      function("finish",
-               rowAnd({floats, longs, index, i32, f32, i32, f32, f32, i64, i1}),
-               results, body);
+  SmallVector<Type> arguments = rowAnd({floats, longs, index, i32, f32, i32,
+                                        f32, f32, i64, i64, i32, i32, i32, i1});
+  llvm::append_range(arguments, typesOfRest());
+  finish = function("finish", arguments, results, body);
 }

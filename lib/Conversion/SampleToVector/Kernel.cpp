@@ -16,12 +16,13 @@ using namespace plait::sampling;
 /// A part of a row is worth a thread from this many groups on.
 static constexpr int64_t groupsPerPart = 16;
 
-Kernel::Kernel(sample::FusedOp op, EditRun run, SymbolTable &symbols,
-               int64_t vectorBits)
+Kernel::Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits)
     : Functions(op.getLoc(), symbols, vectorBits), op(op),
+      vectorBits(vectorBits),
       element(op.getLogits().getType().getElementType()),
       logitsType(buffer(2, element)), floats(buffer(1, f32)),
       words(buffer(1, i32)), longs(buffer(1, i64)) {
+  EditRun run = {sample::chainOf(op.getEdits())};
   if (run.ops.empty())
     return;
   edits.emplace(run, symbols, vectorBits);
@@ -122,6 +123,9 @@ void Kernel::weighIfSummed(const Row &row, Num best, Num sums, Num base,
   Line line = lineOf(the.temperature, top);
   Num no = e.constant(i1, 0);
   Num some = the.valid & (m > e.f32(-INFINITY));
+  // A list or noise needs no sum but for top-p, or for a log-probability.
+  if (hasRest() || (op.getSeed() && !hasNumbers()))
+    some = some & the.cut;
   e.when(e.select(the.limited | the.shared, no, some), [&] {
     // Top-p walks over the row once more, which is to stay in the cache.
     Num after = row.row + 1, rows = dim(row.logits, 0);
@@ -147,15 +151,18 @@ void Kernel::finishRow(const Given &in, const Row &row, Num best, Num sums,
                        Num base, Num nan) {
   Nums arguments = {best, sums, base, nan};
   arguments.append(rowOperands(in, row.row));
+  llvm::append_range(arguments, in.rest);
   Nums results = callOnRow(finish, row, arguments);
   for (auto [result, memory] : llvm::zip_equal(results, in.results))
     store(result, memory, row.row);
 }
 
-/// The parameters and bits of a row, and whether those of its edits are valid;
+/// The parameters and keys of a row, and whether those of its edits are valid;
 /// what the op has not is neutral.
 Nums Kernel::rowOperands(const Given &in, Num row) {
-  Nums neutral = {e.f32(1), e.i32(0), e.f32(0), e.f32(1), e.i64(0)};
+  Num zero = e.i32(0);
+  Nums neutral = {e.f32(1), zero, e.f32(0), e.f32(1), e.i64(0),
+                  e.i64(0), zero, zero,     zero};
   for (auto [operand, memory] : llvm::zip_equal(neutral, in.parameters))
     if (memory.value)
       operand = loadScalar(memory, {row});
@@ -244,11 +251,18 @@ func::FuncOp Kernel::emit() {
   emitPick();
   emitPickBest();
   emitDrawAll();
+  if (op.getSeed()) {
+    emitCompete();
+    emitCompeteInRow();
+  }
+  if (hasRest())
+    emitRest();
   emitFinish();
 
   SmallVector<Type> arguments = {logitsType};
-  Value operands[] = {op.getTemperature(), op.getK(), op.getMinP(), op.getP(),
-                      op.getBits()};
+  Value operands[] = {op.getTemperature(), op.getK(),        op.getMinP(),
+                      op.getP(),           op.getBits(),     op.getSeed(),
+                      op.getSession(),     op.getSequence(), op.getPosition()};
   for (Value operand : operands)
     if (operand)
       arguments.push_back(
@@ -259,6 +273,8 @@ func::FuncOp Kernel::emit() {
     count = types.size();
     llvm::append_range(arguments, types);
   }
+  SmallVector<Type> restTypes = typesOfRest();
+  llvm::append_range(arguments, restTypes);
   arguments.append(2, words);
   if (hasNumbers())
     arguments.append(2, floats);
@@ -267,8 +283,13 @@ func::FuncOp Kernel::emit() {
     Num *next = given.begin() + 1;
     for (Value operand : operands)
       in.parameters.push_back(operand ? *next++ : Num());
-    in.edits.append(next, next + count);
-    in.results.append(next + count, given.end());
+    auto takeNext = [&](Nums &into, size_t count) {
+      into.append(next, next + count);
+      next += count;
+    };
+    takeNext(in.edits, count);
+    takeNext(in.rest, restTypes.size());
+    takeNext(in.results, given.end() - next);
 
     Num rows = dim(in.logits, 0);
     Num size = dim(in.logits, 1);

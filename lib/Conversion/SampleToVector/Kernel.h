@@ -18,6 +18,8 @@
 //             the k-th greatest of the groups' greatest (k groups have at least
 //             k such candidates), or, for top-p, what a sample of the row's
 //             vectors makes likely, which is then checked.
+//   rest      where the op has it: its processors, on a list of what is left of
+//             the row, which may be all of it; see Rest.cpp.
 //
 // What decides are the integers of the specification, so neither groups nor
 // vectors nor threads can change a sum, and thereby a token. The estimates are
@@ -39,12 +41,10 @@ constexpr int64_t padding = 16;
 
 class Kernel : Functions {
 public:
-  /// `edits` are those in the op.
-  Kernel(sample::FusedOp op, EditRun edits, SymbolTable &symbols,
-         int64_t vectorBits);
+  Kernel(sample::FusedOp op, SymbolTable &symbols, int64_t vectorBits);
 
-  /// The function of (logits, the op's other operands, its results), all
-  /// memrefs, that does what the op does.
+  /// The function of (logits, the op's other operands, those of its parts, its
+  /// results), all memrefs, that does what the op does.
   func::FuncOp emit();
 
 private:
@@ -87,6 +87,33 @@ private:
   void emitCutShare();
   void emitPick();
   void emitPickBest();
+  /// Candidates in memory, and as much memory for what is to be known of them.
+  struct Listed {
+    Num values, indices, weights, spare, spareWeights;
+  };
+  /// Weighs what is listed, against the greatest.
+  Num massOf(const Listed &list, Num count, Num best);
+  /// What is picked of a list of that mass: of results `drawnTypes`.
+  Nums pickFrom(const Listed &list, Num count, Num best, Num mass,
+                ArrayRef<Num> key, Num size);
+  Num leastWeighing(Num best);
+  Num share(Num p, Num total);
+
+  // Noise.cpp: the greatest score of noisy candidates.
+  /// The best score and the second, the token of the best and its value.
+  SmallVector<Type> scoreTypes() { return {i64, i64, i32, f32}; }
+  Nums noScore();
+  Num wordOf(ArrayRef<Num> key, Num vocabulary, Num token);
+  Num leastWord(Num ceiling, Num best, Num score);
+  void emitCompete();
+  void emitCompeteInRow();
+  Nums drawnOf(ArrayRef<Num> scores, Num best, Num mass);
+
+  // Rest.cpp: processors on a list.
+  class Rest;
+  friend class Rest;
+  void emitRest();
+  SmallVector<Type> typesOfRest();
 
   // Finish.cpp: what there is to do for a row.
   struct Parameters {
@@ -96,22 +123,26 @@ private:
     Num valid, greedy, limited, share, cut, shared;
   };
   Parameters parametersOf(ArrayRef<Num> operands, Num size);
-  /// What was picked: for a draw how far into its weight, for the best
-  /// candidate the value of the second.
+  /// What was picked: for a draw how far into its weight; for noisy candidates
+  /// the best score and the second; for the best candidate the value of the
+  /// second. And the greatest value that there was.
   struct Picked {
-    Num rest, weight, total, value;
+    Num rest, weight, total, value, best;
   };
-  Nums numbersOf(const Picked &picked, Num best);
+  /// A token, what is in `Picked`, and whether there is a NaN.
+  SmallVector<Type> drawnTypes() { return {i32, i64, i64, i64, f32, f32, i32}; }
+  Nums numbersOf(const Picked &picked);
   void emitFinish();
   Num target(Num p, Num total);
   Num sumOf(Num sums, Num base, Num count);
   bool hasNumbers() { return bool(op.getLogprobs()); }
+  bool hasRest() { return !op.getRest().empty(); }
 
   // Kernel.cpp: who does it.
   /// What the kernel is given; a parameter that the op has not is empty.
   struct Given {
     Num logits;
-    Nums parameters, edits, results;
+    Nums parameters, edits, rest, results;
   };
   void emitWhole(const Given &in);
   void emitParts(const Given &in, Num parts);
@@ -141,6 +172,8 @@ private:
   Num append(Num vector, Num mask, Num memory, Num at);
   Num exp2Entry(Num index);
   Num mulhi32(Num a, Num b);
+  /// The numbers of the lanes.
+  Num iotaOf();
   Num slice(Num vector, int64_t from, int64_t size);
   Num reduceMax(Num vector);
   Num reduceAdd(Num vector);
@@ -150,6 +183,7 @@ private:
   Num paddedGroups(Num size);
 
   sample::FusedOp op;
+  int64_t vectorBits;
   std::optional<Edits> edits;
   bool changes = false, removes = false;
   /// Of the logits in memory.
@@ -157,7 +191,7 @@ private:
   MemRefType logitsType, floats, words, longs;
   func::FuncOp edit, areValid, scan, greatest, weigh, estimateSums, collect,
       suggestBound, drawAll, weighList, bisectCount, bisectMass, cutCount,
-      cutMass, cutShare, pick, pickBest, finish;
+      cutMass, cutShare, pick, pickBest, compete, competeInRow, rest, finish;
 };
 
 } // namespace plait::sampling

@@ -35,6 +35,43 @@ void Kernel::emitWeighList() {
       });
 }
 
+Num Kernel::massOf(const Listed &list, Num count, Num best) {
+  return call(weighList, {list.values, list.weights, count, best})[0];
+}
+
+/// What is below weighs nothing beside the greatest.
+Num Kernel::leastWeighing(Num best) { return best - e.f32(32); }
+
+Nums Kernel::pickFrom(const Listed &list, Num count, Num best, Num mass,
+                      ArrayRef<Num> key, Num size) {
+  Num none = e.i32(0);
+  if (op.getSeed()) {
+    Nums arguments = {list.values, list.indices, count, best, best, size};
+    llvm::append_range(arguments, key.drop_front());
+    llvm::append_range(arguments, noScore());
+    return drawnOf(call(compete, arguments), best, mass);
+  }
+  if (!op.getBits()) {
+    Nums place = call(pickBest, {list.values, count});
+    return {loadScalar(list.indices, {place[0]}),
+            e.i64(0),
+            e.i64(1),
+            mass,
+            place[1],
+            best,
+            none};
+  }
+  Nums place = call(pick, {list.weights, count, e.mulhi(key[0], mass)});
+  Num at = place[0];
+  return {loadScalar(list.indices, {at}),
+          place[1],
+          loadScalar(list.weights, {at}),
+          mass,
+          loadScalar(list.values, {at}),
+          best,
+          none};
+}
+
 /// bisect(values, weights?, from, count, target, low, high, slack, rest,
 /// rest of weights?) -> bound: the greatest float, but for `slack` steps down,
 /// such that the values from it on come to `target`. They do at `low`; none is
@@ -85,9 +122,7 @@ void Kernel::emitBisect(bool weighed) {
       store(gone, rest, kept);
       return kept;
     };
-    // What is 32 below the greatest weighs nothing.
-    Num least = weighed ? e.max(in[4], in[5] - e.f32(32)) : in[4];
-    Num low = signedKey(least), high = signedKey(in[5]);
+    Num low = signedKey(in[4]), high = signedKey(in[5]);
     auto round = [&](Num values, Num weights, Num from, Nums state) -> Nums {
       Num low = state[0], high = state[1], above = state[2], count = state[3];
       // By turns the middle of the steps between the two, of which there are at

@@ -264,10 +264,7 @@ void Kernel::emitCollect() {
       least = least * temperature;
     // Nothing below is a number, as what fills up the tail is not.
     least = e.max(least, e.f32(std::numeric_limits<float>::lowest()));
-    auto places = VectorType::get({lanes}, i32);
-    SmallVector<int32_t> lane = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
-    Num iota = e.num(arith::ConstantOp::create(
-        e, DenseElementsAttr::get(places, ArrayRef(lane))));
+    Num iota = iotaOf();
     auto listGroup = [&](Num group, Num count) {
       askFor(row.logits, next, group);
       return onGroup(row, tail, group, {index}, [&](const Group &logits) {
@@ -276,7 +273,8 @@ void Kernel::emitCollect() {
                         Num logit = loadLogits(logits, at);
                         Num in = logit >= least;
                         Num first = e.to(group * groupSize + at, i32);
-                        return {append(iota + first, in, indices, count[0])};
+                        append(iota + first, in, indices, count[0]);
+                        return {append(logit, in, values, count[0])};
                       });
       });
     };
@@ -287,10 +285,6 @@ void Kernel::emitCollect() {
               reached, {index}, [&] { return listGroup(group, count[0]); },
               [&] { return count; });
         })[0];
-    e.loop(e.index(0), count, 1, [&](Num at) {
-      Num place = e.to(loadScalar(indices, {at}), index);
-      store(logitOf(row, place), values, at);
-    });
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
     auto wide = VectorType::get({lanes}, e.getF64Type());
@@ -360,10 +354,11 @@ void Kernel::emitSuggestBound() {
     return e.choose((below == 0) | (total <= below), {f32},
                     [&]() -> Nums { return {least}; },
                     [&] {
-                      return call(bisectMass,
-                                  {values, e.index(0), taken * lanes,
-                                   total - below, least, best, e.i64(1 << 12),
-                                   in[6], weights, in[7]});
+                      return call(
+                          bisectMass,
+                          {values, e.index(0), taken * lanes, total - below,
+                           e.select(weighed, leastWeighing(best), least), best,
+                           e.i64(1 << 12), in[6], weights, in[7]});
                     });
   };
   suggestBound = function(

@@ -33,6 +33,7 @@ using plait::sampling::EditRun;
 using plait::sampling::Edits;
 using plait::sampling::findEdits;
 using plait::sampling::Kernel;
+using plait::sampling::operandsOf;
 
 namespace {
 
@@ -94,13 +95,15 @@ struct ConvertSampleToVector
     }
   }
 
-  void convert(FusedOp op, EditRun edits, func::FuncOp rows) {
+  void convert(FusedOp op, func::FuncOp rows) {
     sample::Emitter b(op.getLoc(), op);
     checkShapes(b, op, op.getLogits());
-    for (Operation *edit : edits.ops)
-      checkShapes(b, edit, op.getLogits());
     SmallVector<Value> operands(op->getOperands());
-    llvm::append_range(operands, edits.operands());
+    for (Region &part : op->getRegions())
+      for (Operation *each : chainOf(part)) {
+        checkShapes(b, each, op.getLogits());
+        llvm::append_range(operands, operandsOf(each));
+      }
     callOnBuffers(rows, b, operands, op->getResults());
     op->erase();
   }
@@ -114,27 +117,23 @@ struct ConvertSampleToVector
       convert(run, symbols, *bits);
     SmallVector<FusedOp> ops;
     getOperation()->walk([&](FusedOp op) { ops.push_back(op); });
-    // One function for all ops of the same form, if they have no edits.
+    // One function for all ops of the same form that have no parts.
     using Form = std::tuple<Type, Attribute, unsigned>;
     SmallVector<std::pair<Form, func::FuncOp>> known;
     for (FusedOp op : ops) {
-      EditRun edits;
-      if (!op.getEdits().empty())
-        for (Operation &edit : op.getEdits().front().without_terminator())
-          if (isEdit(&edit))
-            edits.ops.push_back(&edit);
       Form form = {op.getLogits().getType().getElementType(),
                    op->getAttrDictionary(), op->getNumResults()};
       auto *found = llvm::find_if(
           known, [&](auto &entry) { return entry.first == form; });
-      if (found != known.end() && edits.ops.empty()) {
-        convert(op, edits, found->second);
+      bool isPlain = op.getEdits().empty() && op.getRest().empty();
+      if (found != known.end() && isPlain) {
+        convert(op, found->second);
         continue;
       }
-      func::FuncOp rows = Kernel(op, edits, symbols, *bits).emit();
-      if (edits.ops.empty())
+      func::FuncOp rows = Kernel(op, symbols, *bits).emit();
+      if (isPlain)
         known.push_back({form, rows});
-      convert(op, edits, rows);
+      convert(op, rows);
     }
   }
 };

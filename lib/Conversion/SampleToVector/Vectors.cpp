@@ -35,6 +35,13 @@ Num Kernel::divide(Num logits, Num temperature) {
   return op.getTemperature() ? logits / temperature : logits;
 }
 
+Num Kernel::iotaOf() {
+  SmallVector<int32_t> lane = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+  return e.num(arith::ConstantOp::create(
+      e,
+      DenseElementsAttr::get(VectorType::get({lanes}, i32), ArrayRef(lane))));
+}
+
 static int64_t widthOf(Num vector) {
   return cast<VectorType>(vector.type()).getNumElements();
 }

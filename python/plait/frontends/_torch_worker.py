@@ -97,6 +97,7 @@ def _to_linalg(graphs):
             passes = str(PassManager.parse(f"builtin.module({stage})"))
             PassManager.parse(passes.replace(_CONTRACT, "")).run(module.operation)
         pick_nan(module.operation)
+        keep_nan(module.operation)
         for op in module.body.operations:
             if ir.StringAttr(op.attributes["sym_name"]).value != "main":
                 op.attributes["sym_visibility"] = ir.StringAttr.get("private")
@@ -127,6 +128,35 @@ def pick_nan(operation):
                     new = arith.cmpf(arith.CmpFPredicate.UNE, found, found)
                     first = arith.andi(new, arith.cmpf(arith.CmpFPredicate.OEQ, best, best))
                     use.owner.operands[use.operand_number] = arith.ori(op.result, first)
+        return ir.WalkResult.ADVANCE
+
+    operation.walk(visit)
+
+
+def keep_nan(operation):
+    """Lets the greater or less of two elements be NaN if one is, as torch says.
+
+    torch-mlir's ``aten.maximum`` is ``x > y ? x : y``.
+    """
+    from torch_mlir import ir
+    from torch_mlir.dialects import arith
+
+    greater, less = (
+        ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(kind))
+        for kind in (arith.CmpFPredicate.OGT, arith.CmpFPredicate.OLT)
+    )
+
+    def visit(op):
+        if op.name == "arith.select" and op.parent.name == "linalg.generic":
+            chosen = op.operands[0].owner
+            if isinstance(chosen, ir.Block) or chosen.operation.name != "arith.cmpf":
+                return ir.WalkResult.ADVANCE
+            chosen = chosen.operation
+            kind = chosen.attributes["predicate"]
+            if list(chosen.operands) == list(op.operands)[1:] and kind in (greater, less):
+                build = arith.maximumf if kind == greater else arith.minimumf
+                with ir.InsertionPoint(op), op.location:
+                    op.result.replace_all_uses_with(build(*chosen.operands))
         return ir.WalkResult.ADVANCE
 
     operation.walk(visit)

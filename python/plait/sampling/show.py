@@ -96,9 +96,13 @@ def from_model(console, prompt, tokens, params, preset, limit):
     The tokens are those that native code draws.
 
     Raises:
-        ArgumentError: the prompt is empty.
+        ArgumentError: the prompt is empty, or torch or transformers is missing.
     """
-    import torch
+    try:
+        import torch
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise ArgumentError(f"a prompt needs torch and transformers: {error}") from error
     from rich.text import Text
 
     from plait.demo.smollm import load

@@ -111,3 +111,45 @@ func.func @counted(%x: tensor<4x8xf32>, %ids: tensor<4x2xi32>) {
   } : tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @key(%x: tensor<4x8xf32>, %seed: tensor<4xi64>) {
+  // expected-error @below {{'sample.fused' op expects a 'generator' with a whole key, or neither}}
+  %0, %1 = "sample.fused"(%x, %seed) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 0, 0, 1, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0>}> ({}, {}) : (tensor<4x8xf32>, tensor<4xi64>) -> (tensor<4xi32>, tensor<4xi32>)
+  return
+}
+
+// -----
+
+func.func @two_picks(%x: tensor<4x8xf32>, %bits: tensor<4xi64>, %id: tensor<4xi32>) {
+  // expected-error @below {{'sample.fused' op expects 'bits' or a 'generator', got both}}
+  %0, %1 = sample.fused %x draw(%bits : tensor<4xi64>)
+      gumbel philox(%bits, %id, %id, %id : tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @pick(%x: tensor<4x8xf32>) {
+  // expected-error @below {{'sample.fused' op expects processors of logits, got 'sample.greedy'}}
+  %0, %1 = sample.fused %x rest {
+  ^bb0(%l: tensor<4x8xf32>):
+    %y:4 = sample.greedy %l : tensor<4x8xf32>
+    sample.yield %l : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @entropy(%x: tensor<4x8xf32>, %p: tensor<4xf32>) {
+  // expected-error @below {{'sample.fused' op expects parameters of 'sample.min_p' that it is given}}
+  %0, %1 = sample.fused %x rest {
+  ^bb0(%l: tensor<4x8xf32>):
+    %t = sample.dynamic_temperature %l, %p, %p, %p : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+    %2 = sample.min_p %l, %t : tensor<4x8xf32>, tensor<4xf32>
+    sample.yield %2 : tensor<4x8xf32>
+  } : tensor<4x8xf32>
+  return
+}

@@ -40,3 +40,18 @@ func.func @edits(%x: tensor<4x8xbf16>, %ids: tensor<4x2xi32>, %k: tensor<4xi32>)
   } top_k(%k : tensor<4xi32>) : tensor<4x8xbf16>
   return %tokens : tensor<4xi32>
 }
+
+// CHECK-LABEL: func @rest
+func.func @rest(%x: tensor<4x8xbf16>, %p: tensor<4xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>) -> tensor<4xi32> {
+  // CHECK: sample.fused %{{.*}} top_p(%{{.*}}) rest {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x8xf32>):
+  // CHECK-NEXT: %[[Y:.*]] = sample.eta %[[L]], %{{.*}}
+  // CHECK-NEXT: sample.yield %[[Y]] : tensor<4x8xf32>
+  // CHECK-NEXT: } gumbel{{ +}}philox(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) {full_mass} : tensor<4x8xbf16>
+  %tokens, %flags = sample.fused %x top_p(%p : tensor<4xf32>) rest {
+  ^bb0(%l: tensor<4x8xf32>):
+    %0 = sample.eta %l, %p : tensor<4x8xf32>, tensor<4xf32>
+    sample.yield %0 : tensor<4x8xf32>
+  } gumbel philox(%seed, %id, %id, %id : tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) {full_mass} : tensor<4x8xbf16>
+  return %tokens : tensor<4xi32>
+}

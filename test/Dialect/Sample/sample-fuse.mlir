@@ -14,15 +14,59 @@ func.func @chain(%x: tensor<4x100xbf16>, %t: tensor<4xf32>, %k: tensor<4xi32>, %
   return %tokens, %flags : tensor<4xi32>, tensor<4xi32>
 }
 
-// In another order, what is before top-p stays.
+// In another order, what is behind top-p is the rest.
 // CHECK-LABEL: func @other_order
 func.func @other_order(%x: tensor<4x100xf32>, %k: tensor<4xi32>, %p: tensor<4xf32>) -> tensor<4xi32> {
-  // CHECK: %[[Y:.*]] = sample.top_p
-  // CHECK: sample.fused %[[Y]] top_k({{.*}}) : tensor<4x100xf32>
+  // CHECK: sample.fused %{{.*}} top_p(%{{.*}}) rest {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
+  // CHECK-NEXT: %[[Y:.*]] = sample.top_k %[[L]]
+  // CHECK-NEXT: sample.yield %[[Y]]
+  // CHECK-NEXT: } : tensor<4x100xf32>
   %0 = sample.top_p %x, %p : tensor<4x100xf32>, tensor<4xf32>
   %1 = sample.top_k %0, %k : tensor<4x100xf32>, tensor<4xi32>
   %tokens, %flags, %logprobs, %margins = sample.greedy %1 : tensor<4x100xf32>
   return %tokens : tensor<4xi32>
+}
+
+// The order of llama.cpp; an entropy's temperature is of the chain.
+// CHECK-LABEL: func @llamacpp
+func.func @llamacpp(%x: tensor<4x100xf32>, %k: tensor<4xi32>, %p: tensor<4xf32>, %bits: tensor<4xi64>) -> tensor<4xi32> {
+  // CHECK-NEXT: sample.fused %{{.*}} top_k(%{{.*}}) rest {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
+  // CHECK-NEXT: %[[A:.*]] = sample.typical_p %[[L]]
+  // CHECK-NEXT: %[[B:.*]] = sample.top_p %[[A]]
+  // CHECK-NEXT: %[[C:.*]] = sample.xtc %[[B]]
+  // CHECK-NEXT: %[[T:.*]] = sample.dynamic_temperature %[[C]]
+  // CHECK-NEXT: %[[D:.*]] = sample.temperature %[[C]], %[[T]]
+  // CHECK-NEXT: sample.yield %[[D]]
+  // CHECK-NEXT: } draw(
+  %0 = sample.top_k %x, %k : tensor<4x100xf32>, tensor<4xi32>
+  %1 = sample.typical_p %0, %p : tensor<4x100xf32>, tensor<4xf32>
+  %2 = sample.top_p %1, %p : tensor<4x100xf32>, tensor<4xf32>
+  %3 = sample.xtc %2, %p, %p, %bits : tensor<4x100xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xi64>
+  %t = sample.dynamic_temperature %3, %p, %p, %p : tensor<4x100xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  %4 = sample.temperature %3, %t : tensor<4x100xf32>, tensor<4xf32>
+  %y:4 = sample.draw %4, %bits : tensor<4x100xf32>, tensor<4xi64>
+  return %y#0 : tensor<4xi32>
+}
+
+// The order of SGLang: a mass of all that the temperature left is in its place;
+// that of earlier logits is not, and the rest begins with those.
+// CHECK-LABEL: func @full
+func.func @full(%x: tensor<4x100xf32>, %t: tensor<4xf32>, %k: tensor<4xi32>, %p: tensor<4xf32>, %seed: tensor<4xi64>)
+    -> (tensor<4xi32>, tensor<4xi32>) {
+  // CHECK-NEXT: sample.fused %{{.*}} temperature(%{{.*}}) top_k(%{{.*}}) top_p(%{{.*}}) gumbel{{ +}}murmur3_sglang(%{{.*}}) {full_mass} : tensor<4x100xf32>
+  %0 = sample.temperature %x, %t : tensor<4x100xf32>, tensor<4xf32>
+  %1 = sample.top_k %0, %k : tensor<4x100xf32>, tensor<4xi32>
+  %2 = sample.top_p %1, %p full %0 : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xf32>
+  %y:4 = sample.gumbel murmur3_sglang %2, %seed, %k, %k, %k : tensor<4x100xf32>, tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>
+  // CHECK-NEXT: sample.fused %{{[^ ]*}} rest {
+  // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
+  // CHECK-NEXT: %[[A:.*]] = sample.temperature %[[L]]
+  // CHECK-NEXT: sample.top_p %[[A]], %{{.*}} full %[[L]]
+  %3 = sample.top_p %0, %p full %x : tensor<4x100xf32>, tensor<4xf32>, tensor<4x100xf32>
+  %z:4 = sample.greedy %3 : tensor<4x100xf32>
+  return %y#0, %z#0 : tensor<4xi32>, tensor<4xi32>
 }
 
 // A processor that something else needs is not lost.
@@ -61,12 +105,12 @@ func.func @edits(%x: tensor<4x100xbf16>, %r: tensor<4xf32>, %h: tensor<4x?xi32>,
 }
 
 // Lists of prompt and output are counted in there; a table of counts is given,
-// and a list's counts beside one are a table.
+// and a list's counts beside one are a table, of the shape of the first logits.
 // CHECK-LABEL: func @counts
 // CHECK-SAME: (%[[X:.*]]: tensor<4x100xf32>, %[[R:.*]]: tensor<4xf32>, %[[A:.*]]: tensor<4x?xi32>, %[[B:.*]]: tensor<4x?xi32>, %[[T:.*]]: tensor<?x100xi32>)
 func.func @counts(%x: tensor<4x100xf32>, %r: tensor<4xf32>, %a: tensor<4x?xi32>, %b: tensor<4x?xi32>,
                   %t: tensor<?x100xi32>) -> tensor<4xi32> {
-  // CHECK: %[[TABLE:.*]] = sample.count %{{.*}}, %[[B]]
+  // CHECK: %[[TABLE:.*]] = sample.count %[[X]], %[[B]]
   // CHECK: sample.fused %[[X]] edits {
   // CHECK-NEXT: ^bb0(%[[L:.*]]: tensor<4x100xf32>):
   // CHECK-NEXT: %[[CA:.*]] = sample.count %[[L]], %[[A]] : tensor<4x100xf32>

@@ -49,7 +49,7 @@ func.func @rows(%x: tensor<?x2x192xf32>, %w: tensor<192x256xf32>, %v: tensor<2x1
 func.func @stays(%x: tensor<4x2x192x9xf32>, %w: tensor<256x192x1xf32>, %v: tensor<2x192x9xf32>, %one: tensor<f32>) -> (tensor<8x256x9xf32>, tensor<8x256x5xf32>, tensor<8x256x9xf32>) {
   %zero = arith.constant 0.0 : f32
   %z, %v1 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse
-      threshold(%one : tensor<f32>) compare ge reset value at now {spike.rate = 0.6 : f64} : tensor<4x2x192x9xf32>
+      threshold(%one : tensor<f32>) compare ge reset value at now {spike.rate = 0.7 : f64} : tensor<4x2x192x9xf32>
   %q, %v2 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse
       threshold(%one : tensor<f32>) compare ge reset value at now : tensor<4x2x192x9xf32>
   %u, %v3 = spike.scan current(%x : tensor<4x2x192x9xf32>) state(%v : tensor<2x192x9xf32>) integrator impulse : tensor<4x2x192x9xf32>
@@ -77,4 +77,33 @@ func.func @small(%x: tensor<?x2x64xf32>, %w: tensor<64x96xf32>, %v: tensor<2x64x
   %start = linalg.fill ins(%zero : f32) outs(%zeros : tensor<?x96xf32>) -> tensor<?x96xf32>
   %y = linalg.matmul ins(%f, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%start : tensor<?x96xf32>) -> tensor<?x96xf32>
   return %y : tensor<?x96xf32>
+}
+
+// A larger window adds the weights that spikes choose, of images with channels
+// last; many spikes are multiplied in the same order.
+// CHECK-LABEL: func @windows
+// CHECK: %[[Z:.*]], %{{.*}} = spike.scan current(
+// CHECK: %[[F:.*]] = tensor.collapse_shape %[[Z]]
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[F]] : tensor<8x24x9x10xf32>) outs({{.*}} : tensor<8x9x10x24xf32>) permutation = [0, 2, 3, 1]
+// CHECK: %[[I:.*]], %[[N:.*]], %[[S:.*]] = spike.list_events {{.*}} : tensor<1x8x9x240xf32>
+// CHECK: tensor.extract %[[S]]
+// CHECK: %[[Y:.*]] = scf.if
+// CHECK:   spike.conv_scan events(%[[I]], %[[N]], {{.*}} tensor<3x3x24x48xf32>) strides [1, 1] dilations [1, 1] padding [1, 1] state({{.*}} : tensor<8x9x10x48xf32>) integrator impulse : tensor<1x8x9x10x48xf32>
+// CHECK: else
+// CHECK:   tensor.pad %[[T]]
+// CHECK:   linalg.conv_2d_nhwc_hwcf
+// CHECK: linalg.transpose ins(%[[Y]] : tensor<8x9x10x48xf32>) outs({{.*}} : tensor<8x48x9x10xf32>) permutation = [0, 3, 1, 2]
+func.func @windows(%x: tensor<4x2x24x9x10xf32>, %w: tensor<48x24x3x3xf32>, %v: tensor<2x24x9x10xf32>, %one: tensor<f32>) -> tensor<8x48x9x10xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z, %v1 = spike.scan current(%x : tensor<4x2x24x9x10xf32>) state(%v : tensor<2x24x9x10xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<4x2x24x9x10xf32>
+  %f = tensor.collapse_shape %z [[0, 1], [2], [3], [4]] : tensor<4x2x24x9x10xf32> into tensor<8x24x9x10xf32>
+  %p = tensor.pad %f low[0, 0, 1, 1] high[0, 0, 1, 1] {
+  ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
+    tensor.yield %zero : f32
+  } : tensor<8x24x9x10xf32> to tensor<8x24x11x12xf32>
+  %e = tensor.empty() : tensor<8x48x9x10xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<8x48x9x10xf32>) -> tensor<8x48x9x10xf32>
+  %y = linalg.conv_2d_nchw_fchw ins(%p, %w : tensor<8x24x11x12xf32>, tensor<48x24x3x3xf32>) outs(%zeros : tensor<8x48x9x10xf32>) -> tensor<8x48x9x10xf32>
+  return %y : tensor<8x48x9x10xf32>
 }

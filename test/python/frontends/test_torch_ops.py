@@ -187,6 +187,25 @@ def test_constants_compared_with_numbers():
     check(compare, torch.ones(1))
 
 
+def test_not_a_number():
+    """It is the greater and the less of two, and stays within bounds; quotients round down."""
+
+    def model(x, y):
+        functional = torch.nn.functional
+        return [
+            torch.maximum(x, y), torch.minimum(x, y), x.clamp(y, y + 1), x.clamp(-1, 2),
+            x.clamp(min=y), x.clamp(max=y), x.clamp(min=0.5), x.clamp(max=1), x.clamp(-1),
+            functional.hardtanh(x), functional.relu6(x), x.relu(), x.fmax(y), x.fmin(y),
+            x // y, x // 0.1, torch.div(x, y, rounding_mode="trunc"), x % y, x.fmod(y),
+            x.bfloat16().clamp(0), x.bfloat16() // 0.1,
+        ]  # fmt: skip
+
+    x = torch.tensor([NAN, 1, -3, INF, -INF, -0.0, 5, 2, 0.3, -7.7])
+    check(model, x, x.flip(0), more=[(x.roll(1), x), (x, x.roll(3)), (x, x)])
+    i = torch.tensor([7, -7, -127, 127, 3], dtype=torch.int8)
+    check(lambda i, j: (i // j, torch.div(i, j, rounding_mode="trunc"), i // 3), i, i.flip(0))
+
+
 def test_pads_that_cut():
     pad = torch.nn.functional.pad
 

@@ -1,6 +1,7 @@
 """Mixed batches: native code equals the specification, and no row sees another."""
 
 import importlib.util
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -408,3 +409,9 @@ def test_command_continues_a_prompt(monkeypatch, model):
     assert "native code drew the same 3 tokens" in result.output
     result = CliRunner().invoke(app, ["sample", "--prompt", ""])
     assert "prompt: expects at least one token" in str(result.exception)
+
+
+def test_command_without_a_framework(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    result = CliRunner().invoke(app, ["sample", "--prompt", "a"])
+    assert "a prompt needs torch and transformers" in str(result.exception)

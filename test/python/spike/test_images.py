@@ -208,3 +208,84 @@ def test_carried():
     got = [np.concatenate([y1, y2]), *ends, np.concatenate([seen1, seen2])]
     for mine, theirs in zip(got, whole(np.concatenate([first, second]), *states), strict=True):
         assert np.array_equal(mine, theirs)
+
+
+def normed(shape, filters, window, stride, dilation, padding):
+    """Spiking neurons, a convolution, a scale of its sums, spiking neurons."""
+    time, batch, channels, height, width = shape
+    size = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, p in zip((height, width), window, stride, dilation, padding, strict=True)
+    ]
+    x, image = tensor(*shape), tensor(time * batch, *shape[2:])
+    more = tensor(time * batch, channels, height + 2 * padding[0], width + 2 * padding[1])
+    kernel, sums = tensor(filters, channels, *window), tensor(time * batch, filters, *size)
+    v, u = tensor(*shape[1:]), tensor(batch, filters, *size)
+    out = tensor(time, batch, filters, *size)
+    rule = "integrator impulse threshold(%one : tensor<f32>) compare ge reset value at now"
+    low = f"[0, 0, {padding[0]}, {padding[1]}]"
+    return f"""
+func.func @main(%k: {kernel}, %one: tensor<f32>, %x: {x}, %v: {v}, %u: {u})
+    -> ({sums}, {out}, {x}) {{
+  %zero = arith.constant 0.0 : f32
+  %half = arith.constant dense<0.5> : {sums}
+  %s, %v1 = spike.scan current(%x : {x}) state(%v : {v}) {rule} : {x}
+  %f = tensor.collapse_shape %s [[0, 1], [2], [3], [4]] : {x} into {image}
+  %p = tensor.pad %f low{low} high{low} {{
+  ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
+    tensor.yield %zero : f32
+  }} : {image} to {more}
+  %e = tensor.empty() : {sums}
+  %z = linalg.fill ins(%zero : f32) outs(%e : {sums}) -> {sums}
+  %c = linalg.conv_2d_nchw_fchw {{dilations = dense<{list(dilation)}> : tensor<2xi64>,
+      strides = dense<{list(stride)}> : tensor<2xi64>}}
+      ins(%p, %k : {more}, {kernel}) outs(%z : {sums}) -> {sums}
+  %m = arith.mulf %c, %half : {sums}
+  %i = tensor.expand_shape %m [[0, 1], [2], [3], [4]]
+      output_shape [{time}, {batch}, {filters}, {size[0]}, {size[1]}] : {sums} into {out}
+  %y, %u1 = spike.scan current(%i : {out}) state(%u : {u}) {rule} : {out}
+  return %c, %y, %s : {sums}, {out}, {x}
+}}"""
+
+
+NORMED = {
+    # The run's shape; filters, window, stride, dilation, padding.
+    "same": ((3, 2, 24, 9, 10), 64, (3, 3), (1, 1), (1, 1), (1, 1)),
+    "strided": ((2, 2, 40, 12, 7), 32, (3, 2), (2, 1), (1, 2), (0, 2)),
+    "one place": ((2, 1, 200, 6, 5), 192, (1, 1), (2, 2), (1, 1), (0, 0)),
+}
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.6])
+@pytest.mark.parametrize("name", NORMED)
+def test_sums_ahead_of_a_norm(name, rate):
+    """Few spikes are added one by one, many multiplied: the same sums, to the last bit."""
+    shape, filters, window, stride, dilation, padding = NORMED[name]
+    text = normed(*NORMED[name])
+    strand = run_stages(text.encode(), ["plait-strand"]).decode()
+    assert "spike.conv_scan" in strand and "linalg.conv_2d_nhwc_hwcf" in strand
+    rng = np.random.default_rng(3)
+    x = (rng.random(shape) < rate).astype(np.float32) * 2
+    kernel = rng.standard_normal((filters, shape[2], *window)).astype(np.float32)
+    texts = [text]
+    for most in ("0.0", "1.0"):
+        road = f"func.func(spike-sum-events{{max-conv-rate={most}}})"
+        texts.append(run_stages(text.encode(), [road]).decode())
+        assert "scf.if" in texts[-1]
+    for exact in (False, True):
+        k = np.round(kernel * 8) / np.float32(8) if exact else kernel
+        spikes = torch.tensor((x >= 1).astype(np.float32))
+        want = torch.nn.functional.conv2d(
+            spikes.flatten(0, 1), torch.tensor(k), None, stride, padding, dilation
+        )
+        u = np.zeros((shape[1], *want.shape[1:]), np.float32)
+        bound, given = (k, np.float32(1)), (x, np.zeros(shape[1:], np.float32), u)
+        results = [plait.compile(Module(each, weights=bound))(*given) for each in texts]
+        for sums, fired, first in results:
+            np.testing.assert_array_equal(first, spikes)
+            if exact:  # In every order.
+                np.testing.assert_array_equal(sums, want)
+            np.testing.assert_allclose(sums, want, rtol=1e-4, atol=1e-4)
+            np.testing.assert_array_equal(sums, results[0][0])
+            np.testing.assert_array_equal(fired, results[0][1])
+        assert rate == 0 or 0.05 < np.mean(results[0][1]) < 0.95

@@ -173,37 +173,67 @@ bool plait::sample::isEdit(Operation *op) {
              op);
 }
 
-/// Checks that the edits are a chain from the region's argument to its yield,
-/// and that what they make besides is counts for penalties.
-static LogicalResult verifyEdits(FusedOp op) {
-  if (op.getEdits().empty())
+bool plait::sample::isProcessor(Operation *op) {
+  return isEdit(op) || isa<TemperatureOp, TopKOp, TopPOp, MinPOp, TypicalPOp,
+                           TopNSigmaOp, XtcOp, EpsilonOp, EtaOp>(op);
+}
+
+SmallVector<Operation *> plait::sample::chainOf(Region &region) {
+  SmallVector<Operation *> chain;
+  if (!region.empty())
+    for (Operation &op : region.front().without_terminator())
+      if (!isa<CountOp>(op))
+        chain.push_back(&op);
+  return chain;
+}
+
+/// Whether an operand of an op in a part of a chain may be made there: counts of
+/// lists, a temperature by the entropy, and the logits of a full mass.
+static bool mayBeMade(Operation *op, OpOperand &operand) {
+  unsigned index = operand.getOperandNumber();
+  if (isPenalty(op))
+    return index + countsOf(op).size() >= op->getNumOperands();
+  if (isa<TemperatureOp>(op))
+    return operand.get().getDefiningOp<DynamicTemperatureOp>() != nullptr;
+  return isa<TopPOp>(op) && index == 2;
+}
+
+/// Checks that a part of the op is a chain from the region's argument to its
+/// yield, of ops that `isPart`, and that what they make besides is for them.
+static LogicalResult verifyPart(FusedOp op, Region &region, StringRef name,
+                                StringRef of,
+                                function_ref<bool(Operation *)> isPart) {
+  if (region.empty())
     return success();
-  Block &block = op.getEdits().front();
+  Block &block = region.front();
   auto given = cast<RankedTensorType>(op.getLogits().getType());
   Type wide = given.clone(Float32Type::get(op.getContext()));
   if (block.getArgumentTypes() != TypeRange(wide))
-    return op.emitOpError() << "expects edits of one argument of type " << wide;
+    return op.emitOpError()
+           << "expects " << name << " of one argument of type " << wide;
   Value last = block.getArgument(0);
   auto isMade = [&](Value value) { return value.getParentBlock() == &block; };
-  for (Operation &edit : block) {
-    if (auto count = dyn_cast<CountOp>(edit)) {
+  for (Operation &each : block) {
+    if (auto count = dyn_cast<CountOp>(each)) {
       if (isMade(count.getTokens()))
         return op.emitOpError("expects counts of lists that it is given");
       continue;
     }
-    bool isLast = &edit == &block.back();
-    if (!(isLast ? isa<YieldOp>(edit) : isEdit(&edit)))
-      return op.emitOpError() << "expects edits of single tokens, got '"
-                              << edit.getName() << "'";
-    if (edit.getOperand(0) != last)
-      return op.emitOpError("expects edits that are one chain");
-    size_t counted = countsOf(&edit).size();
-    if (llvm::any_of(edit.getOperands().drop_front().drop_back(counted),
-                     isMade))
-      return op.emitOpError() << "expects parameters of '" << edit.getName()
-                              << "' that it is given";
-    if (!isLast)
-      last = edit.getResult(0);
+    bool isLast = &each == &block.back();
+    auto dynamic = dyn_cast<DynamicTemperatureOp>(each);
+    bool isUsed = dynamic && !dynamic->use_empty() &&
+                  isPart(*dynamic->getUsers().begin());
+    if (!isUsed && !(isLast ? isa<YieldOp>(each) : isPart(&each)))
+      return op.emitOpError() << "expects " << name << " of " << of << ", got '"
+                              << each.getName() << "'";
+    if (each.getOperand(0) != last)
+      return op.emitOpError() << "expects " << name << " that are one chain";
+    for (OpOperand &operand : llvm::drop_begin(each.getOpOperands()))
+      if (isMade(operand.get()) && !mayBeMade(&each, operand))
+        return op.emitOpError() << "expects parameters of '" << each.getName()
+                                << "' that it is given";
+    if (!isLast && !dynamic)
+      last = each.getResult(0);
   }
   return success();
 }
@@ -216,12 +246,24 @@ LogicalResult FusedOp::verify() {
                                             {getMinP(), "min_p"},
                                             {getP(), "p"},
                                             {getBits(), "bits"},
+                                            {getSeed(), "seed"},
+                                            {getSession(), "session"},
+                                            {getSequence(), "sequence"},
+                                            {getPosition(), "position"},
                                             {getLogprobs(), "logprobs"},
                                             {getMargins(), "margins"}};
   for (auto [operand, name] : operands)
     if (operand && failed(verifyRows(*this, getLogits(), operand, name)))
       return failure();
-  return verifyEdits(*this);
+  bool isGumbel = bool(getGenerator());
+  for (Value key : {getSeed(), getSession(), getSequence(), getPosition()})
+    if (bool(key) != isGumbel)
+      return emitOpError("expects a 'generator' with a whole key, or neither");
+  if (isGumbel && getBits())
+    return emitOpError("expects 'bits' or a 'generator', got both");
+  if (failed(verifyPart(*this, getEdits(), "edits", "single tokens", isEdit)))
+    return failure();
+  return verifyPart(*this, getRest(), "processors", "logits", isProcessor);
 }
 
 #define GET_OP_CLASSES

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Fronts write images as [batch, channels, height, width]. An event's weights
-// lie side by side along the filters, so what is fused has channels last; what
-// still reads an image with channels in front reads a transpose of it, and what
-// is fused later reads the image behind the transpose.
+// What is fused has channels last; what still reads an image with channels in
+// front reads a transpose of it, and what is fused later reads the image behind
+// the transpose.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Convolutions.h"
 #include "Switch.h"
 #include "plait/Dialect/Spike/Transforms/Dynamics.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
@@ -20,7 +20,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 
 namespace plait::spike {
@@ -32,11 +31,6 @@ using namespace mlir;
 using namespace plait::spike;
 
 namespace {
-
-bool isZeros(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_PosZeroFloat());
-}
 
 /// [T*B, ...] <-- [T, B, ...], the latter.
 Value runBehind(Value flat) {
@@ -58,33 +52,13 @@ SmallVector<ReassociationIndices> timeAndBatch(int64_t rank) {
   return groups;
 }
 
-Value transpose(ImplicitLocOpBuilder &b, Value value, ArrayRef<int64_t> order) {
-  SmallVector<OpFoldResult> from = tensor::getMixedSizes(b, b.getLoc(), value),
-                            to;
-  for (int64_t dim : order)
-    to.push_back(from[dim]);
-  Value empty =
-      tensor::EmptyOp::create(b, to, getElementTypeOrSelf(value.getType()));
-  return linalg::TransposeOp::create(b, value, empty, order)->getResult(0);
-}
-
-/// The order of `rank` axes that puts the third last of them at the end, or
-/// back.
-SmallVector<int64_t> channelsOrder(int64_t rank, bool last) {
-  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  auto front = order.end() - 3;
-  std::rotate(front, last ? front + 1 : front + 2, order.end());
-  return order;
-}
-
 /// A scan's current as a convolution of a run of [T, B, C, H, W].
-struct Convolution {
-  Value run, weights, bias;
-  linalg::Conv2DNchwFchwOp op;
-  SmallVector<int64_t> strides, dilations, padding;
+struct Synapse {
+  Convolution conv;
+  Value run, bias;
 };
 
-std::optional<Convolution> matchConvolution(ScanOp scan) {
+std::optional<Synapse> matchSynapse(ScanOp scan) {
   auto state = cast<RankedTensorType>(scan.getV().getType());
   if (!scan.getCurrent() || scan.getRecurrent() || scan.getIndices() ||
       state.getRank() != 4)
@@ -98,58 +72,24 @@ std::optional<Convolution> matchConvolution(ScanOp scan) {
   auto expand = scan.getCurrent().getDefiningOp<tensor::ExpandShapeOp>();
   if (!expand || expand.getReassociationIndices() != timeAndBatch(5))
     return std::nullopt;
-  Convolution conv;
-  Value product = expand.getSrc();
+  Value product = expand.getSrc(), bias;
   if (auto add = product.getDefiningOp<linalg::AddOp>())
     for (unsigned i : {0, 1})
       if (auto spread =
               add.getDpsInputs()[i].getDefiningOp<linalg::BroadcastOp>();
           spread && spread.getDimensions() == ArrayRef<int64_t>{0, 2, 3}) {
-        conv.bias = spread.getInput();
+        bias = spread.getInput();
         product = add.getDpsInputs()[1 - i];
         break;
       }
-  conv.op = product.getDefiningOp<linalg::Conv2DNchwFchwOp>();
-  if (!conv.op || !product.hasOneUse() || !isZeros(conv.op.getDpsInits()[0]))
+  auto op = product.getDefiningOp<linalg::Conv2DNchwFchwOp>();
+  if (!op || !product.hasOneUse())
     return std::nullopt;
-  conv.weights = conv.op.getDpsInputs()[1];
-  conv.strides = llvm::to_vector(conv.op.getStrides().getValues<int64_t>());
-  conv.dilations = llvm::to_vector(conv.op.getDilations().getValues<int64_t>());
-  conv.padding = {0, 0};
-  Value image = conv.op.getDpsInputs()[0];
-  if (auto pad = image.getDefiningOp<tensor::PadOp>()) {
-    Value fill = pad.getConstantPaddingValue();
-    SmallVector<OpFoldResult> low = pad.getMixedLowPad();
-    if (!fill || !matchPattern(fill, m_PosZeroFloat()) ||
-        getConstantIntValue(low[0]) != 0 || getConstantIntValue(low[1]) != 0 ||
-        getConstantIntValue(pad.getMixedHighPad()[0]) != 0 ||
-        getConstantIntValue(pad.getMixedHighPad()[1]) != 0)
-      return std::nullopt;
-    for (int64_t i : {0, 1}) {
-      std::optional<int64_t> rows = getConstantIntValue(low[i + 2]);
-      if (!rows)
-        return std::nullopt;
-      conv.padding[i] = *rows;
-    }
-    image = pad.getSource();
-  }
-  conv.run = runBehind(image);
-  auto weights = cast<RankedTensorType>(conv.weights.getType());
-  if (!conv.run || !weights.hasStaticShape())
+  std::optional<Convolution> conv = Convolution::match(op);
+  Value run = conv ? runBehind(conv->image) : Value();
+  if (!run)
     return std::nullopt;
-  auto run = cast<RankedTensorType>(conv.run.getType());
-  Type element = state.getElementType();
-  if (weights.getElementType() != element || run.getElementType() != element)
-    return std::nullopt;
-  for (int64_t i : {0, 1}) {
-    int64_t size = run.getDimSize(i + 3), count = state.getDimSize(i + 2);
-    int64_t reach = (weights.getDimSize(i + 2) - 1) * conv.dilations[i];
-    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(count) ||
-        conv.padding[i] > reach ||
-        (count - 1) * conv.strides[i] - conv.padding[i] >= size)
-      return std::nullopt;
-  }
-  return conv;
+  return Synapse{*conv, run, bias};
 }
 
 class ConvFuser {
@@ -158,21 +98,21 @@ public:
       : maxRate(maxRate), switchHidden(switchHidden) {}
 
   bool fuse(ScanOp scan) {
-    std::optional<Convolution> conv = matchConvolution(scan);
-    if (!conv)
+    std::optional<Synapse> synapse = matchSynapse(scan);
+    if (!synapse)
       return false;
-    Value known = images.lookup(conv->run);
-    Operation *producer = findProducer(known ? known : conv->run);
+    Value known = images.lookup(synapse->run);
+    Operation *producer = findProducer(known ? known : synapse->run);
     Road road = chooseRoad(producer, maxRate, switchHidden);
     if (road == Road::Product)
       return false;
     ImplicitLocOpBuilder b(scan.getLoc(), scan);
-    Value image = channelsLast(b, conv->run);
+    Value image = channelsLast(b, synapse->run);
     ListEventsOp events = listRows(b, image);
     ScanOp turned = turn(b, scan);
     SmallVector<Value> results;
     if (road == Road::Events) {
-      results = emitEvents(b, turned, *conv, events);
+      results = emitEvents(b, turned, *synapse, events);
     } else {
       Value sparse = isSparse(b, b.getLoc(), image, events, maxRate);
       results = scf::IfOp::create(
@@ -180,12 +120,12 @@ public:
                     [&](OpBuilder &inside, Location loc) {
                       ImplicitLocOpBuilder nested(loc, inside);
                       scf::YieldOp::create(
-                          nested, emitEvents(nested, turned, *conv, events));
+                          nested, emitEvents(nested, turned, *synapse, events));
                     },
                     [&](OpBuilder &inside, Location loc) {
                       ImplicitLocOpBuilder nested(loc, inside);
                       scf::YieldOp::create(
-                          nested, emitDense(nested, turned, *conv, image));
+                          nested, emitDense(nested, turned, *synapse, image));
                     })
                     ->getResults();
     }
@@ -341,20 +281,17 @@ private:
     return turned;
   }
 
-  Value turnFilters(ImplicitLocOpBuilder &b, Convolution &conv) {
-    return transpose(b, conv.weights, {2, 3, 1, 0});
-  }
-
   SmallVector<Value> emitEvents(ImplicitLocOpBuilder &b, ScanOp scan,
-                                Convolution &conv, ListEventsOp events) {
+                                const Synapse &synapse, ListEventsOp events) {
+    const Convolution &conv = synapse.conv;
     auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
     auto fused = ConvScanOp::create(
         b, scan.getOut().getType(), scan.getNextV().getType(),
         typeOf(scan.getNextLeft()), typeOf(scan.getPotentials()),
-        events.getIndices(), events.getCounts(), turnFilters(b, conv),
+        events.getIndices(), events.getCounts(), conv.turnFilters(b),
         b.getDenseI64ArrayAttr(conv.strides),
         b.getDenseI64ArrayAttr(conv.dilations),
-        b.getDenseI64ArrayAttr(conv.padding), conv.bias, scan.getV(),
+        b.getDenseI64ArrayAttr(conv.padding), synapse.bias, scan.getV(),
         scan.getDecay(), scan.getTau(), scan.getGain(), scan.getLeak(),
         scan.getThreshold(), scan.getResetValue(), scan.getMinimum(),
         scan.getRefractory(), scan.getLeft(), scan.getIntegratorAttr(),
@@ -365,53 +302,26 @@ private:
   }
 
   SmallVector<Value> emitDense(ImplicitLocOpBuilder &b, ScanOp scan,
-                               Convolution &conv, Value image) {
-    auto type = cast<RankedTensorType>(image.getType());
-    auto flat = cast<RankedTensorType>(conv.op.getDpsInputs()[0].getType());
+                               const Synapse &synapse, Value image) {
+    Value rows = tensor::CollapseShapeOp::create(b, image, timeAndBatch(5));
+    Value sums = synapse.conv.multiply(b, rows);
     SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(b, b.getLoc(), image);
-    Value rows = tensor::CollapseShapeOp::create(
-        b,
-        RankedTensorType::get({flat.getDimSize(0), type.getDimSize(2),
-                               type.getDimSize(3), type.getDimSize(4)},
-                              type.getElementType()),
-        image, timeAndBatch(5));
-    if (auto pad = conv.op.getDpsInputs()[0].getDefiningOp<tensor::PadOp>()) {
-      auto turn = [](SmallVector<OpFoldResult> sizes) {
-        std::rotate(sizes.begin() + 1, sizes.begin() + 2, sizes.end());
-        return sizes;
-      };
-      rows = tensor::PadOp::create(
-          b,
-          RankedTensorType::get({flat.getDimSize(0), flat.getDimSize(2),
-                                 flat.getDimSize(3), flat.getDimSize(1)},
-                                type.getElementType()),
-          rows, turn(pad.getMixedLowPad()), turn(pad.getMixedHighPad()),
-          pad.getConstantPaddingValue());
-    }
-    auto out = cast<RankedTensorType>(scan.getOut().getType());
-    SmallVector<OpFoldResult> own = tensor::getMixedSizes(b, b.getLoc(), rows);
-    for (int64_t dim : {1, 2, 3})
-      own[dim] = b.getIndexAttr(out.getDimSize(dim + 1));
-    Value empty = tensor::EmptyOp::create(b, own, type.getElementType());
-    Value zero =
-        arith::ConstantOp::create(b, b.getFloatAttr(type.getElementType(), 0));
-    Value zeros = linalg::FillOp::create(b, zero, empty).getResult(0);
-    Value sums = linalg::Conv2DNhwcHwcfOp::create(
-                     b, zeros.getType(), ValueRange{rows, turnFilters(b, conv)},
-                     zeros, conv.op.getStrides(), conv.op.getDilations())
-                     .getResult(0);
-    if (conv.bias) {
-      Value spread = linalg::BroadcastOp::create(b, conv.bias, empty,
+        tensor::getMixedSizes(b, b.getLoc(), sums);
+    if (synapse.bias) {
+      Value empty = tensor::EmptyOp::create(
+          b, sizes, getElementTypeOrSelf(sums.getType()));
+      Value spread = linalg::BroadcastOp::create(b, synapse.bias, empty,
                                                  ArrayRef<int64_t>{0, 1, 2})
                          ->getResult(0);
       sums = linalg::AddOp::create(b, ValueRange{sums, spread}, empty)
                  .getResult(0);
     }
-    own.erase(own.begin());
-    own.insert(own.begin(), {sizes[0], sizes[1]});
-    Value current =
-        tensor::ExpandShapeOp::create(b, out, sums, timeAndBatch(5), own);
+    sizes.erase(sizes.begin());
+    sizes.insert(sizes.begin(),
+                 {tensor::getMixedSize(b, b.getLoc(), image, 0),
+                  tensor::getMixedSize(b, b.getLoc(), image, 1)});
+    Value current = tensor::ExpandShapeOp::create(b, scan.getOut().getType(),
+                                                  sums, timeAndBatch(5), sizes);
     auto dense = cast<ScanOp>(b.clone(*scan));
     dense.getCurrentMutable().assign(current);
     return SmallVector<Value>(dense->getResults());
@@ -428,7 +338,7 @@ struct SpikeFuseConv : plait::spike::impl::SpikeFuseConvBase<SpikeFuseConv> {
   using Base::Base;
 
   void runOnOperation() override {
-    if (failed(checkRate(getOperation(), maxRate)))
+    if (failed(checkRate(getOperation(), "max-rate", maxRate)))
       return signalPassFailure();
     ConvFuser fuser(maxRate, switchHidden);
     SmallVector<Operation *> ops;

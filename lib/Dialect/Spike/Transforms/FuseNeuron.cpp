@@ -118,7 +118,7 @@ struct SpikeFuseNeuron
   }
 
   void runOnOperation() override {
-    if (failed(checkRate(getOperation(), maxRate)))
+    if (failed(checkRate(getOperation(), "max-rate", maxRate)))
       return signalPassFailure();
     lists.clear();
     SmallVector<ScanOp> scans;

@@ -7,10 +7,11 @@
 //
 // Between a synapse and its neurons may lie a batch norm or a pooling. The
 // synapse alone is a run of one step, from rest, of neurons that sum and never
-// fire, with a sample for every row of spikes.
+// fire, with a sample for every row of spikes, or for every image.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Convolutions.h"
 #include "Switch.h"
 #include "plait/Dialect/Spike/Transforms/Passes.h"
 
@@ -18,7 +19,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
 
 namespace plait::spike {
 #define GEN_PASS_DEF_SPIKESUMEVENTS
@@ -30,10 +30,14 @@ using namespace plait::spike;
 
 namespace {
 
-/// Of a product of [R, C] and [C, F] the dense road takes R C F steps, and
-/// events bring R (C + F) numbers to where they are needed, whatever fires. How
-/// many times as many steps there must be.
+/// Of a product of [R, C] and [C, F] the dense road takes R C F steps, for each
+/// place of a window, and events bring R (C + F) numbers to where they are
+/// needed, whatever fires. How many times as many steps there must be.
 constexpr int64_t leastWork = 96;
+
+bool isLarge(int64_t channels, int64_t neurons, int64_t places) {
+  return channels * neurons * places >= leastWork * (channels + neurons);
+}
 
 bool allOnes(DenseIntElementsAttr numbers) {
   return llvm::all_of(numbers.getValues<int64_t>(),
@@ -50,16 +54,13 @@ bool isProduct(linalg::LinalgOp op) {
                    weights = typeOf(op.getDpsInputOperand(1)),
                    sums = typeOf(op.getDpsInitOperand(0));
   Type element = sums.getElementType();
-  auto zeros = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  if (!zeros || !matchPattern(zeros.getInputs()[0], m_PosZeroFloat()) ||
-      !(element.isF32() || element.isF64()) ||
+  if (!isZeros(op.getDpsInits()[0]) || !(element.isF32() || element.isF64()) ||
       input.getElementType() != element ||
       weights.getElementType() != element || !weights.hasStaticShape() ||
       ShapedType::isDynamicShape(input.getShape().drop_front()) ||
       ShapedType::isDynamicShape(sums.getShape().drop_front()))
     return false;
-  int64_t channels = input.getDimSize(1), neurons = sums.getDimSize(1);
-  if (channels * neurons < leastWork * (channels + neurons))
+  if (!isLarge(input.getDimSize(1), sums.getDimSize(1), 1))
     return false;
   if (auto matmul = dyn_cast<linalg::MatmulOp>(*op))
     return !matmul.hasUserDefinedMaps();
@@ -78,28 +79,44 @@ SmallVector<ReassociationIndices> placesTogether(int64_t rank) {
 }
 
 Value turnPlaces(ImplicitLocOpBuilder &b, Value value) {
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), value);
-  std::swap(sizes[1], sizes[2]);
-  Value empty =
-      tensor::EmptyOp::create(b, sizes, getElementTypeOrSelf(value.getType()));
-  return linalg::TransposeOp::create(b, value, empty,
-                                     ArrayRef<int64_t>{0, 2, 1})
-      ->getResult(0);
+  return transpose(b, value, {0, 2, 1});
+}
+
+/// Neurons at rest, of `sizes`.
+Value makeRest(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
+               Type element) {
+  Value empty = tensor::EmptyOp::create(b, sizes, element);
+  Value zero = arith::ConstantOp::create(b, b.getFloatAttr(element, 0));
+  return linalg::FillOp::create(b, zero, empty).getResult(0);
+}
+
+/// The type of one step of `state`.
+RankedTensorType stepOf(Value state) {
+  auto type = cast<RankedTensorType>(state.getType());
+  SmallVector<int64_t> shape{1};
+  llvm::append_range(shape, type.getShape());
+  return type.clone(shape);
+}
+
+/// The groups that join the time to the first of `rank` axes.
+SmallVector<ReassociationIndices> timeAndRows(int64_t rank) {
+  SmallVector<ReassociationIndices> groups{{0, 1}};
+  for (int64_t dim = 2; dim <= rank; ++dim)
+    groups.push_back({dim});
+  return groups;
 }
 
 struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
   using Base::Base;
 
-  /// The events of `rows`, [R, C], as those of one step.
+  /// The events of the last axis of `rows`, [R, ...], as those of one step.
   ListEventsOp listRows(ImplicitLocOpBuilder &b, Value rows) {
-    auto type = cast<RankedTensorType>(rows.getType());
-    SmallVector<int64_t> shape{1, type.getDimSize(0), type.getDimSize(1)};
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(b, b.getLoc(), rows);
+    SmallVector<ReassociationIndices> groups = timeAndRows(sizes.size());
     sizes.insert(sizes.begin(), b.getIndexAttr(1));
-    Value run = tensor::ExpandShapeOp::create(
-        b, RankedTensorType::get(shape, type.getElementType()), rows,
-        ArrayRef<ReassociationIndices>{{0, 1}, {2}}, sizes);
+    Value run =
+        tensor::ExpandShapeOp::create(b, stepOf(rows), rows, groups, sizes);
     return ListEventsOp::create(b, run);
   }
 
@@ -152,26 +169,20 @@ struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
     OpFoldResult size =
         tensor::getMixedSize(b, b.getLoc(), events.getCounts(), 1);
     OpFoldResult neurons = b.getIndexAttr(type.getDimSize(1));
-    Value empty = tensor::EmptyOp::create(
-        b, ArrayRef<OpFoldResult>{size, neurons}, element);
-    Value zero = arith::ConstantOp::create(b, b.getFloatAttr(element, 0));
-    Value rest = linalg::FillOp::create(b, zero, empty).getResult(0);
-    auto rows = cast<RankedTensorType>(rest.getType());
+    Value rest = makeRest(b, {size, neurons}, element);
     auto none = Value();
     auto scan = ScanOp::create(
-        b,
-        RankedTensorType::get({1, rows.getDimSize(0), rows.getDimSize(1)},
-                              element),
-        rows, Type(), Type(), Type(), Type(), /*current=*/none,
-        events.getIndices(), events.getCounts(), weights, /*recurrent=*/none,
+        b, stepOf(rest), rest.getType(), Type(), Type(), Type(), Type(),
+        /*current=*/none, events.getIndices(), events.getCounts(), weights,
+        /*recurrent=*/none,
         /*last=*/none, /*bias=*/none, rest, /*decay=*/none, /*tau=*/none,
         /*gain=*/none, /*leak=*/none, /*threshold=*/none,
         /*reset_value=*/none, /*minimum=*/none, /*refractory=*/none,
         /*left=*/none, IntegratorAttr::get(b.getContext(), Integrator::Impulse),
         CompareAttr(), ResetAttr(), MomentAttr(), UnitAttr(), UnitAttr(),
         EncodingAttr::get(b.getContext(), Encoding::Dense));
-    Value flat = tensor::CollapseShapeOp::create(
-        b, rows, scan.getOut(), ArrayRef<ReassociationIndices>{{0, 1}, {2}});
+    Value flat =
+        tensor::CollapseShapeOp::create(b, scan.getOut(), timeAndRows(2));
     if (rank == 2)
       return flat;
     // [R * places, F] --> [R, places, F] --> [R, F, ...].
@@ -191,46 +202,132 @@ struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
                                          sizes);
   }
 
+  /// An image of [R, C, H, W] with channels last, and the events of its rows.
+  struct Image {
+    Value rows;
+    ListEventsOp events;
+  };
+  Image turnImage(ImplicitLocOpBuilder &b, Value image) {
+    Image &known = images[image];
+    if (known.rows)
+      return known;
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointAfterValue(image);
+    known.rows = transpose(b, image, channelsOrder(4, true));
+    known.events =
+        listRows(b, tensor::CollapseShapeOp::create(
+                        b, known.rows,
+                        ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}}));
+    return known;
+  }
+
+  /// The sums of `conv`, channels last.
+  Value sumWindows(ImplicitLocOpBuilder &b, const Convolution &conv,
+                   const Image &image) {
+    auto type = cast<RankedTensorType>(conv.op->getResultTypes()[0]);
+    SmallVector<OpFoldResult> sizes{
+        tensor::getMixedSize(b, b.getLoc(), image.rows, 0)};
+    for (int64_t dim : {2, 3, 1})
+      sizes.push_back(b.getIndexAttr(type.getDimSize(dim)));
+    Value rest = makeRest(b, sizes, type.getElementType());
+    auto none = Value();
+    auto scan = ConvScanOp::create(
+        b, stepOf(rest), rest.getType(), Type(), Type(),
+        image.events->getResult(0), image.events->getResult(1),
+        conv.turnFilters(b), b.getDenseI64ArrayAttr(conv.strides),
+        b.getDenseI64ArrayAttr(conv.dilations),
+        b.getDenseI64ArrayAttr(conv.padding), /*bias=*/none, rest,
+        /*decay=*/none, /*tau=*/none, /*gain=*/none, /*leak=*/none,
+        /*threshold=*/none, /*reset_value=*/none, /*minimum=*/none,
+        /*refractory=*/none, /*left=*/none,
+        IntegratorAttr::get(b.getContext(), Integrator::Impulse), CompareAttr(),
+        ResetAttr(), MomentAttr(), UnitAttr(), UnitAttr());
+    return tensor::CollapseShapeOp::create(b, scan.getOut(), timeAndRows(4));
+  }
+
+  /// The sums of `op` by one road or the other, as the spikes are when they
+  /// come.
+  Value choose(ImplicitLocOpBuilder &b, ListEventsOp events, double most,
+               function_ref<Value(ImplicitLocOpBuilder &)> sparse,
+               function_ref<Value(ImplicitLocOpBuilder &)> dense) {
+    Value few = isSparse(b, b.getLoc(), events.getInput(), events, most);
+    auto yield = [](function_ref<Value(ImplicitLocOpBuilder &)> make) {
+      return [make](OpBuilder &inside, Location loc) {
+        ImplicitLocOpBuilder nested(loc, inside);
+        scf::YieldOp::create(nested, make(nested));
+      };
+    };
+    ++numSums;
+    return scf::IfOp::create(b, few, yield(sparse), yield(dense)).getResult(0);
+  }
+
+  /// Whether what fires `image` may be worth its events.
+  bool mayBeFew(Value image, double most) {
+    Operation *producer = findProducer(image);
+    return producer &&
+           chooseRoad(producer, most, /*look=*/true) != Road::Product;
+  }
+
+  bool sumProduct(linalg::LinalgOp op) {
+    Value input = op.getDpsInputOperand(0)->get();
+    if (!isProduct(op) || !mayBeFew(input, maxRate))
+      return false;
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    ListEventsOp events = count(b, input);
+    Value sums = choose(
+        b, events, maxRate,
+        [&](ImplicitLocOpBuilder &b) { return sum(b, op, events); },
+        [&](ImplicitLocOpBuilder &b) { return b.clone(*op)->getResult(0); });
+    op->getResult(0).replaceAllUsesWith(sums);
+    op.erase();
+    return true;
+  }
+
+  void sumConvolution(linalg::Conv2DNchwFchwOp op) {
+    std::optional<Convolution> conv = Convolution::match(op);
+    if (!conv || !mayBeFew(conv->image, maxConvRate))
+      return;
+    auto weights = cast<RankedTensorType>(conv->weights.getType());
+    Type element = weights.getElementType();
+    if ((!element.isF32() && !element.isF64()) ||
+        !isLarge(weights.getDimSize(1), weights.getDimSize(0),
+                 weights.getDimSize(2) * weights.getDimSize(3)))
+      return;
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    Image image = turnImage(b, conv->image);
+    Value sums = choose(
+        b, image.events, maxConvRate,
+        [&](ImplicitLocOpBuilder &b) { return sumWindows(b, *conv, image); },
+        [&](ImplicitLocOpBuilder &b) { return conv->multiply(b, image.rows); });
+    Value front = transpose(b, sums, channelsOrder(4, false));
+    op->getResult(0).replaceAllUsesWith(front);
+    op.erase();
+  }
+
   void runOnOperation() override {
-    if (failed(checkRate(getOperation(), maxRate)))
+    if (failed(checkRate(getOperation(), "max-rate", maxRate)) ||
+        failed(checkRate(getOperation(), "max-conv-rate", maxConvRate)))
       return signalPassFailure();
     counts.clear();
-    SmallVector<linalg::LinalgOp> products;
+    images.clear();
+    SmallVector<linalg::LinalgOp> synapses;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (isa<linalg::MatmulOp, linalg::Conv1DNcwFcwOp,
-              linalg::Conv2DNchwFchwOp>(op) &&
-          isProduct(op))
-        products.push_back(op);
+              linalg::Conv2DNchwFchwOp>(op))
+        synapses.push_back(op);
     });
-    for (linalg::LinalgOp op : products) {
-      Value input = op.getDpsInputOperand(0)->get();
-      Operation *producer = findProducer(input);
-      if (!producer)
+    for (linalg::LinalgOp op : synapses) {
+      if (sumProduct(op))
         continue;
-      Road road = chooseRoad(producer, maxRate, /*look=*/true);
-      if (road == Road::Product)
-        continue;
-      ImplicitLocOpBuilder b(op.getLoc(), op);
-      ListEventsOp events = count(b, input);
-      Value sparse =
-          isSparse(b, b.getLoc(), events.getInput(), events, maxRate);
-      auto branch = scf::IfOp::create(
-          b, sparse,
-          [&](OpBuilder &inside, Location loc) {
-            ImplicitLocOpBuilder nested(loc, inside);
-            scf::YieldOp::create(nested, sum(nested, op, events));
-          },
-          [&](OpBuilder &inside, Location loc) {
-            scf::YieldOp::create(inside, loc, inside.clone(*op)->getResults());
-          });
-      op->getResult(0).replaceAllUsesWith(branch.getResult(0));
-      op.erase();
-      ++numSums;
+      if (auto conv = dyn_cast<linalg::Conv2DNchwFchwOp>(*op))
+        sumConvolution(conv);
     }
   }
 
-  /// The events of an input that several products read.
+  /// Of an input that several synapses read: its events, or those of a
+  /// convolution.
   DenseMap<Value, ListEventsOp> counts;
+  DenseMap<Value, Image> images;
 };
 
 } // namespace

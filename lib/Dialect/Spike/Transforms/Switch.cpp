@@ -63,11 +63,12 @@ Road plait::spike::chooseRoad(Operation *producer, double maxRate, bool look) {
   return look ? Road::Look : Road::Events;
 }
 
-LogicalResult plait::spike::checkRate(Operation *op, double maxRate) {
-  if (maxRate >= 0 && maxRate <= 1)
+LogicalResult plait::spike::checkRate(Operation *op, StringRef name,
+                                      double rate) {
+  if (rate >= 0 && rate <= 1)
     return success();
-  return op->emitError("expects 'max-rate' from 0 to 1, got ")
-         << llvm::formatv("{0}", maxRate).str();
+  return op->emitError("expects '")
+         << name << "' from 0 to 1, got " << llvm::formatv("{0}", rate).str();
 }
 
 Value plait::spike::isSparse(OpBuilder &builder, Location loc, Value run,

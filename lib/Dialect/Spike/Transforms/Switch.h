@@ -29,9 +29,10 @@ enum class Road { Events, Product, Look };
 /// one within half of it does, because rates move.
 Road chooseRoad(mlir::Operation *producer, double maxRate, bool look);
 
-/// Fails with a diagnostic unless `maxRate`, an option of a pass on `op`, is a
-/// share.
-llvm::LogicalResult checkRate(mlir::Operation *op, double maxRate);
+/// Fails with a diagnostic unless `rate`, the option `name` of a pass on `op`, is
+/// a share.
+llvm::LogicalResult checkRate(mlir::Operation *op, llvm::StringRef name,
+                              double rate);
 
 /// Whether the events of `run`, when they come, are spikes, and at most
 /// `maxRate` of its elements.

@@ -639,6 +639,64 @@ def _fmod(x, y):
     return _plait.fmod(x.reshape(1), y.reshape(1)).reshape(()).to(kind)
 
 
+@decomposes(
+    _aten.div.Tensor_mode, _aten.div.Scalar_mode,
+    _aten.floor_divide.default, _aten.floor_divide.Scalar,
+)  # fmt: skip
+def _rounded_quotient(x, y, *, rounding_mode="floor"):
+    """``div_floor`` in c10/util/BFloat16-math.h: the rounded quotient may be above the exact one's
+    floor. Narrow integers are divided as int32s."""
+    kind = torch.result_type(x, y)
+    if not kind.is_floating_point:
+        if kind.itemsize > 2 or kind == torch.bool or rounding_mode is None:
+            return NotImplemented
+        y = y.to(torch.int32) if isinstance(y, torch.Tensor) else y
+        return torch.div(x.to(torch.int32), y, rounding_mode=rounding_mode).to(kind)
+    if rounding_mode != "floor":
+        return NotImplemented
+    wide = torch.promote_types(kind, torch.float32)
+    y = y.to(wide) if isinstance(y, torch.Tensor) else torch.full((), y, dtype=wide)
+    x = x.to(wide)
+    rest = torch.fmod(x, y)
+    found = (x - rest) / y
+    found = torch.where((rest != 0) & ((y < 0) != (rest < 0)), found - 1, found)
+    floor = torch.floor(found)
+    floor = torch.where(found - floor > 0.5, floor + 1, floor)
+    return torch.where(y == 0, x / y, floor).to(kind)
+
+
+@decomposes(_aten.clamp.default, _aten.clamp.Tensor)
+def _clamp(x, min=None, max=None):
+    """torch-mlir's own passes over NaN."""
+    bounds = [bound for bound in (min, max) if bound is not None]
+    kind = x.dtype
+    for bound in bounds:
+        kind = torch.promote_types(kind, torch.result_type(x, bound))
+    if not kind.is_floating_point:
+        return NotImplemented
+    for bound, extreme in ((min, torch.maximum), (max, torch.minimum)):
+        if bound is not None:
+            tensor = isinstance(bound, torch.Tensor)
+            bound = bound.to(kind) if tensor else torch.full((), bound, dtype=kind)
+            x = extreme(x.to(kind), bound)
+    return x
+
+
+@decomposes(_aten.clamp_min.default, _aten.clamp_min.Tensor)
+def _clamp_min(x, min):
+    return _clamp(x, min)
+
+
+@decomposes(_aten.clamp_max.default, _aten.clamp_max.Tensor)
+def _clamp_max(x, max):
+    return _clamp(x, None, max)
+
+
+@decomposes(_aten.hardtanh.default)
+def _hardtanh(x, min_val=-1, max_val=1):
+    return _clamp(x, min_val, max_val)
+
+
 @decomposes(_aten.empty_strided.default)
 def _empty_strided(size, stride, **options):
     return torch.empty(size, **options) if 0 in size else NotImplemented

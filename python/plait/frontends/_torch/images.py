@@ -1,7 +1,5 @@
 """Pools and interpolations of images of torch."""
 
-import math
-
 import torch
 
 from plait.frontends._torch.registry import TABLE, decomposes

@@ -53,6 +53,13 @@ llvm::SmallVector<CountOp> countsOf(mlir::Operation *op);
 /// list, of a table of counts, or of a mask.
 bool isEdit(mlir::Operation *op);
 
+/// Whether `op` gives logits of the same type as its first operand.
+bool isProcessor(mlir::Operation *op);
+
+/// What a part of a fused chain does, in order: its ops, without the counts
+/// that penalties look at.
+llvm::SmallVector<mlir::Operation *> chainOf(mlir::Region &region);
+
 } // namespace plait::sample
 
 #endif // PLAIT_DIALECT_SAMPLE_IR_SAMPLE_H

@@ -88,16 +88,18 @@ def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
 }
 
 def SampleFuse : Pass<"sample-fuse"> {
-  let summary = "make a chain one op that reads the logits once";
+  let summary = "make a whole chain one op that reads the logits once";
   let description = [{
-    Turns every `sample.draw` and `sample.greedy` into a `sample.fused` that
-    takes in as much of the chain before it as that op has places for, in its
-    order: `arith.extf` of the logits; edits, which change or remove single
-    tokens (bias, allowed and banned tokens, bitmask, no-repeat n-grams, DRY,
-    penalties); temperature, top-k, min-p, top-p, or min-p behind top-p. What
-    comes before that stays as it is. Where all counts of a penalty come from
-    `sample.count`, that is taken in, too, and only the lists are walked; else
-    counts are tables.
+    Turns every `sample.draw`, `sample.greedy` and `sample.gumbel` into a
+    `sample.fused` that takes in the whole chain before it. The beginning goes
+    to the places that the op has, in its order: `arith.extf` of the logits;
+    edits, which change or remove single tokens (bias, allowed and banned
+    tokens, bitmask, no-repeat n-grams, DRY, penalties); temperature, top-k,
+    min-p, top-p, or min-p behind top-p. All else is its `rest`, from the
+    earliest logits on that a top-p of the full mass, or a temperature by the
+    entropy, looks at. Where all counts of a penalty come from `sample.count`,
+    that is taken in, too, and only the lists are walked; else counts are
+    tables.
 
     Example: test/Dialect/Sample/sample-fuse.mlir
   }];
@@ -118,6 +120,11 @@ def ConvertSampleToVector
     above a bound that a sample of the row suggests, and that is lowered where
     it was too high. The few tokens that the error leaves open are decided by
     the integer weights of the whole row, as are log-probabilities.
+
+    The rest of a chain works on a list of what is left of the row, which stays
+    in the cache: short behind top-k, else as long as the row. Of noisy
+    candidates, only those have their scores computed whose random word is so
+    great that they may have the best one.
 
     Edits of a chain come first: their lists are walked, tables of counts are
     read once, and only the groups with a token that changes are copied, so that

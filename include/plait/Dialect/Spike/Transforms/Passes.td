@@ -136,18 +136,26 @@ def SpikeSumEvents : Pass<"spike-sum-events", "::mlir::func::FuncOp"> {
     norm, a pooling), or a convolution with a window of one place, which is such
     a product of the places of an image or of tokens, becomes a run of one step
     of neurons that sum and never fire: it adds the rows of weights that a list
-    of the spikes names. Places go to the rows, and back.
+    of the spikes names. Places go to the rows, and back. A convolution with
+    larger windows becomes such a `spike.conv_scan`, of images with the channels
+    last.
 
     The spikes are counted when they are there: the events are used where at
     most `max-rate` of the elements are 1, and otherwise the product. A producer
     that was measured to fire far more often (see `spike-fuse-neuron`) keeps the
     product.
 
+    On one core with vectors of 512 bits the roads take the same time at a share
+    of 0.39 to 0.41 for products of 384 and 1536 channels, and at 0.23 and 0.37
+    for windows of 3x3 from 48 to 96 and from 192 to 384 channels.
+
     Example: test/Dialect/Spike/spike-sum-events.mlir
   }];
   let options = [
-    Option<"maxRate", "max-rate", "double", /*default=*/"0.2",
+    Option<"maxRate", "max-rate", "double", /*default=*/"0.4",
            "the share of spikes above which a dense product is faster">,
+    Option<"maxConvRate", "max-conv-rate", "double", /*default=*/"0.25",
+           "the share of spikes above which a dense convolution is faster">,
   ];
   let statistics = [
     Statistic<"numSums", "sums", "products that may be sums of events">,
