@@ -289,3 +289,27 @@ def test_sums_ahead_of_a_norm(name, rate):
             np.testing.assert_array_equal(sums, results[0][0])
             np.testing.assert_array_equal(fired, results[0][1])
         assert rate == 0 or 0.05 < np.mean(results[0][1]) < 0.95
+
+
+@pytest.mark.parametrize("read", ["norm", "neurons"])
+def test_wide_images(read):
+    """Rows of which the loops cannot hold the sums are multiplied, whatever fires."""
+    text = normed((1, 1, 24, 3, 1100), 64, (3, 3), (1, 1), (1, 1), (0, 1))
+    if read == "neurons":
+        text = text.replace("expand_shape %m", "expand_shape %c").replace("return %c", "return %z")
+    strand = run_stages(text.encode(), ["plait-strand"])
+    assert b"conv_scan" not in strand
+    loops = run_stages(strand, ["func.func(convert-spike-to-vector)"])
+    assert b"spike." not in loops
+    rng = np.random.default_rng(5)
+    x = (rng.random((1, 1, 24, 3, 1100)) < 0.1).astype(np.float32)
+    kernel = (rng.integers(-4, 5, (64, 24, 3, 3)) / 8).astype(np.float32)
+    want = torch.nn.functional.conv2d(torch.tensor(x[0]), torch.tensor(kernel), None, 1, (0, 1))
+    rest = np.zeros((1, 24, 3, 1100), np.float32), np.zeros((1, 64, 1, 1100), np.float32)
+    run = plait.compile(Module(text, weights=(kernel, np.float32(1))))
+    sums, fired, first = run(x, *rest)
+    np.testing.assert_array_equal(first, x)
+    if read == "norm":
+        np.testing.assert_array_equal(sums, want)
+    np.testing.assert_array_equal(fired[0], want >= (2 if read == "norm" else 1))
+    assert 0.05 < fired.mean() < 0.95
