@@ -56,6 +56,7 @@ def test_places_of_extremes():
     def model(x):
         return [
             *(f(x, d) for f in (torch.argmax, torch.argmin, torch.max, torch.min) for d in (0, 1)),
+            x[0, 0].softmax(0), x[0, 1].log_softmax(-1),
             x[0, 0].max(0), x[0, 0].min(-1), x[0, 0].prod(0), (x[0, 0] > 0).prod(0),
             x.argmax(), x.argmin(), x[1].argmax(), x.aminmax(dim=1), x.max(), x.bfloat16().max(1),
         ]  # fmt: skip

@@ -540,6 +540,10 @@ for _op in (_aten.all.dim, _aten.any.dim):
 for _op in (_aten.max.dim, _aten.min.dim):
     TABLE[_op] = _of_one_element(lambda x: (x.clone(), torch.zeros_like(x, dtype=torch.int64)))
 
+# torch-mlir never ends on these.
+TABLE[_aten._softmax.default] = _of_one_element(lambda x: torch.exp(x - x))
+TABLE[_aten._log_softmax.default] = _of_one_element(lambda x: x - x)
+
 
 @decomposes(_aten.prod.dim_int)
 def _prod_of_one_element(x, dim, keepdim=False, *, dtype=None):
