@@ -82,7 +82,7 @@ def _abs(x):
 def _angle(x):
     if not x.is_complex():
         turned = torch.where(x < 0, math.pi, 0.0)
-        return torch.where(x != x, x, turned) if x.is_floating_point() else turned
+        return torch.where(x != x, x, turned.to(x.dtype)) if x.is_floating_point() else turned
     real, imaginary = _parts(x)
     return torch.atan2(imaginary, real)
 
