@@ -90,7 +90,8 @@ def LinalgCollapseLoops : Pass<"linalg-collapse-loops"> {
     loops that all its operands agree on become one; the reshapes around it
     move through elementwise ops and row reductions, up from a `collapse_shape`
     and down from an `expand_shape`, so that no reshape separates a contraction
-    from the ops to fuse with it.
+    from the ops to fuse with it. The index of a row is a remainder then; an op
+    that asks for one along the innermost dimension keeps its loops.
 
     Example: test/Transforms/linalg-collapse-loops.mlir
   }];
@@ -144,8 +145,9 @@ def LinalgFuseElementwise : Pass<"linalg-fuse-elementwise"> {
     * a producer that only moves or converts data, or computes a mask from
       indices and constants, into every reader but a contraction;
     * a producer with one reader, which reads each of its elements once;
-    * a single operation on one operand that is not broadcast (the addition of
-      a mask) into several such readers.
+    * a single operation on one operand that is not broadcast (the subtraction
+      of a mean) into several such readers, unless it reads a mask that is
+      computed from indices: scores are masked once.
 
     What remains is stored once: a residual sum, say, by the epilogue of the
     contraction before it. A contraction that starts from a bias starts from
@@ -265,7 +267,8 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
 
     Where a mask hides all keys of a row from some key on (a causal mask, also
     one of a cache that is filled up to a position known at run time), a strip
-    of attention reads no key that is hidden from all of its rows. An infinity
+    of attention reads no key that is hidden from all of its rows, and an op
+    that only masks is applied to the keys that it may hide. An infinity
     or NaN in such a key or value then does not reach the result, as it may
     where the key is hidden from some of the rows only. A hidden score may be
     minus infinity or a number below -1e30; results differ only where other

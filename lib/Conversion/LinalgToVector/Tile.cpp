@@ -15,8 +15,8 @@ using namespace plait::contraction;
 
 /// How many steps of the innermost summed loop one iteration takes.
 static constexpr int64_t unroll = 4;
-/// Bytes of a panel that are asked for ahead of their use, a line at a time.
-static constexpr int64_t ahead = 4096, line = 64;
+/// Bytes of a panel that are asked for ahead of their use.
+static constexpr int64_t ahead = 4096;
 
 //===----------------------------------------------------------------------===//
 // Elements
@@ -143,6 +143,8 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     offset = b.add(b.add(offset, tile.column[which]),
                    panels ? inPanels(b, vector)
                           : b.mul(by, vector * registers.lanes));
+    if (panels && tile.rows <= prefetchedRows)
+      prefetchPanel(b, offset);
     // Panels are full: no mask.
     bool masked = tile.left && !panels;
     return value = loadVector(b, which, offset, by,
@@ -199,18 +201,6 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
                     return accumulate(b, tile, sums.drop_front(), moved(k),
                                       llvm::to_vector_of<Value>(carried));
                   });
-  // Asks for the lines of as many steps as an iteration takes.
-  auto prefetch = [&](const Offsets &base) {
-    if (!c.panels.width || tile.rows > prefetchedRows)
-      return;
-    OpFoldResult from =
-        b.add(b.add(tile.row[B].front(), tile.column[B]), base[B]);
-    int64_t bits = c.operands[B].element().getIntOrFloatBitWidth();
-    for (int64_t vector = 0; vector < tile.vectors;
-         vector += c.panels.width / registers.lanes)
-      for (int64_t i = 0; i < unroll * c.panels.width; i += line * 8 / bits)
-        prefetchPanel(b, b.add(b.add(from, inPanels(b, vector)), i));
-  };
   int64_t by = transposes ? registers.lanes : unroll;
   at = moved(tile.from);
   OpFoldResult main = b.roundDown(tile.depth, by);
@@ -222,7 +212,6 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
                             transposedStep(b, tile, base, Value(), sums);
                             return sums;
                           }
-                          prefetch(base);
                           for (int64_t u = 0; u < unroll; ++u) {
                             Offsets next = base;
                             for (Which which : {A, B})

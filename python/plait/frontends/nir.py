@@ -93,9 +93,39 @@ def network_of(
         network.nodes[name] = read_node(name, node, dt, convention, reset, graph)
         network.labels[name] = kind(node)
     network.edges = list(graph.edges)
+    _splice_ports(network, graph)
     _strip_batch(network)
     _add_lateness(network, CONVENTIONS[convention])
     return network.finish()
+
+
+def _splice_ports(network: Network, graph: Graph) -> None:
+    """Takes the Inputs and Outputs of subgraphs out: their edges are those of what is inside.
+
+    Were they nodes, a cycle through a subgraph would make its output late for all its readers,
+    as it does not where the same nodes lie flat. One stays where two paths would become one
+    edge, or where it feeds itself.
+    """
+    ports = [name for name in network.named(net.Sum) if name not in graph.ports]
+    if not ports:
+        return
+    sources = {name: [] for name in network.nodes}
+    targets = {name: [] for name in network.nodes}
+    for a, b in network.edges:
+        sources[b].append(a)
+        targets[a].append(b)
+    for port in ports:
+        before, after = sources[port], targets[port]
+        joined = any(a in sources[b] for a in before for b in after)
+        if not before or port in before or joined:
+            continue
+        for b in after:
+            sources[b] = [s for a in sources[b] for s in (before if a == port else [a])]
+        for a in before:
+            targets[a] = [t for b in targets[a] for t in (after if b == port else [b])]
+        for kept in (sources, targets, network.nodes, network.labels):
+            del kept[port]
+    network.edges = [(a, b) for b in sources for a in sources[b]]
 
 
 def _strip_batch(network: Network) -> None:

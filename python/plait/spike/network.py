@@ -352,6 +352,12 @@ class Network:
                 )
             if not isinstance(node, Input) and not self.sources(name):
                 raise FrontendError(f"nothing feeds {self.describe(name)}")
+        for source, target in self.edges:
+            if isinstance(self.nodes[source], Output):
+                raise FrontendError(
+                    f"{self.describe(source)} gives a caller what it gets, but an edge goes on to "
+                    f"{self.listing([target])}; let that come from what feeds it"
+                )
         self.break_cycles()
         self.check_shapes()
         return self

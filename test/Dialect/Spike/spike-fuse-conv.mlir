@@ -1,6 +1,9 @@
 // RUN: plait-opt %s --spike-fuse-conv --canonicalize | FileCheck %s
 // RUN: plait-opt %s --spike-fuse-conv --canonicalize --spike-pack | FileCheck %s --check-prefix=PACK
 // RUN: plait-opt %s --spike-fuse-conv=switch --canonicalize | FileCheck %s --check-prefix=SWITCH
+// Once more changes nothing.
+// RUN: plait-opt %s --spike-fuse-conv=switch --canonicalize -o %t
+// RUN: plait-opt %t --spike-fuse-conv=switch --canonicalize | diff %t -
 
 // The caller's images are looked at when they come; the hidden layer's are
 // spikes. Channels are last from the first transpose to the product, whose
@@ -72,4 +75,21 @@ func.func @images(%x: tensor<5x2x3x6x7xf32>, %k: tensor<16x3x3x3xf32>, %l: tenso
   %flat = tensor.collapse_shape %mean [[0], [1, 2, 3]] : tensor<10x16x2x3xf32> into tensor<10x96xf32>
   %y = linalg.matmul ins(%flat, %w : tensor<10x96xf32>, tensor<96x4xf32>) outs(%z3 : tensor<10x4xf32>) -> tensor<10x4xf32>
   return %y : tensor<10x4xf32>
+}
+
+// Images that the loops of `spike.conv_scan` do not hold stay.
+// CHECK-LABEL: func @wide
+// CHECK-NOT: spike.conv_scan
+// CHECK: linalg.conv_2d_nchw_fchw
+// CHECK-NOT: spike.conv_scan
+func.func @wide(%x: tensor<5x2x1x2x1025xf32>, %k: tensor<64x1x1x1xf32>, %v: tensor<2x64x2x1025xf32>, %a: tensor<f32>) -> tensor<5x2x64x2x1025xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<10x64x2x1025xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<10x64x2x1025xf32>) -> tensor<10x64x2x1025xf32>
+  %s = tensor.collapse_shape %x [[0, 1], [2], [3], [4]] : tensor<5x2x1x2x1025xf32> into tensor<10x1x2x1025xf32>
+  %c = linalg.conv_2d_nchw_fchw ins(%s, %k : tensor<10x1x2x1025xf32>, tensor<64x1x1x1xf32>) outs(%z : tensor<10x64x2x1025xf32>) -> tensor<10x64x2x1025xf32>
+  %i = tensor.expand_shape %c [[0, 1], [2], [3], [4]] output_shape [5, 2, 64, 2, 1025] : tensor<10x64x2x1025xf32> into tensor<5x2x64x2x1025xf32>
+  %f, %v1 = spike.scan current(%i : tensor<5x2x64x2x1025xf32>) state(%v : tensor<2x64x2x1025xf32>) integrator impulse
+      decay(%a : tensor<f32>) threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x64x2x1025xf32>
+  return %f : tensor<5x2x64x2x1025xf32>
 }

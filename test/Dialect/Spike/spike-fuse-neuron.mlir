@@ -1,5 +1,8 @@
 // RUN: plait-opt %s --spike-fuse-neuron --canonicalize | FileCheck %s
 // RUN: plait-opt %s --spike-fuse-neuron=switch --canonicalize | FileCheck %s --check-prefix=SWITCH
+// Once more changes nothing.
+// RUN: plait-opt %s --spike-fuse-neuron=switch --canonicalize -o %t
+// RUN: plait-opt %t --spike-fuse-neuron=switch --canonicalize | diff %t -
 
 // The caller's input is looked at when it comes; the hidden layer's is spikes.
 // CHECK-LABEL: func @layers

@@ -1,4 +1,7 @@
 // RUN: plait-opt %s --spike-sum-events --canonicalize | FileCheck %s
+// Once more changes nothing.
+// RUN: plait-opt %s --spike-sum-events --canonicalize -o %t
+// RUN: plait-opt %t --spike-sum-events --canonicalize | diff %t -
 
 // Where few of them fire, tokens go to rows, and the sums back to where they
 // were.
@@ -106,4 +109,28 @@ func.func @windows(%x: tensor<4x2x24x9x10xf32>, %w: tensor<48x24x3x3xf32>, %v: t
   %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<8x48x9x10xf32>) -> tensor<8x48x9x10xf32>
   %y = linalg.conv_2d_nchw_fchw ins(%p, %w : tensor<8x24x11x12xf32>, tensor<48x24x3x3xf32>) outs(%zeros : tensor<8x48x9x10xf32>) -> tensor<8x48x9x10xf32>
   return %y : tensor<8x48x9x10xf32>
+}
+
+// The loops of `spike.conv_scan` hold the sums of a row: of 1022 places, and of
+// the two that windows reach beyond, but not of one more.
+// CHECK-LABEL: func @wide
+// CHECK-COUNT-1: spike.conv_scan
+// CHECK: linalg.conv_2d_nchw_fchw ins(%{{.*}} : tensor<1x24x3x1023xf32>
+// CHECK-NOT: spike.conv_scan
+func.func @wide(%x: tensor<1x1x24x3x1022xf32>, %y: tensor<1x1x24x3x1023xf32>, %w: tensor<64x24x3x3xf32>, %v: tensor<1x24x3x1022xf32>,
+                %u: tensor<1x24x3x1023xf32>, %one: tensor<f32>) -> (tensor<1x64x1x1020xf32>, tensor<1x64x1x1021xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %z, %v1 = spike.scan current(%x : tensor<1x1x24x3x1022xf32>) state(%v : tensor<1x24x3x1022xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<1x1x24x3x1022xf32>
+  %q, %u1 = spike.scan current(%y : tensor<1x1x24x3x1023xf32>) state(%u : tensor<1x24x3x1023xf32>) integrator impulse
+      threshold(%one : tensor<f32>) compare ge reset value at now : tensor<1x1x24x3x1023xf32>
+  %f = tensor.collapse_shape %z [[0, 1], [2], [3], [4]] : tensor<1x1x24x3x1022xf32> into tensor<1x24x3x1022xf32>
+  %g = tensor.collapse_shape %q [[0, 1], [2], [3], [4]] : tensor<1x1x24x3x1023xf32> into tensor<1x24x3x1023xf32>
+  %e0 = tensor.empty() : tensor<1x64x1x1020xf32>
+  %z0 = linalg.fill ins(%zero : f32) outs(%e0 : tensor<1x64x1x1020xf32>) -> tensor<1x64x1x1020xf32>
+  %e1 = tensor.empty() : tensor<1x64x1x1021xf32>
+  %z1 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<1x64x1x1021xf32>) -> tensor<1x64x1x1021xf32>
+  %a = linalg.conv_2d_nchw_fchw ins(%f, %w : tensor<1x24x3x1022xf32>, tensor<64x24x3x3xf32>) outs(%z0 : tensor<1x64x1x1020xf32>) -> tensor<1x64x1x1020xf32>
+  %b = linalg.conv_2d_nchw_fchw ins(%g, %w : tensor<1x24x3x1023xf32>, tensor<64x24x3x3xf32>) outs(%z1 : tensor<1x64x1x1021xf32>) -> tensor<1x64x1x1021xf32>
+  return %a, %b : tensor<1x64x1x1020xf32>, tensor<1x64x1x1021xf32>
 }

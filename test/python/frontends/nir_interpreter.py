@@ -81,6 +81,7 @@ class Interpreter:
         self.dt, self.convention, self.margin = dt, convention, np.inf
         self.nodes, self.sources, self.inputs, self.outputs = {}, {}, [], []
         self.flatten(graph, "")
+        self.join()
         self.v, self.i, self.last, self.queue, self.now = {}, {}, {}, {}, {}
 
     def flatten(self, graph, prefix):
@@ -101,6 +102,19 @@ class Interpreter:
                 (self.inputs if kind == "Input" else self.outputs).append(name)
         for source, target in graph.edges:
             self.sources.setdefault(ends[target][0], []).append(ends[source][1])
+
+    def join(self):
+        """Who reads a subgraph's port reads what that reads."""
+        ports = [
+            n for n, node in self.nodes.items()
+            if type(node).__name__ in ("Input", "Output") and n not in self.inputs + self.outputs
+        ]  # fmt: skip
+        for port in ports:
+            for sources in self.sources.values():
+                while port in sources:
+                    place = sources.index(port)
+                    sources[place : place + 1] = self.sources[port]
+            del self.nodes[port]
 
     def run(self, *inputs):
         """Outputs [time, ...] for inputs [time, ...], one for each Output node."""

@@ -332,12 +332,16 @@ def test_weight_beyond_32_bits():
     assert any(message.removeprefix("has a ") in r.problem for r in check_nir(graph, **reading))
 
 
-def test_an_edge_into_an_input():
+def test_edges_into_an_input_and_out_of_an_output():
     graph = chain(n=lif())
     graph.edges.append(("n", "input"))
     message = "node 'input' (Input) takes what a caller gives, but an edge comes from 'n' (LIF)"
     assert message in refused(graph)
     assert [r.problem for r in check_nir(graph) if r.problem] == [message]
+    graph = chain(n=lif())
+    graph.edges.append(("output", "n"))
+    message = "node 'output' (Output) gives a caller what it gets, but an edge goes on to 'n' (LIF)"
+    assert message in refused(graph)
 
 
 def test_cycle_without_delay():

@@ -309,6 +309,53 @@ def test_what_a_recurrence_adds_is_read_elsewhere():
     assert expected is not None and np.count_nonzero(expected[0]) > 20
 
 
+@pytest.mark.parametrize("convention", ["nir", "lava", "spyx"])
+def test_graphs_in_graphs_are_what_they_hold(convention):
+    """A population two graphs deep, fed back around both: as flat, and as a loop says."""
+    rng = np.random.default_rng(1)
+    size = 6
+    weights = [rng.normal(size=(size, size)) * s for s in (0.3, 0.6, 0.4)]
+    inner, outer, around = map(nir.Linear, weights)
+    lif = nir.LIF(**{
+        k: np.full(size, v) for k, v in
+        {"tau": 0.01, "r": 1.0, "v_leak": 0.0, "v_threshold": 0.15, "v_reset": 0.0}.items()
+    })  # fmt: skip
+
+    def ends(a, b):
+        return {a: nir.Input(np.array([size])), b: nir.Output(np.array([size]))}
+
+    deep = nir.NIRGraph(
+        ends("i", "o") | {"lif": lif, "w": inner},
+        [("i", "lif"), ("lif", "o"), ("lif", "w"), ("w", "lif")], type_check=False,
+    )  # fmt: skip
+    sub = nir.NIRGraph(
+        ends("in", "out") | {"lin": outer, "deep": deep},
+        [("in", "lin"), ("lin", "deep"), ("deep", "out")], type_check=False,
+    )  # fmt: skip
+    edges = [("x", "sub"), ("sub", "fb"), ("fb", "sub"), ("sub", "y")]
+    nested = nir.NIRGraph(ends("x", "y") | {"sub": sub, "fb": around}, edges, type_check=False)
+    flat = nir.NIRGraph(
+        ends("x", "y") | {"lin": outer, "lif": lif, "w": inner, "fb": around},
+        [("x", "lin"), ("fb", "lin"), ("lin", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "fb"),
+         ("lif", "y")], type_check=False,
+    )  # fmt: skip
+    x = (rng.random((60, size)) < 0.4) * 3.0
+    oracle = Interpreter(nested, DT, convention)
+    (expected,) = oracle.run(x)
+    assert oracle.margin > 1e-5 and 10 < expected.sum() < expected.size
+    for graph in (nested, flat):
+        run = plait.compile(plait.from_nir(graph, dt=DT, convention=convention))
+        got = run(x[:, None].astype(np.float32))
+        np.testing.assert_array_equal(got[:, 0], expected)
+    if convention == "nir":
+        v = z = np.zeros(size)
+        for given, spikes in zip(x, expected, strict=True):
+            v = v + DT / 0.01 * (weights[1] @ (given + weights[2] @ z) + weights[0] @ z - v)
+            z = (v > 0.15).astype(float)
+            v = np.where(z, 0, v)
+            np.testing.assert_array_equal(spikes, z)
+
+
 def test_lava_takes_a_step_for_every_connection():
     rng = np.random.default_rng(3)
     graph = synapses_then_populations(rng, "lava")

@@ -72,7 +72,9 @@ def test_complex_numbers():
     def model(x, z):
         return [
             z.abs(), z.angle(), x.angle(), z * z, z + 1, 2 - z, z / z, z / 2, 2 / z, z.conj() * 2,
-            z.real, z.imag, z.sum(0), z.sum(), z.mean(), z.exp(), z.log(), z @ z.mT, -z,
+            z + z.flip(0), z - z[0], z + x[0, :1], x[0, 0] - z[0, 0], torch.add(z, z, alpha=2j),
+            z[:, :1] * z[0], z.real, z.imag, z.sum(0), z.sum(), z.mean(), z.exp(), z.log(), -z,
+            z @ z.mT,
             (z * z.conj()).real, z.reciprocal(), torch.exp(1j * x), torch.polar(x, x) * x,
         ]  # fmt: skip
 

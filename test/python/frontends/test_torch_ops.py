@@ -56,6 +56,7 @@ def test_places_of_extremes():
     def model(x):
         return [
             *(f(x, d) for f in (torch.argmax, torch.argmin, torch.max, torch.min) for d in (0, 1)),
+            x[0, 0].softmax(0), x[0, 1].log_softmax(-1),
             x[0, 0].max(0), x[0, 0].min(-1), x[0, 0].prod(0), (x[0, 0] > 0).prod(0),
             x.argmax(), x.argmin(), x[1].argmax(), x.aminmax(dim=1), x.max(), x.bfloat16().max(1),
         ]  # fmt: skip
@@ -170,7 +171,18 @@ def test_unsigned_bytes():
     def of_one(x):
         numbers = x + 200, 5 - x, x * 0.5, x / 255, x // 7, x % 7, x**3, x == 200, x > 100, x < 128
         sums = x.sum(), x.sum(0, dtype=torch.int32), x.prod(), x.max(), x.min(0).values
-        return *numbers, *sums, x.abs(), -x, torch.cat([x, x]).sum(), torch.bincount(x)
+        more = x.mean(dtype=torch.float32), torch.ldexp(x, x % 3), torch.cat([x, x / 2])
+        padded = torch.nn.functional.pad(x, (1, 2), value=250)
+        return (
+            *numbers,
+            *sums,
+            *more,
+            padded,
+            x.abs(),
+            -x,
+            torch.cat([x, x]).sum(),
+            torch.bincount(x),
+        )
 
     x = torch.tensor([200, 250, 3, 128, 127, 255, 1], dtype=torch.uint8)
     check(of_two, x, x.flip(0), torch.linspace(0.0, 300, 7))
@@ -204,6 +216,12 @@ def test_not_a_number():
     check(model, x, x.flip(0), more=[(x.roll(1), x), (x, x.roll(3)), (x, x)])
     i = torch.tensor([7, -7, -127, 127, 3], dtype=torch.int8)
     check(lambda i, j: (i // j, torch.div(i, j, rounding_mode="trunc"), i // 3), i, i.flip(0))
+
+
+def test_negated_whole_numbers():
+    for kind in (torch.int64, torch.int32, torch.int8):
+        most = torch.iinfo(kind).max
+        check(lambda x: -x, torch.tensor([most, -most, most // 2 + 1, 0, 5], dtype=kind))
 
 
 def test_pads_that_cut():

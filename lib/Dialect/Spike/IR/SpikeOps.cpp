@@ -356,7 +356,7 @@ LogicalResult ConvScanOp::verify() {
            << state.getDimSize(3) << "] of " << state.getElementType()
            << ", got " << weights;
   if (indices.getRank() != 4 || indices.isDynamicDim(2) ||
-      indices.isDynamicDim(3) ||
+      indices.isDynamicDim(3) || weights.getDimSize(2) == 0 ||
       indices.getDimSize(3) % weights.getDimSize(2) != 0 ||
       failed(verifyCompatibleShape(indices.getShape().drop_back(),
                                    counts.getShape())))

@@ -65,8 +65,6 @@ public:
     auto lists = cast<RankedTensorType>(op.getIndices().getType());
     auto out = cast<RankedTensorType>(op.getOut().getType());
     Type element = state.getElementType();
-    if (!element.isF32() && !element.isF64())
-      return failure();
     packed = isa<IntegerType>(out.getElementType());
     channels = state.getDimSize(3);
     lanes = packed ? out.getElementTypeBitWidth() : lanesFor(channels);
@@ -74,10 +72,10 @@ public:
     window = {filters.getDimSize(0), filters.getDimSize(1)};
     depth = filters.getDimSize(2);
     height = lists.getDimSize(2);
-    // One sum for each column that a window can start in.
-    width = lists.getDimSize(3) / depth + reach();
-    if (width * lanes * element.getIntOrFloatBitWidth() / 8 > mostSums)
+    int64_t columns = lists.getDimSize(3) / depth;
+    if (!hasConvLoops(element, columns, reach(), lanes))
       return failure();
+    width = columns + reach();
     emit();
     return success();
   }
@@ -244,6 +242,14 @@ private:
 };
 
 } // namespace
+
+bool plait::spike::hasConvLoops(Type element, int64_t columns, int64_t reach,
+                                int64_t lanes) {
+  // One sum for each column that a window can start in.
+  return (element.isF32() || element.isF64()) &&
+         (columns + reach) * lanes * element.getIntOrFloatBitWidth() / 8 <=
+             mostSums;
+}
 
 LogicalResult plait::spike::convertConvScan(ConvScanOp op) {
   return ConvScanLowering(op).lower();

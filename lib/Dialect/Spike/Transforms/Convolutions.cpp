@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Convolutions.h"
+#include "VectorEmit.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -49,7 +50,7 @@ std::optional<Convolution> Convolution::match(linalg::Conv2DNchwFchwOp op) {
   auto image = cast<RankedTensorType>(conv.image.getType());
   auto weights = cast<RankedTensorType>(conv.weights.getType());
   auto sums = cast<RankedTensorType>(op.getResult(0).getType());
-  if (!weights.hasStaticShape() ||
+  if (!weights.hasStaticShape() || weights.getNumElements() == 0 ||
       weights.getElementType() != sums.getElementType() ||
       image.getElementType() != sums.getElementType())
     return std::nullopt;
@@ -61,6 +62,10 @@ std::optional<Convolution> Convolution::match(linalg::Conv2DNchwFchwOp op) {
         (count - 1) * conv.strides[i] - conv.padding[i] >= size)
       return std::nullopt;
   }
+  int64_t reach = (weights.getDimSize(3) - 1) * conv.dilations[1];
+  if (!hasConvLoops(sums.getElementType(), image.getDimSize(3), reach,
+                    lanesFor(weights.getDimSize(0))))
+    return std::nullopt;
   return conv;
 }
 

@@ -29,7 +29,7 @@ struct Convolution {
   llvm::SmallVector<int64_t> strides, dilations, padding;
 
   /// None where events have no such sums: sizes that are not known, windows
-  /// that miss the image.
+  /// that miss the image, images too wide for the loops of `conv_scan`.
   static std::optional<Convolution> match(mlir::linalg::Conv2DNchwFchwOp op);
 
   /// The weights as [height, width, channels, filters].

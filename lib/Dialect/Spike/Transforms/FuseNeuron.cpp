@@ -125,7 +125,7 @@ struct SpikeFuseNeuron
     getOperation().walk([&](ScanOp scan) { scans.push_back(scan); });
     for (ScanOp scan : scans) {
       std::optional<Synapse> synapse = matchSynapse(scan);
-      if (!synapse)
+      if (!synapse || isSwitched(scan))
         continue;
       Operation *producer = findProducer(synapse->run);
       Road road = chooseRoad(producer, maxRate, switchHidden);

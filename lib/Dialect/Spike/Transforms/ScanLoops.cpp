@@ -39,7 +39,7 @@ constexpr int64_t mostParts = 8;
 constexpr int64_t leastBlocks = 8, leastElements = 32;
 /// Where threads wait for each other in every step, the synapses in rows, and
 /// in a matrix, from which on two threads were faster than one.
-constexpr int64_t leastInRows = 1 << 17, leastInMatrix = 1 << 21;
+constexpr int64_t leastInRows = 1 << 20, leastInMatrix = 1 << 22;
 
 /// `weights`, [K, N], block after block: [blocks, K, lanes].
 Value packPanels(Emitter &b, Value weights, int64_t lanes) {

@@ -270,7 +270,7 @@ struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
 
   bool sumProduct(linalg::LinalgOp op) {
     Value input = op.getDpsInputOperand(0)->get();
-    if (!isProduct(op) || !mayBeFew(input, maxRate))
+    if (!isProduct(op) || isSwitched(op) || !mayBeFew(input, maxRate))
       return false;
     ImplicitLocOpBuilder b(op.getLoc(), op);
     ListEventsOp events = count(b, input);
@@ -288,9 +288,7 @@ struct SpikeSumEvents : plait::spike::impl::SpikeSumEventsBase<SpikeSumEvents> {
     if (!conv || !mayBeFew(conv->image, maxConvRate))
       return;
     auto weights = cast<RankedTensorType>(conv->weights.getType());
-    Type element = weights.getElementType();
-    if ((!element.isF32() && !element.isF64()) ||
-        !isLarge(weights.getDimSize(1), weights.getDimSize(0),
+    if (!isLarge(weights.getDimSize(1), weights.getDimSize(0),
                  weights.getDimSize(2) * weights.getDimSize(3)))
       return;
     ImplicitLocOpBuilder b(op.getLoc(), op);

@@ -63,6 +63,19 @@ Road plait::spike::chooseRoad(Operation *producer, double maxRate, bool look) {
   return look ? Road::Look : Road::Events;
 }
 
+bool plait::spike::isSwitched(Operation *op) {
+  auto addsEvents = [](Operation &other) {
+    auto scan = dyn_cast<ScanOp>(other);
+    return isa<ConvScanOp>(other) || (scan && scan.getIndices());
+  };
+  auto branch = op->getParentOfType<scf::IfOp>();
+  for (; branch; branch = branch->getParentOfType<scf::IfOp>())
+    if (branch.getElseRegion().isAncestor(op->getParentRegion()) &&
+        llvm::any_of(*branch.thenBlock(), addsEvents))
+      return true;
+  return false;
+}
+
 LogicalResult plait::spike::checkRate(Operation *op, StringRef name,
                                       double rate) {
   if (rate >= 0 && rate <= 1)

@@ -29,6 +29,9 @@ enum class Road { Events, Product, Look };
 /// one within half of it does, because rates move.
 Road chooseRoad(mlir::Operation *producer, double maxRate, bool look);
 
+/// Whether `op` is on the dense road of a layer that chooses already.
+bool isSwitched(mlir::Operation *op);
+
 /// Fails with a diagnostic unless `rate`, the option `name` of a pass on `op`, is
 /// a share.
 llvm::LogicalResult checkRate(mlir::Operation *op, llvm::StringRef name,

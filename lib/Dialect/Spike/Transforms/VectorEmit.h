@@ -85,6 +85,10 @@ LogicalResult convertScan(ScanOp op);
 LogicalResult convertConvScan(ConvScanOp op);
 LogicalResult convertPool(PoolOp op);
 
+/// Whether a `conv_scan` has loops: one of images of `columns`, with windows that
+/// end `reach` columns behind where they start, in blocks of `lanes` channels.
+bool hasConvLoops(Type element, int64_t columns, int64_t reach, int64_t lanes);
+
 /// Lowers a `list_events` whose rows have a known size.
 void convertListEvents(ListEventsOp op);
 

@@ -52,16 +52,12 @@ def power(x, exponent):
     return found
 
 
-def _of_complex(*ops, native=False):
-    """The decorated function is what ops become if an argument is complex.
-
-    ``native``: torch-mlir knows them if all arguments are tensors.
-    """
+def _of_complex(*ops):
+    """The decorated function is what ops become if an argument is complex."""
 
     def register(function):
         def decomposition(*args, **options):
-            known = native and all(isinstance(arg, torch.Tensor) for arg in args)
-            if known or not any(map(_is_complex, args)):
+            if not any(map(_is_complex, args)):
                 return NotImplemented
             return function(*args, **options)
 
@@ -86,7 +82,7 @@ def _abs(x):
 def _angle(x):
     if not x.is_complex():
         turned = torch.where(x < 0, math.pi, 0.0)
-        return torch.where(x != x, x, turned) if x.is_floating_point() else turned
+        return torch.where(x != x, x, turned.to(x.dtype)) if x.is_floating_point() else turned
     real, imaginary = _parts(x)
     return torch.atan2(imaginary, real)
 
@@ -97,18 +93,18 @@ def _neg(x):
     return _complex(-real, -imaginary)
 
 
-@_of_complex(_aten.add.Tensor, native=True)
+@_of_complex(_aten.add.Tensor)
 def _add(x, y, alpha=1):
     (a, b), (c, d) = _parts(x), _parts(alpha * y)
     return _complex(a + c, b + d)
 
 
-@_of_complex(_aten.sub.Tensor, native=True)
+@_of_complex(_aten.sub.Tensor)
 def _sub(x, y, alpha=1):
     return _add(x, -alpha * y)
 
 
-@_of_complex(_aten.mul.Tensor, native=True)
+@_of_complex(_aten.mul.Tensor)
 def _mul(x, y):
     (a, b), (c, d) = _parts(x), _parts(y)
     return _complex(a * c - b * d, a * d + b * c)

@@ -5,7 +5,7 @@ None of these is a hot op.
 
 import math
 import sys
-from functools import cache, partial
+from functools import cache, partial, reduce
 
 import torch
 from torch.utils._pytree import tree_map
@@ -57,7 +57,7 @@ def _common() -> dict:
 _OF_BYTES = (
     "add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "abs", "where",
     "eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "sum", "prod", "max", "min",
-    "bincount",
+    "bincount", "mean", "ldexp", "constant_pad_nd",
 )  # fmt: skip
 
 
@@ -489,6 +489,16 @@ def _addmv(x, matrix, vector, *, beta=1, alpha=1):
     return product if beta == 0 else beta * x + product
 
 
+_complex_neg = TABLE[_aten.neg.default]
+
+
+@decomposes(_aten.neg.default)
+def _neg(x):
+    """torch-mlir negates integers as floats."""
+    whole = not (x.dtype.is_floating_point or x.dtype.is_complex)
+    return torch.rsub(x, 0) if whole else _complex_neg(x)
+
+
 def _with_a_float(compare):
     """torch-mlir folds a comparison of a constant of floats and a whole number wrong."""
 
@@ -540,6 +550,10 @@ for _op in (_aten.all.dim, _aten.any.dim):
 for _op in (_aten.max.dim, _aten.min.dim):
     TABLE[_op] = _of_one_element(lambda x: (x.clone(), torch.zeros_like(x, dtype=torch.int64)))
 
+# torch-mlir never ends on these.
+TABLE[_aten._softmax.default] = _of_one_element(lambda x: torch.exp(x - x))
+TABLE[_aten._log_softmax.default] = _of_one_element(lambda x: x - x)
+
 
 @decomposes(_aten.prod.dim_int)
 def _prod_of_one_element(x, dim, keepdim=False, *, dtype=None):
@@ -583,6 +597,16 @@ def _roll(x, shifts, dims=()):
             first = size - shift % size
             x = torch.cat([x.narrow(dim, first, size - first), x.narrow(dim, 0, first)], dim)
     return x.clone()
+
+
+@decomposes(_aten.cat.default)
+def _cat(tensors, dim=0):
+    """Of one dtype: torch-mlir takes the bytes of others for signed ones."""
+    kinds = {x.dtype for x in tensors}
+    if len(kinds) == 1:
+        return NotImplemented
+    kind = reduce(torch.promote_types, kinds)
+    return torch.cat([x.to(kind) for x in tensors], dim)
 
 
 @decomposes(_aten.constant_pad_nd.default)

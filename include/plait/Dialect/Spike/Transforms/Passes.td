@@ -109,7 +109,10 @@ def SpikeFuseConv : Pass<"spike-fuse-conv", "::mlir::func::FuncOp"> {
     order of that image: against channels in front, the last bits may differ.
 
     When events are used, and when the convolution as it was, is decided as
-    `spike-fuse-neuron` decides it; both convolutions sum in the same order.
+    `spike-fuse-neuron` decides it. Both convolutions sum in the same order where
+    there is padding, the weights are bound and the filters fill panels (32, 64,
+    96, ... of f32); else their last bits may differ. Images whose rows are too long for the loops of `spike.conv_scan`
+    stay as they were.
 
     Example: test/Dialect/Spike/spike-fuse-conv.mlir
   }];
