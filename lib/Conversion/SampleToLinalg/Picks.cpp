@@ -203,8 +203,9 @@ Value ranks(Emitter &e, Value logits) {
   Value place = places(e, logits), start = e.fill(logits, 2, e.i64(0));
   AffineExpr row, token, other;
   bindDims(e.getContext(), row, token, other);
-  auto maps = AffineMap::inferFromExprList(
-      {{row, token}, {row, other}, {row, token}}, e.getContext());
+  SmallVector<SmallVector<AffineExpr, 4>, 3> dims = {
+      {row, token}, {row, other}, {row, token}};
+  auto maps = AffineMap::inferFromExprList(dims, e.getContext());
   SmallVector<utils::IteratorType> iterators(3, utils::IteratorType::parallel);
   iterators.back() = utils::IteratorType::reduction;
   auto body = [&](OpBuilder &builder, Location loc, ValueRange in) {
