@@ -15,6 +15,7 @@ from test_vector_code import (
     ROW,
     TYPES,
     WIDE,
+    check_fused,
     logits,
     operands,
     per_row,
@@ -159,19 +160,7 @@ def picked(names, row, values):
     return row
 
 
-def check(names, x, values, element="f32", bits=512, numbers=True):
-    code, operands = fused(tuple(names), element, bits, numbers)
-    given = [np.ascontiguousarray(values[operand][: len(x)]) for operand in operands]
-    got = code(x, *(v.view(np.int64) if v.dtype == np.uint64 else v for v in given))
-    with np.errstate(all="ignore"):
-        picks = [
-            picked(names, row, {name: value[b] for name, value in values.items()})
-            for b, row in enumerate(x.astype(np.float32))
-        ]
-    for index, result in enumerate(got):
-        want = np.array([pick[index] for pick in picks], result.dtype)
-        np.testing.assert_array_equal(result.view(np.int32), want.view(np.int32), str(index))
-
+check = functools.partial(check_fused, compiled=fused, picked=picked)
 
 fractions = per_row(
     st.sampled_from([-1.0, 0.0, 1e-30, 1e-5, 0.02, 0.1, 0.5, 0.9, 1.0, 2.0, np.nan])

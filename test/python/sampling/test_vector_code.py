@@ -368,8 +368,10 @@ def picked(names, row, values):
     return row
 
 
-def check_fused(names, x, values, element="f32", bits=512, numbers=True):
-    code, operands = fused(names, element, bits, numbers)
+def check_fused(
+    names, x, values, element="f32", bits=512, numbers=True, compiled=fused, picked=picked
+):
+    code, operands = compiled(tuple(names), element, bits, numbers)
     given = [np.ascontiguousarray(values[operand][: len(x)]) for operand in operands]
     got = code(x, *(v.view(np.int64) if v.dtype == np.uint64 else v for v in given))
     with np.errstate(all="ignore"):
