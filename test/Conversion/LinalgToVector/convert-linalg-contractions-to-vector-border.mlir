@@ -9,8 +9,7 @@
 // CHECK-LABEL: func @tile_of_a_padded_image
 // CHECK-SAME: %[[LINE:arg[0-9]+]]: index)
 // CHECK: arith.divui %{{.*}}, %c7
-// CHECK: %[[MOVED:.*]] = arith.muli %{{.*}}, %c2_{{[0-9]+}} : index
-// CHECK-NEXT: %[[AT:.*]] = arith.addi %[[LINE]], %[[MOVED]]
+// CHECK: %[[AT:.*]] = arith.addi %[[LINE]], %{{.*}}
 // CHECK: %[[LOW:.*]] = arith.subi %c1{{.*}}, %[[AT]]
 // CHECK: %[[FROM:.*]] = arith.maxsi %[[LOW]], %c0
 // CHECK: %[[END:.*]] = arith.subi %c15{{.*}}, %[[AT]]
