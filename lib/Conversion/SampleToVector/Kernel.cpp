@@ -126,7 +126,10 @@ void Kernel::weighIfSummed(const Row &row, Num best, Num sums, Num base,
   // A list or noise needs no sum but for top-p, or for a log-probability.
   if (hasRest() || (op.getSeed() && !hasNumbers()))
     some = some & the.cut;
-  e.when(e.select(the.limited | the.shared, no, some), [&] {
+  Num listed = the.limited | the.shared;
+  if (op.getFullMass())
+    listed = e.select(the.cut, no, listed);
+  e.when(e.select(listed, no, some), [&] {
     // Top-p walks over the row once more, which is to stay in the cache.
     Num after = row.row + 1, rows = dim(row.logits, 0);
     Num next =

@@ -173,6 +173,7 @@ private:
   /// Stores the lanes in `mask` one after the other and gives the place behind
   /// them. What is there is overwritten for a vector's length.
   Num append(Num vector, Num mask, Num memory, Num at);
+  Num bitsOf(Num mask);
   Num exp2Entry(Num index);
   Num mulhi32(Num a, Num b);
   /// The numbers of the lanes.

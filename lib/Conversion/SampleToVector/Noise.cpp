@@ -176,11 +176,7 @@ void Kernel::emitCompete() {
       return e.loop(first, end, lanes, scores, [&](Num at, Nums scores) {
         Num word = wordOf(key, vocabulary, loadVector(indices, {at}));
         Num in = (word >= bar) & (loadVector(values, {at}) > e.f32(-INFINITY));
-        Value mask = vector::BitCastOp::create(
-            e, VectorType::get({1}, e.getIntegerType(lanes)), in);
-        Num bits =
-            e.num(vector::ExtractOp::create(e, mask, ArrayRef<int64_t>{0}));
-        Nums state = {e.to(bits, i64)};
+        Nums state = {e.to(bitsOf(in), i64)};
         llvm::append_range(state, scores);
         Nums last = e.loopWhile(
             state,
