@@ -1,6 +1,7 @@
 """torch models, through ``torch.export`` here and torch-mlir in a worker process."""
 
 import types
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -200,7 +201,10 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         with torch.no_grad(), patched(model, args, kwargs), _shared_buffers(torch, model):
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
             refuse_transforms(program.graph)
-            program = program.run_decompositions(table())
+            with warnings.catch_warnings():
+                # torch.export copies what it itself calls deprecated.
+                warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+                program = program.run_decompositions(table())
     except FrontendError:
         raise
     except Exception as error:  # torch.export raises dozens of kinds.
