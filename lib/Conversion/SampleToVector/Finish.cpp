@@ -95,7 +95,7 @@ Nums Kernel::numbersOf(const Picked &picked) {
 }
 
 /// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits, key,
-/// by place, valid, the rest's operands) -> token, flags (, log-probability,
+/// by place, valid, the scores of parts, or the rest's operands) -> token, flags (, log-probability,
 /// margin)
 void Kernel::emitFinish() {
   Num least;
@@ -103,7 +103,7 @@ void Kernel::emitFinish() {
     Row row = takeRow(in);
     Num best = in[0], sums = in[1], base = in[2], nan = in[3], bits = in[8];
     ArrayRef<Num> keys = ArrayRef(in).slice(8, 6),
-                  ofRest = ArrayRef(in).drop_front(15);
+                  more = ArrayRef(in).drop_front(15);
     Num size = dim(row.logits, 1);
     Parameters the = parametersOf(ArrayRef(in).drop_front(4), size);
     Num t = the.temperature, padded = paddedGroups(size);
@@ -146,7 +146,7 @@ void Kernel::emitFinish() {
       Nums arguments = {row.row, size, values,      all.indices,
                         weights, rest, restWeights, count};
       llvm::append_range(arguments, keys);
-      llvm::append_range(arguments, ofRest);
+      llvm::append_range(arguments, more);
       return call(this->rest, arguments);
     };
     auto boundOfMass = [&](Num count, Num goal, Num low, Num slack) {
@@ -325,9 +325,8 @@ void Kernel::emitFinish() {
       if (op.getSeed()) {
         Num mass = hasNumbers() ? sumOf(sums, base, count) : e.i64(1);
         auto inRow = [&] {
-          Nums arguments = {t, m, best, base, values, all.indices, size};
-          llvm::append_range(arguments, keys.slice(1, 4));
-          return drawnOf(callOnRow(competeInRow, row, arguments), m, mass);
+          return drawnOf(mergeScores(more.take_front(4), more[4], more[5]), m,
+                         mass);
         };
         if (!op.getByPlace())
           return inRow();
@@ -387,6 +386,8 @@ void Kernel::emitFinish() {
   SmallVector<Type> arguments =
       rowAnd({floats, longs, index, i32, f32, i32, f32, f32, i64, i64, i32, i32,
               i32, i32, i1});
+  if (competesInRows())
+    arguments.append({longs, longs, words, floats, index, index});
   llvm::append_range(arguments, typesOfRest());
   finish = function("finish", arguments, results, body);
 }

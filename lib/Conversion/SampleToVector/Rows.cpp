@@ -299,26 +299,30 @@ void Kernel::emitCollect() {
             return {next};
           });
     };
-    // Of a short row memory can send all meanwhile.
-    Num isShort = last <= 128;
-    auto listGroup = [&](Num group, Num count) {
-      askFor(row.logits, next, group);
-      return onGroup(row, tail, group, {index}, [&](const Group &logits) {
+    // With every group that is listed, up to two of the next row are asked for,
+    // as far as that one: more would be waited for.
+    auto listGroup = [&](Num group, Nums state) -> Nums {
+      Num count = state[0], asked = state[1];
+      for (int64_t i = 0; i < 2; ++i) {
+        Num lags = asked <= group;
+        e.when(lags, [&] { askFor(row.logits, next, asked); });
+        asked = asked + e.to(lags, index);
+      }
+      count = onGroup(row, tail, group, {index}, [&](const Group &logits) {
         return e.loop(e.index(0), e.index(groupSize), wordSize, {count},
                       [&](Num first, Nums count) {
                         return listWord(logits, group, first, count[0]);
                       });
-      });
+      })[0];
+      return {count, asked};
     };
-    Num count =
-        e.loop(e.index(0), last, 1, {e.index(0)}, [&](Num group, Nums count) {
+    Num count = e.loop(
+        e.index(0), last, 1, {e.index(0), e.index(0)},
+        [&](Num group, Nums state) {
           Num reached = loadScalar(best, {base + group}) >= bound;
           return e.choose(
-              reached, {index}, [&] { return listGroup(group, count[0]); },
-              [&] {
-                e.when(isShort, [&] { askFor(row.logits, next, group); });
-                return count;
-              });
+              reached, {index, index}, [&] { return listGroup(group, state); },
+              [&] { return state; });
         })[0];
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
