@@ -401,6 +401,23 @@ def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def MemRefFreeEarly : Pass<"memref-free-early", "::mlir::func::FuncOp"> {
+  let summary = "free buffers behind their last use";
+  let description = [{
+    A buffer that never leaves its block, under any name, is freed behind the
+    last operation that uses it; the next one of its size takes its memory,
+    which is in the cache. Others are for the deallocation pipeline, which frees
+    at the end of blocks and compares all buffers there with each other: of a
+    thousand layers, most of the time to compile.
+
+    Example: test/Transforms/memref-free-early.mlir
+  }];
+  let statistics = [
+    Statistic<"numFreed", "buffers", "allocations freed behind their last use">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 def MemRefHoistAllocs : Pass<"memref-hoist-allocs", "::mlir::func::FuncOp"> {
   let summary = "allocate the buffers of loops once";
   let description = [{
