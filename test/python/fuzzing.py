@@ -175,7 +175,9 @@ UNARY = {
     "relu": lambda a: extreme(a, exact(np.zeros((), DTYPES[a.dtype]), a.dtype), np.maximum),
     "exp": lambda a: smooth(a, np.exp, lambda low, high: np.exp(high)),
     "log": lambda a: smooth(a, np.log, _positive(lambda low: 1 / low)),
-    "sqrt": lambda a: smooth(a, np.sqrt, _positive(lambda low: 0.5 / np.sqrt(low)), 1),
+    "sqrt": lambda a, roundings=1: smooth(
+        a, np.sqrt, _positive(lambda low: 0.5 / np.sqrt(low)), roundings
+    ),
     "rsqrt": lambda a: smooth(a, lambda x: 1 / np.sqrt(x), _positive(lambda low: 0.5 * low**-1.5)),
     "tanh": lambda a: smooth(
         a, np.tanh, lambda low, high: 1 - np.tanh(_nearest_zero(low, high)) ** 2

@@ -506,3 +506,23 @@ def test_torch_dynamic(drawn, road):
     for other in [program, *others]:
         if message := differs(compiled, other, road):
             pytest.fail(f"{message}\n{other}", pytrace=False)
+
+
+@budget(40)
+@given(drawn(MIXES))
+def test_meaning_is_that_of_torch(program):
+    """What torch itself computes is within the bounds."""
+    torch = pytest.importorskip("torch")
+    # Next to the largest numbers torch overflows sooner: its gelu is x * (1 + erf) * 0.5.
+    if any(np.any(np.abs(x) > 1e30) for x in program.arguments):
+        reject()
+    values = [plait.arrays.from_numpy(x, "torch") for x in program.arguments]
+    with torch.no_grad():
+        results = program.run(torch_table(), values)
+    # MKL's square root may be off by one unit in the last place, not half of it.
+    with mock.patch.dict(MEANING, sqrt=lambda a: UNARY["sqrt"](a, roundings=2)):
+        meaning = program.meaning()
+    for index, (result, value) in enumerate(zip(results, meaning, strict=True)):
+        error, where = worst(plait.arrays.to_numpy(result.contiguous()), value)
+        if error > 1:
+            pytest.fail(f"result {index} is off by {error:.3g} bounds {where}\n{program}", False)

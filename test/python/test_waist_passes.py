@@ -15,7 +15,7 @@ LIT = Path(__file__).parents[1] / "Transforms"
 #: These change what a function is given, or work on buffers: test_weights.py and every model.
 OTHERS = {"linalg-pack-weights", "linalg-outline-kernels"}
 PASSES = sorted({path.stem for path in LIT.glob("linalg-*.mlir")} - OTHERS)
-TYPE = re.compile(r"tensor<[^>]*>|\b[fi]\d+\b")
+TYPE = re.compile(r"tensor<[^>]*>|\b[fi]\d+\b|\bindex\b")
 FUNCTION = re.compile(r"func\.func @(\w+)\((.*)\) -> (.*?) \{")
 
 
@@ -26,10 +26,14 @@ def of_tensors(text: str) -> str:
         types, values = TYPE.findall(re.sub(r"\{.*?\}", "", taken)), []
         for of in types:
             values.append(f"%a{len(inputs)}")
-            inputs.append(f"{values[-1]}: {of}" if "<" in of else f"{values[-1]}: tensor<{of}>")
+            stored = "i64" if of == "index" else of
+            inputs.append(f"{values[-1]}: {of if '<' in of else f'tensor<{stored}>'}")
             if "<" not in of:
-                lines.append(f"{values[-1]}s = tensor.extract {values[-1]}[] : tensor<{of}>")
+                lines.append(f"{values[-1]}s = tensor.extract {values[-1]}[] : tensor<{stored}>")
                 values[-1] += "s"
+            if of == "index":
+                lines.append(f"{values[-1]}n = arith.index_cast {values[-1]} : i64 to index")
+                values[-1] += "n"
         of_results = TYPE.findall(given)
         lines.append(
             f"%{name}:{len(of_results)} = func.call @{name}({', '.join(values)})"

@@ -61,6 +61,19 @@ def test_dynamic_views():
             )
 
 
+def test_a_size_squared():
+    """Where two sizes are one, torch writes what they make together as a power."""
+
+    def model(x, w):
+        return e("abck,kn->abcn", x, w)
+
+    shapes = ({0: b, 2: b}, {1: b})
+    x, w = torch.randn(7, 16, 7, 32), torch.randn(32, 7)
+    exe = plait.compile(plait.from_torch(model, (x, w), dynamic_shapes=shapes), check="first")
+    for size in (7, 1, 20):
+        exe(torch.randn(size, 16, size, 32), torch.randn(32, size))
+
+
 def test_check_first_is_for_every_size():
     """A model that only goes wrong for other sizes than the first is found out."""
 

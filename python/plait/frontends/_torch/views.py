@@ -26,6 +26,7 @@ def keep_views(graph_module):
     does not split so becomes a kernel.
     """
     graph = graph_module.graph
+    _multiply_powers(graph)
     for node in list(graph.nodes):
         if node.op != "call_function" or node.target not in _VIEWS:
             continue
@@ -103,6 +104,23 @@ def _fill_in(call):
                 known = _product(graph, known, size)
         rest = _symbolic(graph, operator.floordiv, total, known)
     call.args = (x, [rest if isinstance(s, int) and s == -1 else s for s in shape])
+
+
+def _multiply_powers(graph):
+    """Makes products of the powers of sizes, which torch-mlir does not import.
+
+    Two equal sizes that are merged are one squared.
+    """
+    for node in list(graph.nodes):
+        if node.op != "call_function" or node.target not in (pow, operator.pow):
+            continue
+        base, exponent = node.args
+        with graph.inserting_before(node):
+            product = base
+            for _ in range(exponent - 1):
+                product = _product(graph, product, base)
+        node.replace_all_uses_with(product)
+        graph.erase_node(node)
 
 
 def _product(graph, a, b):
