@@ -141,9 +141,11 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   if (options.pack)
     pm.addPass(plait::createLinalgPackWeights());
   // linalg on tensors --> tasks
-  pm.addPass(plait::createLinalgMoveScaling());
-  // No CSE: every tensor.empty is a buffer of its own.
-  pm.addPass(plait::createLinalgTileAndFuse());
+  if (options.kernels) {
+    pm.addPass(plait::createLinalgMoveScaling());
+    // No CSE: every tensor.empty is a buffer of its own.
+    pm.addPass(plait::createLinalgTileAndFuse());
+  }
   pm.addPass(createCanonicalizerPass());
   buildBufferizePipeline(pm);
 

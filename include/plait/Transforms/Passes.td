@@ -265,6 +265,10 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
     and a member writes into the memory of its last reader where it can. Tile
     sizes follow from the shapes alone. Small groups stay as they are.
 
+    A `tensor.pad` by known borders of a constant becomes a fill of the border.
+    What is padded is computed in the middle, if only the pad reads it; else it
+    is copied there.
+
     Where a mask hides all keys of a row from some key on (a causal mask, also
     one of a cache that is filled up to a position known at run time), a strip
     of attention reads no key that is hidden from all of its rows, and an op
@@ -275,7 +279,8 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
     scores are as low.
 
     Example: test/Transforms/linalg-tile-and-fuse.mlir,
-    test/Transforms/linalg-tile-and-fuse-causal.mlir
+    test/Transforms/linalg-tile-and-fuse-causal.mlir,
+    test/Transforms/linalg-tile-and-fuse-pad.mlir
   }];
   let statistics = [
     Statistic<"numGroups", "groups", "groups that became loops over tiles">,

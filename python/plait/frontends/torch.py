@@ -195,8 +195,11 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
 
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
+    # A distribution's check of its parameters is a branch on their values.
+    checks = torch.distributions.Distribution._validate_args
     depth = torch._C._functorch.get_dynamic_layer_stack_depth()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.distributions.Distribution.set_default_validate_args(False)
     try:
         with torch.no_grad(), patched(model, args, kwargs), _shared_buffers(torch, model):
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
@@ -211,6 +214,7 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
         raise untraced(error) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
+        torch.distributions.Distribution.set_default_validate_args(checks)
         # A transform of torch.func that fails leaves its level behind.
         torch._C._functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
     return program
