@@ -102,7 +102,9 @@ class _Reader:
         for node in self.exported.graph.nodes:
             if node.op == "output":
                 break
-            self.where = f"'{node.name}' ({_name(node) or node.op})"
+            path, _, kind = _module(node)
+            inside = f" of module '{path}' ({kind})" if path else ""
+            self.where = f"'{node.name}' ({_name(node) or node.op}){inside}"
             if node.op == "placeholder":
                 self.values[node] = self.argument(node, lead)
             else:
