@@ -130,6 +130,7 @@ static void buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(plait::createFuncUpdateArguments());
   pm.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
+  pm.addNestedPass<func::FuncOp>(plait::createMemRefFreeEarly());
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
   pm.addPass(createConvertBufferizationToMemRefPass());
@@ -140,9 +141,11 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   if (options.pack)
     pm.addPass(plait::createLinalgPackWeights());
   // linalg on tensors --> tasks
-  pm.addPass(plait::createLinalgMoveScaling());
-  // No CSE: every tensor.empty is a buffer of its own.
-  pm.addPass(plait::createLinalgTileAndFuse());
+  if (options.kernels) {
+    pm.addPass(plait::createLinalgMoveScaling());
+    // No CSE: every tensor.empty is a buffer of its own.
+    pm.addPass(plait::createLinalgTileAndFuse());
+  }
   pm.addPass(createCanonicalizerPass());
   buildBufferizePipeline(pm);
 

@@ -101,6 +101,8 @@ def from_numpy(array: np.ndarray, kind: str):
 def load(path) -> np.ndarray:
     """The array of a .npy file.
 
+    The format has no name for bfloat16: two bytes without one are taken for it, as JAX does.
+
     Raises:
         ArgumentError: it is no such file.
     """
@@ -112,8 +114,9 @@ def load(path) -> np.ndarray:
     if start != np.lib.format.MAGIC_PREFIX:
         raise ArgumentError(f"{expects}, got {'another' if start else 'an empty'} file")
     try:
-        return np.load(path, allow_pickle=False)
+        array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         objects = "allow_pickle" in str(error)
         got = "an array of Python objects" if objects else f"a damaged file: {error}"
         raise ArgumentError(f"{expects}, got {got}") from error
+    return array.view(_BF16) if array.dtype == "V2" else array

@@ -247,3 +247,30 @@ def test_elementwise(function):
 def test_windows_of_a_tile(stride, dilation, groups):
     conv = nn.Conv2d(32, 64, 3, stride, dilation, dilation, groups)
     check(nn.Sequential(conv, nn.ReLU()), (2, 32, 29, 40), atol=1e-4)
+
+
+class Borders(nn.Module):
+    """What is padded is an argument, read by the pad alone, or read elsewhere too."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.alone = nn.Conv2d(channels, channels, 5, padding=2)
+        self.pool = nn.MaxPool2d(3, 2, padding=1)
+        self.last = nn.Conv2d(channels, channels, 3, padding=(0, 2))
+
+    def forward(self, x):
+        shared = torch.relu(self.alone(torch.relu(self.first(x))))
+        around = functional.pad(shared, (1, 0, 0, 2), value=-2.0)
+        return self.last(self.pool(shared)), around
+
+
+@pytest.mark.parametrize("size", [7, 28, 33])
+def test_borders(size):
+    check(Borders(32), (1, 32, size, size), atol=2e-3)
+
+
+def test_borders_of_any_number_of_images():
+    batch = torch.export.Dim("batch", min=1, max=64)
+    calls = [((1, 16, 20, 21),), ((5, 16, 20, 21),)]
+    check(Borders(16), (3, 16, 20, 21), dynamic=({0: batch},), calls=calls, atol=2e-3)

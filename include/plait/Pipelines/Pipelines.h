@@ -59,7 +59,7 @@ void buildCpuLoweredPipeline(mlir::OpPassManager &pm);
 struct CpuTargetOptions : mlir::PassPipelineOptions<CpuTargetOptions> {
   Option<bool> kernels{
       *this, "kernels",
-      llvm::cl::desc("register-tiled kernels for contractions; "
+      llvm::cl::desc("tiles in parallel, and register-tiled kernels; "
                      "without, plain loops as a reference"),
       llvm::cl::init(true)};
   Option<bool> pack{*this, "pack",

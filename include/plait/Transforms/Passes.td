@@ -265,6 +265,10 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
     and a member writes into the memory of its last reader where it can. Tile
     sizes follow from the shapes alone. Small groups stay as they are.
 
+    A `tensor.pad` by known borders of a constant becomes a fill of the border.
+    What is padded is computed in the middle, if only the pad reads it; else it
+    is copied there.
+
     Where a mask hides all keys of a row from some key on (a causal mask, also
     one of a cache that is filled up to a position known at run time), a strip
     of attention reads no key that is hidden from all of its rows, and an op
@@ -275,7 +279,8 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
     scores are as low.
 
     Example: test/Transforms/linalg-tile-and-fuse.mlir,
-    test/Transforms/linalg-tile-and-fuse-causal.mlir
+    test/Transforms/linalg-tile-and-fuse-causal.mlir,
+    test/Transforms/linalg-tile-and-fuse-pad.mlir
   }];
   let statistics = [
     Statistic<"numGroups", "groups", "groups that became loops over tiles">,
@@ -393,6 +398,23 @@ def MemRefWidenI1 : Pass<"memref-widen-i1", "::mlir::ModuleOp"> {
     Example: test/Transforms/memref-widen-i1.mlir
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def MemRefFreeEarly : Pass<"memref-free-early", "::mlir::func::FuncOp"> {
+  let summary = "free buffers behind their last use";
+  let description = [{
+    A buffer that never leaves its block, under any name, is freed behind the
+    last operation that uses it; the next one of its size takes its memory,
+    which is in the cache. Others are for the deallocation pipeline, which frees
+    at the end of blocks and compares all buffers there with each other: of a
+    thousand layers, most of the time to compile.
+
+    Example: test/Transforms/memref-free-early.mlir
+  }];
+  let statistics = [
+    Statistic<"numFreed", "buffers", "allocations freed behind their last use">,
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
 def MemRefHoistAllocs : Pass<"memref-hoist-allocs", "::mlir::func::FuncOp"> {

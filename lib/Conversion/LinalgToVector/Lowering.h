@@ -68,16 +68,21 @@ public:
   void lower();
 
 private:
-  // Lowering.cpp: which loops, in which order.
+  // Panels.cpp: B in panels.
   void lowerPacked(Emitter &b);
   void multiplyPanels(Emitter &b, const Offsets &at);
+
+  // Direct.cpp: B where it is.
   void lowerDirect(Emitter &b);
   void lowerDot(Emitter &b);
+
+  // Lowering.cpp: what they share.
   using OuterBody = function_ref<void(const Offsets &)>;
   void forOuter(Emitter &b, ArrayRef<Loop> loops, Offsets at, OuterBody body);
   using RowBody = function_ref<void(OpFoldResult row, int64_t count)>;
   void forRows(Emitter &b, OpFoldResult from, OpFoldResult to, RowBody body);
   void placeRows(Emitter &b, Tile &tile, const Offsets &at, OpFoldResult row);
+  int64_t chooseRows(Emitter &b);
   Offsets offsetsOf(Emitter &b, ArrayRef<Loop> loops, OpFoldResult index,
                     Offsets at);
   OpFoldResult sizeOf(Emitter &b, ArrayRef<Loop> loops);
@@ -119,6 +124,8 @@ private:
   SmallVector<Value> groupedColumns(Emitter &b, OpFoldResult at, int64_t width,
                                     OpFoldResult k, Value depth,
                                     bool prefetches);
+  Value loadGroup(Emitter &b, const Tile &tile, int64_t row, OpFoldResult k,
+                  Value depth);
   Value dot(Emitter &b, Value sum, Value left, Value right);
   SmallVector<Value> accumulateGroups(Emitter &b, const Tile &tile,
                                       SmallVector<Value> sums);

@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Panels keep B as narrow as it is. The rows of A that a block of tiles reads
-// are copied once for all its panels: widened to the type of the sums, or, where
-// an instruction sums the products of a group of neighbours along the sum, in
-// words of such groups. A panel is brought into that form in registers by every
+// are copied once for all its panels, widened to the type of the sums. Where an
+// instruction sums the products of a group of neighbours along the sum, tiles
+// read words of such groups: where they are, or if they are no neighbours in
+// memory, from a copy. A panel is brought into that form in registers by every
 // tile, or once by a copy where many tiles read it.
 //
 //===----------------------------------------------------------------------===//
@@ -51,8 +52,9 @@ int64_t Lowering::findGroup(Emitter &b) {
 }
 
 bool Lowering::copiesRows() const {
-  return group > 1 ||
-         (c.sums.size() <= 1 && c.operands[A].element() != c.sumType);
+  if (group > 1)
+    return getConstantIntValue(c.sums.back().strides[A]) != 1;
+  return c.sums.size() <= 1 && c.operands[A].element() != c.sumType;
 }
 
 /// Memory for `count` rows of A. `elements` is what is stored there, `words`
@@ -106,9 +108,6 @@ void Lowering::copyRows(Emitter &b, const Rows &rows, const Offsets &at,
     auto copy = [&](OpFoldResult k, Value mask) {
       Value vector =
           reader.loadVector(b, A, b.add(start, b.mul(k, by)), by, mask);
-      if (isBiased())
-        vector = arith::XOrIOp::create(
-            b, vector, b.splat(b.getI8Type(), lanes, -byteBias));
       vector::StoreOp::create(b, vector, rows.elements, b.value(b.add(to, k)));
     };
     OpFoldResult main = b.roundDown(depth, lanes);
@@ -281,6 +280,42 @@ Value Lowering::dot(Emitter &b, Value sum, Value left, Value right) {
       .getResults();
 }
 
+/// The group of A's elements at the step `k` of `row`, in every lane. Only the
+/// first `depth` of them exist, where that is given: the others are zeros and not
+/// read.
+Value Lowering::loadGroup(Emitter &b, const Tile &tile, int64_t row,
+                          OpFoldResult k, Value depth) {
+  const Operand &operand = c.operands[A];
+  auto words = vectorOf(b.getI32Type());
+  Value word;
+  if (operand.element().isInteger(32)) {
+    OpFoldResult at = b.add(tile.row[A][row], b.div(k, b.constant(group)));
+    word = memref::LoadOp::create(b, operand.flat, b.value(at));
+  } else {
+    auto type = VectorType::get({group}, operand.element());
+    Value at = b.value(b.add(tile.row[A][row], b.add(tile.from, k)));
+    Value elements;
+    if (depth)
+      elements = vector::MaskedLoadOp::create(
+          b, type, operand.flat, at,
+          vector::CreateMaskOp::create(
+              b, VectorType::get({group}, b.getI1Type()), depth),
+          b.splat(operand.element(), group));
+    else
+      elements = vector::LoadOp::create(b, type, operand.flat, at);
+    word = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()),
+                                     elements);
+    word = vector::ExtractOp::create(b, word, 0);
+  }
+  Value left = vector::BroadcastOp::create(b, words, word);
+  if (isBiased())
+    left = arith::XOrIOp::create(
+        b, left, b.splat(b.getI32Type(), registers.lanes, int32_t(0x80808080)));
+  Type element = group == 2 ? Type(b.getBF16Type()) : b.getI8Type();
+  return vector::BitCastOp::create(
+      b, VectorType::get({registers.lanes * group}, element), left);
+}
+
 /// The tile's sums, a group of products at a time. Signed bytes of A come as
 /// a + 128: 128 times the sum of B's column is taken off at the end.
 SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
@@ -313,11 +348,7 @@ SmallVector<Value> Lowering::accumulateGroups(Emitter &b, const Tile &tile,
           b, type,
           loadWords(b.add(b.mul(word, copiedWidth), i * registers.lanes))));
     for (int64_t row = 0; row < tile.rows; ++row) {
-      Value left = memref::LoadOp::create(
-          b, c.operands[A].flat, b.value(b.add(tile.row[A][row], word)));
-      left = vector::BitCastOp::create(
-          b, type,
-          vector::BroadcastOp::create(b, vectorOf(b.getI32Type()), left));
+      Value left = loadGroup(b, tile, row, k, depth);
       for (int64_t vector = 0; vector < tile.vectors; ++vector) {
         Value &sum = sums[row * tile.vectors + vector];
         sum = dot(b, sum, left, right[vector]);

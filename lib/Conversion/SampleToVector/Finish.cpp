@@ -95,7 +95,7 @@ Nums Kernel::numbersOf(const Picked &picked) {
 }
 
 /// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits, key,
-/// by place, valid, the rest's operands) -> token, flags (, log-probability,
+/// by place, valid, the scores of parts, or the rest's operands) -> token, flags (, log-probability,
 /// margin)
 void Kernel::emitFinish() {
   Num least;
@@ -103,7 +103,7 @@ void Kernel::emitFinish() {
     Row row = takeRow(in);
     Num best = in[0], sums = in[1], base = in[2], nan = in[3], bits = in[8];
     ArrayRef<Num> keys = ArrayRef(in).slice(8, 6),
-                  ofRest = ArrayRef(in).drop_front(15);
+                  more = ArrayRef(in).drop_front(15);
     Num size = dim(row.logits, 1);
     Parameters the = parametersOf(ArrayRef(in).drop_front(4), size);
     Num t = the.temperature, padded = paddedGroups(size);
@@ -115,12 +115,20 @@ void Kernel::emitFinish() {
     });
     Num m = call(greatest, {best, base, size})[0];
 
-    auto alloc = [&](MemRefType type) {
-      Value length = size + (groupSize + padding);
-      return e.num(memref::AllocOp::create(e, type, ValueRange{length}));
+    // One block, as to ask for one takes a while.
+    Num length = (size + (groupSize + padding)) / 64 * 64 + 64;
+    Value block = memref::AllocOp::create(e, buffer(1, e.getI8Type()),
+                                          ValueRange{length * 28},
+                                          e.getI64IntegerAttr(64));
+    int64_t begin = 0;
+    auto part = [&](MemRefType type) {
+      Value view = memref::ViewOp::create(e, type, block, length * begin,
+                                          ValueRange{length});
+      begin += type.getElementTypeBitWidth() / 8;
+      return e.num(view);
     };
-    Listed all = {alloc(floats), alloc(words), alloc(longs), alloc(floats),
-                  alloc(longs)};
+    Listed all = {part(floats), part(words), part(longs), part(floats),
+                  part(longs)};
     Num values = all.values, weights = all.weights, rest = all.spare;
     Num restWeights = all.spareWeights, none = e.i32(0);
 
@@ -138,7 +146,7 @@ void Kernel::emitFinish() {
       Nums arguments = {row.row, size, values,      all.indices,
                         weights, rest, restWeights, count};
       llvm::append_range(arguments, keys);
-      llvm::append_range(arguments, ofRest);
+      llvm::append_range(arguments, more);
       return call(this->rest, arguments);
     };
     auto boundOfMass = [&](Num count, Num goal, Num low, Num slack) {
@@ -152,9 +160,8 @@ void Kernel::emitFinish() {
       return call(cutMass, {values, count, bound, goal, weights});
     };
     auto sampled = [&](Num left, Num weighed) {
-      return callOnRow(
-          suggestBound, row,
-          {t, m, left, weighed, values, weights, rest, restWeights})[0];
+      return callOnRow(suggestBound, row,
+                       {t, m, left, weighed, values, rest})[0];
     };
     Num count = groups(size), no = e.constant(i1, 0), yes = e.constant(i1, 1);
 
@@ -216,6 +223,25 @@ void Kernel::emitFinish() {
       return sumOf(sums, base, groups(size));
     };
 
+    // Keeps the share p of the mass of all candidates of a list, which may have
+    // less, where that lies between the goals. What is above the last one kept
+    // tells whether the lower goal ends there too; if not, nothing that is needed
+    // has been cut.
+    auto cutBetween = [&](Num count, Num mass, Num lowGoal, Num goal, Num low) {
+      auto cutTo = [&](Num goal, Num mass) {
+        return e.choose(
+            goal <= mass, {i64, i64},
+            [&] { return cutToMass(count, goal, low); },
+            [&]() -> Nums { return {mass, e.i64(0)}; });
+      };
+      Nums cut = cutTo(goal, mass);
+      return e.choose(
+          cut[0] - cut[1] < lowGoal, {i64}, [&]() -> Nums { return {cut[0]}; },
+          [&]() -> Nums {
+            return {cutTo(target(the.p, weighAll()), cut[0])[0]};
+          })[0];
+    };
+
     // What follows a list that holds all that can be kept.
     auto fromLimited = [&](Nums list) -> Nums {
       Num count = list[0], mass = weighTheList(count);
@@ -224,16 +250,12 @@ void Kernel::emitFinish() {
       mass = e.choose(
           the.cut, {i64},
           [&]() -> Nums {
-            auto cutTo = [&](Num goal) -> Nums {
-              return {cutToMass(count, goal, list[1])[0]};
-            };
             if (!op.getFullMass())
-              return cutTo(target(the.p, mass));
-            // Where that is more than there is, all stay.
-            Num goal = target(the.p, weighAll());
-            return e.choose(
-                goal <= mass, {i64}, [&] { return cutTo(goal); },
-                [&]() -> Nums { return {mass}; });
+              return {cutToMass(count, target(the.p, mass), list[1])[0]};
+            Num all = sumOf(sums, base, groups(size));
+            Num slack = slackOf(all, size, m);
+            return {cutBetween(count, mass, target(the.p, all - slack),
+                               target(the.p, all + slack), list[1])};
           },
           [&]() -> Nums { return {mass}; })[0];
       if (op.getMinPLast())
@@ -291,15 +313,7 @@ void Kernel::emitFinish() {
       Num exact = target(the.p, mass);
       lowGoal = e.select(whole, exact, lowGoal);
       goal = e.select(whole, exact, goal);
-      Nums cut = cutToMass(count, goal, low);
-      // What is above the last one kept tells whether the lower goal ends there
-      // too. If not, nothing that is needed has been cut.
-      mass = e.choose(
-          cut[0] - cut[1] < lowGoal, {i64}, [&]() -> Nums { return {cut[0]}; },
-          [&]() -> Nums {
-            Num goal = target(the.p, weighAll());
-            return {cutToMass(count, goal, low)[0]};
-          })[0];
+      mass = cutBetween(count, mass, lowGoal, goal, low);
       if (op.getMinPLast())
         mass = cutToShare(count, mass);
       return fromList(count, mass);
@@ -311,9 +325,8 @@ void Kernel::emitFinish() {
       if (op.getSeed()) {
         Num mass = hasNumbers() ? sumOf(sums, base, count) : e.i64(1);
         auto inRow = [&] {
-          Nums arguments = {t, m, best, base, values, all.indices, size};
-          llvm::append_range(arguments, keys.slice(1, 4));
-          return drawnOf(callOnRow(competeInRow, row, arguments), m, mass);
+          return drawnOf(mergeScores(more.take_front(4), more[4], more[5]), m,
+                         mass);
         };
         if (!op.getByPlace())
           return inRow();
@@ -373,6 +386,8 @@ void Kernel::emitFinish() {
   SmallVector<Type> arguments =
       rowAnd({floats, longs, index, i32, f32, i32, f32, f32, i64, i64, i32, i32,
               i32, i32, i1});
+  if (competesInRows())
+    arguments.append({longs, longs, words, floats, index, index});
   llvm::append_range(arguments, typesOfRest());
   finish = function("finish", arguments, results, body);
 }

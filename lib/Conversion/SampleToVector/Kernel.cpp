@@ -97,7 +97,12 @@ void Kernel::emitWhole(const Given &in) {
     Num nan = callOnRow(scan, row, {best, zero, zero, count})[0];
     Nums operands = rowOperands(in, row.row);
     weighIfSummed(row, best, sums, zero, operands, zero, count);
-    finishRow(in, row, best, sums, zero, nan);
+    Nums scores;
+    for (Type type : scoreTypes())
+      scores.push_back(
+          e.num(memref::AllocaOp::create(e, MemRefType::get({1}, type))));
+    competeIfWhole(row, best, zero, operands, zero, count, scores, zero);
+    finishRow(in, row, best, sums, zero, nan, scores, zero, e.index(1));
   });
 }
 
@@ -126,7 +131,10 @@ void Kernel::weighIfSummed(const Row &row, Num best, Num sums, Num base,
   // A list or noise needs no sum but for top-p, or for a log-probability.
   if (hasRest() || (op.getSeed() && !hasNumbers()))
     some = some & the.cut;
-  e.when(e.select(the.limited | the.shared, no, some), [&] {
+  Num listed = the.limited | the.shared;
+  if (op.getFullMass())
+    listed = e.select(the.cut, no, listed);
+  e.when(e.select(listed, no, some), [&] {
     // Top-p walks over the row once more, which is to stay in the cache.
     Num after = row.row + 1, rows = dim(row.logits, 0);
     Num next =
@@ -147,10 +155,35 @@ void Kernel::weighIfSummed(const Row &row, Num best, Num sums, Num base,
   });
 }
 
+/// Puts the scores of a part of a row, all of which competes by its tokens, at a
+/// place in memory.
+void Kernel::competeIfWhole(const Row &row, Num best, Num base,
+                            ArrayRef<Num> operands, Num from, Num to,
+                            ArrayRef<Num> scores, Num place) {
+  if (!competesInRows())
+    return;
+  Num size = dim(row.logits, 1), no = e.constant(i1, 0);
+  Parameters the = parametersOf(operands, size);
+  Num m = divide(call(greatest, {best, base, size})[0], the.temperature);
+  Num some = the.valid & (m > e.f32(-INFINITY)) & (operands[9] == 0);
+  e.when(e.select(the.limited | the.shared | the.cut, no, some), [&] {
+    Nums arguments = {the.temperature, m, best, base, from, to, size};
+    llvm::append_range(arguments, operands.slice(5, 4));
+    Nums found = callOnRow(competeInRow, row, arguments);
+    for (auto [score, memory] : llvm::zip_equal(found, scores))
+      store(score, memory, place);
+  });
+}
+
 void Kernel::finishRow(const Given &in, const Row &row, Num best, Num sums,
-                       Num base, Num nan) {
+                       Num base, Num nan, ArrayRef<Num> scores, Num first,
+                       Num parts) {
   Nums arguments = {best, sums, base, nan};
   arguments.append(rowOperands(in, row.row));
+  if (competesInRows()) {
+    llvm::append_range(arguments, scores);
+    arguments.append({first, parts});
+  }
   llvm::append_range(arguments, in.rest);
   Nums results = callOnRow(finish, row, arguments);
   for (auto [result, memory] : llvm::zip_equal(results, in.results))
@@ -190,6 +223,10 @@ void Kernel::emitParts(const Given &in, Num parts) {
   };
   Num best = alloc(floats, rows * padded), sums = alloc(longs, rows * padded);
   Num nans = alloc(words, rows * parts);
+  Nums scores;
+  if (competesInRows())
+    for (Type type : scoreTypes())
+      scores.push_back(alloc(buffer(1, type), rows * parts));
   Row all = {logits};
   if (changes) {
     all.copy = allocRows(f32, count * groupSize);
@@ -218,8 +255,11 @@ void Kernel::emitParts(const Given &in, Num parts) {
   });
   forall({rows, parts}, [&](Nums at) {
     Num row = at[0], part = at[1];
-    weighIfSummed(rowAt(row), best, sums, row * padded, rowOperands(in, row),
-                  bound(part), bound(part + 1));
+    Nums operands = rowOperands(in, row);
+    weighIfSummed(rowAt(row), best, sums, row * padded, operands, bound(part),
+                  bound(part + 1));
+    competeIfWhole(rowAt(row), best, row * padded, operands, bound(part),
+                   bound(part + 1), scores, row * parts + part);
   });
   forall({rows}, [&](Nums at) {
     Num row = at[0];
@@ -227,7 +267,8 @@ void Kernel::emitParts(const Given &in, Num parts) {
                      [&](Num part, Nums nan) -> Nums {
                        return {nan[0] | loadScalar(nans, {row * parts + part})};
                      })[0];
-    finishRow(in, rowAt(row), best, sums, row * padded, nan);
+    finishRow(in, rowAt(row), best, sums, row * padded, nan, scores,
+              row * parts, parts);
   });
 }
 
@@ -255,8 +296,9 @@ func::FuncOp Kernel::emit() {
     emitCompete();
     if (op.getByPlace())
       emitRank();
-    emitCompeteInRow();
   }
+  if (competesInRows())
+    emitCompeteInRow();
   if (hasRest())
     emitRest();
   emitFinish();

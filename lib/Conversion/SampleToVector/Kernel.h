@@ -12,6 +12,7 @@
 //             logit, and whether there is a NaN.
 //   estimate  every group's weight as a float, from the cache; only where all
 //             of the row's candidates take part in a sum.
+//   compete   where noise picks from all of a row: its best score, and the second.
 //   finish    the token. Where few candidates can survive, those at or above a
 //             bound are listed in the order of their indices, from the groups
 //             that reach the bound; all else is about that list. The bound is
@@ -110,6 +111,7 @@ private:
   void emitCompete();
   void emitRank();
   void emitCompeteInRow();
+  Nums mergeScores(ArrayRef<Num> memory, Num first, Num count);
   Nums drawnOf(ArrayRef<Num> scores, Num best, Num mass);
 
   // Rest.h: processors on a list.
@@ -140,6 +142,8 @@ private:
   Num sumOf(Num sums, Num base, Num count);
   bool hasNumbers() { return bool(op.getLogprobs()); }
   bool hasRest() { return !op.getRest().empty(); }
+  /// Whether noise may compete in whole rows.
+  bool competesInRows() { return op.getSeed() && !hasRest(); }
 
   // Kernel.cpp: who does it.
   /// What the kernel is given; a parameter that the op has not is empty.
@@ -153,8 +157,11 @@ private:
   void editRow(const Given &in, const Row &row);
   void weighIfSummed(const Row &row, Num best, Num sums, Num base,
                      ArrayRef<Num> operands, Num from, Num to);
+  void competeIfWhole(const Row &row, Num best, Num base,
+                      ArrayRef<Num> operands, Num from, Num to,
+                      ArrayRef<Num> scores, Num place);
   void finishRow(const Given &in, const Row &row, Num best, Num sums, Num base,
-                 Num nan);
+                 Num nan, ArrayRef<Num> scores, Num first, Num parts);
 
   // Vectors.cpp: one vector.
   Num loadLogits(const Group &group, Num at);
@@ -173,6 +180,7 @@ private:
   /// Stores the lanes in `mask` one after the other and gives the place behind
   /// them. What is there is overwritten for a vector's length.
   Num append(Num vector, Num mask, Num memory, Num at);
+  Num bitsOf(Num mask);
   Num exp2Entry(Num index);
   Num mulhi32(Num a, Num b);
   /// The numbers of the lanes.

@@ -73,7 +73,8 @@ Nums Kernel::pickFrom(const Listed &list, Num count, Num best, Num mass,
 /// rest of weights?) -> bound: the greatest float, but for `slack` steps down,
 /// such that the values from it on come to `target`. They do at `low`; none is
 /// above `high`. `rest` is scratch: the values that are still between the two,
-/// so that all rounds together cost as much as a few over the list.
+/// so that all rounds together cost as much as a few over the list. The last few
+/// are not bisected.
 void Kernel::emitBisect(bool weighed) {
   SmallVector<Type> arguments = {floats, index, index, i64,
                                  f32,    f32,   i64,   floats};
@@ -84,7 +85,8 @@ void Kernel::emitBisect(bool weighed) {
     Num slack = in[6], rest = in[7];
     Num weights = weighed ? in[8] : Num(), restWeights = in.back();
     auto vector = VectorType::get({lanes}, f32);
-    auto wide = VectorType::get({lanes}, weighed ? i64 : i32);
+    Type weight = weighed ? i64 : i32;
+    auto wide = VectorType::get({lanes}, weight);
     Num none = e.constant(wide, 0), gone = e.constant(vector, -INFINITY);
     auto signedKey = [&](Num value) {
       return e.num(arith::ExtSIOp::create(e, i64, keyOf(value)));
@@ -139,21 +141,43 @@ void Kernel::emitBisect(bool weighed) {
               e.select(enough, above, mass), kept, state[4] ^ 1};
     };
     Nums start = {low, high, e.i64(0), count, e.i32(0)};
-    auto isOpen = [&](Num low, Num high) {
-      return e.compare(arith::CmpIPredicate::sgt, high - low, slack);
+    auto isOpen = [&](Nums state) {
+      Num apart =
+          e.compare(arith::CmpIPredicate::sgt, state[1] - state[0], slack);
+      return apart & (state[3] > lanes);
     };
+    Num isLong = isOpen(start);
     Nums last = e.choose(
-        isOpen(low, high), {i64},
-        [&]() -> Nums {
-          return {e.loopWhile(
-              round(values, weights, from, start),
-              [&](Nums state) { return isOpen(state[0], state[1]); },
-              [&](Nums state) {
+        isLong, {i64, i64, i64, index, i32},
+        [&] {
+          return e.loopWhile(
+              round(values, weights, from, start), isOpen, [&](Nums state) {
                 return round(rest, restWeights, e.index(0), state);
-              })[0]};
+              });
         },
-        [&]() -> Nums { return {low}; });
-    return {narrow(last[0])};
+        [&] { return start; });
+    // Of what a register holds, every value's mass at once.
+    auto greatestOf = [&](Num values, Num weights, Num from) {
+      Num own = loadVector(values, {from}), mass = none;
+      for (int64_t i = 0; i < lanes; ++i) {
+        Num value = loadScalar(values, {from + i});
+        Num more = weighed ? loadScalar(weights, {e.index(i)}) : e.i32(1);
+        mass = mass + e.select(e.fit(value, vector) >= own, more, none);
+      }
+      Num least = narrow(last[0]), missing = e.to(target - last[2], weight);
+      Num in = (mass >= missing) & (own >= least);
+      return reduceMax(e.select(in, own, e.fit(least, vector)));
+    };
+    Num isShort = last[3] <= lanes;
+    return e.choose(
+        isShort, {f32},
+        [&]() -> Nums {
+          return {greatestOf(e.select(isLong, rest, values),
+                             weighed ? e.select(isLong, restWeights, weights)
+                                     : Num(),
+                             e.select(isLong, e.index(0), from))};
+        },
+        [&]() -> Nums { return {narrow(last[0])}; });
   };
   (weighed ? bisectMass : bisectCount) = function(
       weighed ? "bisect_mass" : "bisect_count", arguments, {f32}, body);

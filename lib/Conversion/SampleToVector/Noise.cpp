@@ -176,11 +176,7 @@ void Kernel::emitCompete() {
       return e.loop(first, end, lanes, scores, [&](Num at, Nums scores) {
         Num word = wordOf(key, vocabulary, loadVector(indices, {at}));
         Num in = (word >= bar) & (loadVector(values, {at}) > e.f32(-INFINITY));
-        Value mask = vector::BitCastOp::create(
-            e, VectorType::get({1}, e.getIntegerType(lanes)), in);
-        Num bits =
-            e.num(vector::ExtractOp::create(e, mask, ArrayRef<int64_t>{0}));
-        Nums state = {e.to(bits, i64)};
+        Nums state = {e.to(bitsOf(in), i64)};
         llvm::append_range(state, scores);
         Nums last = e.loopWhile(
             state,
@@ -290,50 +286,68 @@ Nums Kernel::competeInList(const Listed &list, Num count, Num best,
       });
 }
 
-/// compete_in_row(row, temperature, greatest, greatest of groups, base, values,
-/// indices, vocabulary, key) -> scores: those of a whole row. A group that
-/// cannot have the best is not looked at. The buffers are scratch.
+/// compete_in_row(row, temperature, greatest, greatest of groups, base, from, to,
+/// vocabulary, key) -> scores: those of a part of a row. A group that cannot have
+/// the best is not looked at.
 void Kernel::emitCompeteInRow() {
   auto body = [&](Nums in) -> Nums {
     Row row = takeRow(in);
     Num temperature = in[0], best = in[1], groupsBest = in[2], base = in[3];
-    Num values = in[4], indices = in[5], size = in[6];
+    Num from = in[4], to = in[5], size = in[6];
     ArrayRef<Num> key = ArrayRef(in).drop_front(7);
-    Num count = groups(size);
-    Value tail = tailOf(row, count * groupSize > size);
+    auto scratch = [&](Type type) {
+      return e.num(memref::AllocaOp::create(
+          e, MemRefType::get({groupSize + padding}, type),
+          e.getI64IntegerAttr(64)));
+    };
+    Num values = scratch(f32), indices = scratch(i32);
+    Value tail = tailOf(row, to * groupSize > size);
     Num iota = iotaOf();
-    return e.loop(
-        e.index(0), count, 1, noScore(), [&](Num group, Nums scores) -> Nums {
-          Num ceiling = loadScalar(groupsBest, {base + group});
-          // No noise is above 57.
-          Num most = (signedLonger(fixedOf(ceiling, best)) << 8) +
-                     e.i64(int64_t(57) << 32);
-          Num can = greater(most, scores[hasNumbers() ? 1 : 0]);
-          return e.choose(
-              can, scoreTypes(),
-              [&] {
-                (void)onGroup(
-                    row, tail, group, {}, [&](const Group &g) -> Nums {
-                      e.loop(e.index(0), e.index(groupSize), lanes,
-                             [&](Num at) {
-                               store(divide(loadLogits(g, at), temperature),
-                                     values, at);
-                               Num first = e.to(group * groupSize + at, i32);
-                               store(iota + first, indices, at);
-                             });
-                      return {};
-                    });
-                Nums arguments = {values,  indices, e.index(groupSize),
-                                  ceiling, best,    size};
-                llvm::append_range(arguments, key);
-                llvm::append_range(arguments, scores);
-                return call(compete, arguments);
-              },
-              [&] { return scores; });
-        });
+    return e.loop(from, to, 1, noScore(), [&](Num group, Nums scores) -> Nums {
+      Num ceiling = divide(loadScalar(groupsBest, {base + group}), temperature);
+      // No noise is above 57.
+      Num most = (signedLonger(fixedOf(ceiling, best)) << 8) +
+                 e.i64(int64_t(57) << 32);
+      Num can = greater(most, scores[hasNumbers() ? 1 : 0]);
+      return e.choose(
+          can, scoreTypes(),
+          [&] {
+            (void)onGroup(row, tail, group, {}, [&](const Group &g) -> Nums {
+              e.loop(e.index(0), e.index(groupSize), lanes, [&](Num at) {
+                store(divide(loadLogits(g, at), temperature), values, at);
+                Num first = e.to(group * groupSize + at, i32);
+                store(iota + first, indices, at);
+              });
+              return {};
+            });
+            Nums arguments = {values,  indices, e.index(groupSize),
+                              ceiling, best,    size};
+            llvm::append_range(arguments, key);
+            llvm::append_range(arguments, scores);
+            return call(compete, arguments);
+          },
+          [&] { return scores; });
+    });
   };
   competeInRow = function("compete_in_row",
-                          rowAnd({f32, f32, floats, index, floats, words, index,
+                          rowAnd({f32, f32, floats, index, index, index, index,
                                   i64, i32, i32, i32}),
                           scoreTypes(), body);
+}
+
+/// The scores of a row, by those of its parts: `count` places of `memory` from
+/// `first` on.
+Nums Kernel::mergeScores(ArrayRef<Num> memory, Num first, Num count) {
+  return e.loop(
+      first, first + count, 1, noScore(), [&](Num at, Nums scores) -> Nums {
+        Nums more = llvm::map_to_vector(
+            memory, [&](Num each) { return loadScalar(each, {at}); });
+        Num better = greater(more[0], scores[0]);
+        Num less = e.select(better, scores[0], more[0]);
+        Num second = e.select(greater(more[1], scores[1]), more[1], scores[1]);
+        return {e.select(better, more[0], scores[0]),
+                e.select(greater(less, second), less, second),
+                e.select(better, more[2], scores[2]),
+                e.select(better, more[3], scores[3])};
+      });
 }

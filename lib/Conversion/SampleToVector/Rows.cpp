@@ -265,25 +265,64 @@ void Kernel::emitCollect() {
     // Nothing below is a number, as what fills up the tail is not.
     least = e.max(least, e.f32(std::numeric_limits<float>::lowest()));
     Num iota = iotaOf();
-    auto listGroup = [&](Num group, Num count) {
-      askFor(row.logits, next, group);
-      return onGroup(row, tail, group, {index}, [&](const Group &logits) {
-        return e.loop(e.index(0), e.index(groupSize), lanes, {count},
-                      [&](Num at, Nums count) -> Nums {
-                        Num logit = loadLogits(logits, at);
-                        Num in = logit >= least;
-                        Num first = e.to(group * groupSize + at, i32);
-                        append(iota + first, in, indices, count[0]);
-                        return {append(logit, in, values, count[0])};
-                      });
-      });
+    // Where a word's worth of logits has few, as is mostly so, one after the
+    // other, without branches: `few`, of which some may not be there.
+    constexpr int64_t few = 4, wordSize = 64;
+    auto listWord = [&](const Group &logits, Num group, Num first,
+                        Num count) -> Nums {
+      Num bits = e.i64(0), start = e.to(group * groupSize + first, i32);
+      for (int64_t at = 0; at < wordSize; at += lanes) {
+        Num in = loadLogits(logits, first + at) >= least;
+        bits = bits | (e.to(bitsOf(in), i64) << e.i64(at));
+      }
+      Num number = e.to(e.num(math::CtPopOp::create(e, bits)), index);
+      return e.choose(
+          number <= few, {index},
+          [&]() -> Nums {
+            for (int64_t i = 0; i < few; ++i, bits = bits & (bits - 1)) {
+              Num place = e.num(math::CountTrailingZerosOp::create(e, bits)) &
+                          (wordSize - 1);
+              Num logit =
+                  loadScalar(logits.logits, {first + e.to(place, index)});
+              store(start + e.to(place, i32), indices, count + i);
+              store(widen(logit), values, count + i);
+            }
+            return {count + number};
+          },
+          [&]() -> Nums {
+            Num next = count;
+            for (int64_t at = 0; at < wordSize; at += lanes) {
+              Num logit = loadLogits(logits, first + at), in = logit >= least;
+              append(iota + (start + at), in, indices, next);
+              next = append(logit, in, values, next);
+            }
+            return {next};
+          });
     };
-    Num count =
-        e.loop(e.index(0), last, 1, {e.index(0)}, [&](Num group, Nums count) {
+    // With every group that is listed, up to two of the next row are asked for,
+    // as far as that one: more would be waited for.
+    auto listGroup = [&](Num group, Nums state) -> Nums {
+      Num count = state[0], asked = state[1];
+      for (int64_t i = 0; i < 2; ++i) {
+        Num lags = asked <= group;
+        e.when(lags, [&] { askFor(row.logits, next, asked); });
+        asked = asked + e.to(lags, index);
+      }
+      count = onGroup(row, tail, group, {index}, [&](const Group &logits) {
+        return e.loop(e.index(0), e.index(groupSize), wordSize, {count},
+                      [&](Num first, Nums count) {
+                        return listWord(logits, group, first, count[0]);
+                      });
+      })[0];
+      return {count, asked};
+    };
+    Num count = e.loop(
+        e.index(0), last, 1, {e.index(0), e.index(0)},
+        [&](Num group, Nums state) {
           Num reached = loadScalar(best, {base + group}) >= bound;
           return e.choose(
-              reached, {index}, [&] { return listGroup(group, count[0]); },
-              [&] { return count; });
+              reached, {index, index}, [&] { return listGroup(group, state); },
+              [&] { return state; });
         })[0];
     Num none = e.constant(VectorType::get({lanes}, f32), -INFINITY);
     store(none, values, count);
@@ -314,56 +353,83 @@ void Kernel::emitCollect() {
 }
 
 /// suggest_bound(row, temperature, greatest, rest, weighed, values,
-/// weights, two more of those) -> a bound below which candidates weigh, or
-/// number, about `rest`, going by some of the row's vectors. The buffers are
-/// scratch.
+/// spare) -> a bound below which candidates weigh, or number, about `rest`, going
+/// by some of the row's vectors. The buffers are scratch.
 void Kernel::emitSuggestBound() {
-  // Of every `step`-th group, of which there are 64 to 127 in a long row.
+  // Of every `step`-th group, of which there are 33 to 64 in a long row.
   constexpr int64_t vectors = 2;
   auto body = [&](Nums in) -> Nums {
     Row row = takeRow(in);
     Num temperature = in[0], best = in[1], rest = in[2], weighed = in[3];
-    Num values = in[4], weights = in[5], size = sizeOf(e, row.logits);
+    Num values = in[4], spare = in[5], size = sizeOf(e, row.logits);
     Num whole = size / groupSize;
-    Num step = e.max(whole / 64, e.index(1));
-    Num taken = (whole + step - 1) / step * vectors;
+    Num step = e.max((whole + 63) / 64, e.index(1));
+    Num taken = (whole + step - 1) / step * (vectors * lanes);
     Value none = tailOf(row, e.constant(i1, 0));
-    auto wide = VectorType::get({lanes}, i64);
     auto vector = VectorType::get({lanes}, f32);
-    Num one = e.constant(wide, 1);
-    Nums sum = e.loop(e.index(0), taken, 1, {e.constant(wide, 0)},
-                      [&](Num at, Nums sum) -> Nums {
-                        Num first = at % vectors * (groupSize / vectors);
-                        Num logits =
-                            onGroup(row, none, at / vectors * step, {vector},
-                                    [&](const Group &logits) -> Nums {
-                                      return {loadLogits(logits, first)};
-                                    })[0];
-                        Num y = divide(logits, temperature);
-                        Num w = e.select(weighed, weighInOrder(y, best), one);
-                        store(y, values, at * lanes);
-                        store(w, weights, at * lanes);
-                        return {sum[0] + w};
-                      });
-    store(e.constant(VectorType::get({lanes}, f32), -INFINITY), values,
-          taken * lanes);
-    // What is not below the bound is to weigh the rest of the sample.
-    Num total = reduceAdd(sum[0]);
-    Num below = rest / e.to(step * (groupSize / lanes / vectors), i64);
     Num least = e.f32(std::numeric_limits<float>::lowest());
-    return e.choose((below == 0) | (total <= below), {f32},
-                    [&]() -> Nums { return {least}; },
-                    [&] {
-                      return call(
-                          bisectMass,
-                          {values, e.index(0), taken * lanes, total - below,
-                           e.select(weighed, leastWeighing(best), least), best,
-                           e.i64(1 << 12), in[6], weights, in[7]});
-                    });
+    e.loop(e.index(0), taken, vectors * lanes, [&](Num at) {
+      Num group = at / (vectors * lanes) * step;
+      (void)onGroup(row, none, group, {}, [&](const Group &logits) -> Nums {
+        for (int64_t i = 0; i < vectors; ++i) {
+          Num given = loadLogits(logits, e.index(i * groupSize / vectors));
+          store(divide(given, temperature), values, at + i * lanes);
+        }
+        return {};
+      });
+    });
+    store(e.constant(vector, -INFINITY), values, taken);
+    // So much of the sample is to be below the bound.
+    Num below = rest / e.to(step * (groupSize / lanes / vectors), i64);
+    auto ofNumber = [&]() -> Nums {
+      Num all = e.to(taken, i64);
+      return e.choose((below == 0) | (all <= below), {f32},
+                      [&]() -> Nums { return {least}; },
+                      [&] {
+                        return call(bisectCount,
+                                    {values, e.index(0), taken, all - below,
+                                     least, best, e.i64(1 << 12), spare});
+                      });
+    };
+    // Nobody relies on it, so floats will do, and a few rounds.
+    auto ofWeight = [&]() -> Nums {
+      Num scale = e.f32(0x1.715476p+0);
+      Line line = {scale, e.f32(0) - best * scale, Num()};
+      e.loop(e.index(0), taken, lanes, [&](Num at) {
+        store(estimate(loadVector(values, {at}), line), spare, at);
+      });
+      Num limit =
+          e.num(arith::UIToFPOp::create(e, f32, below)) * e.f32(0x1p-44);
+      Num zero = e.constant(vector, 0);
+      Nums found = e.loop(
+          e.index(0), e.index(10), 1, {least, leastWeighing(best), best},
+          [&](Num, Nums state) -> Nums {
+            Num low = state[1], high = state[2];
+            Num middle = low * e.f32(0.5) + high * e.f32(0.5);
+            Nums sums =
+                e.loop(e.index(0), taken, vectors * lanes, {zero, zero},
+                       [&](Num at, Nums sums) {
+                         for (int64_t i = 0; i < vectors; ++i) {
+                           Num place = at + i * lanes;
+                           Num in = loadVector(values, {place}) < middle;
+                           Num weight = loadVector(spare, {place});
+                           sums[i] = sums[i] + e.select(in, weight, zero);
+                         }
+                         return sums;
+                       });
+            Num sum = e.num(vector::ReductionOp::create(
+                e, vector::CombiningKind::ADD, (sums[0] + sums[1]).value));
+            Num can = sum < limit;
+            return {e.select(can, middle, state[0]), e.select(can, middle, low),
+                    e.select(can, high, middle)};
+          });
+      return {e.select(taken == 0, least, found[0])};
+    };
+    return e.choose(weighed, {f32}, ofWeight, ofNumber);
   };
-  suggestBound = function(
-      "suggest_bound",
-      rowAnd({f32, f32, i64, i1, floats, longs, floats, longs}), {f32}, body);
+  suggestBound =
+      function("suggest_bound", rowAnd({f32, f32, i64, i1, floats, floats}),
+               {f32}, body);
 }
 
 /// draw_all(row, temperature, greatest, sums, base, slack, bits,

@@ -177,11 +177,14 @@ Num Kernel::append(Num vector, Num mask, Num memory, Num at) {
                                           ValueRange{vector, mask, none})
                          .getResult());
   store(packed, memory, at);
-  Type word = e.getIntegerType(size);
-  Num bits = e.num(vector::ExtractOp::create(
-      e, vector::BitCastOp::create(e, VectorType::get({1}, word), mask),
-      ArrayRef<int64_t>{0}));
-  return at + e.to(e.num(math::CtPopOp::create(e, bits)), index);
+  return at + e.to(e.num(math::CtPopOp::create(e, bitsOf(mask))), index);
+}
+
+/// A bit per lane.
+Num Kernel::bitsOf(Num mask) {
+  auto word = VectorType::get({1}, e.getIntegerType(widthOf(mask)));
+  return e.num(vector::ExtractOp::create(e, e.bitcast(mask, word),
+                                         ArrayRef<int64_t>{0}));
 }
 
 Num Kernel::reduceMax(Num vector) {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Group.h"
+#include "PadInPlace.h"
 
 #include "plait/Transforms/Passes.h"
 
@@ -142,6 +143,10 @@ struct LinalgTileAndFuse
         return make(Group::Kind::Elementwise, OpKind::Elementwise, op);
       });
     }
+    SmallVector<tensor::PadOp> pads;
+    getOperation()->walk([&](tensor::PadOp pad) { pads.push_back(pad); });
+    for (tensor::PadOp pad : pads)
+      plait::padInPlace(pad);
   }
 
   DenseSet<Operation *> done;

@@ -208,10 +208,15 @@ static int64_t splitImage(Axis &axis, int64_t width, int64_t pieces) {
   return splitInto(axis, llvm::divideCeil(axis.extent, tile), 1);
 }
 
-/// Whether the elements are narrower than their sums.
-static bool isNarrow(Value operand) {
-  Type element = getElementTypeOrSelf(operand.getType());
-  return element.isIntOrFloat() && element.getIntOrFloatBitWidth() < 32;
+/// Splits the rows of a window, if that can be, into equal tiles: what is not
+/// known at compile time has smaller register tiles.
+static int64_t splitWindow(Axis &axis, int64_t pieces) {
+  if (ShapedType::isDynamic(axis.extent) || pieces <= 1)
+    return splitInto(axis, pieces, 1);
+  int64_t size = llvm::divideCeil(axis.extent, pieces), tile = size;
+  while (axis.extent % tile != 0)
+    ++tile;
+  return splitInto(axis, tile <= 2 * size ? axis.extent / tile : pieces, 1);
 }
 
 static LogicalResult chooseContractionTiles(Group &group) {
@@ -271,25 +276,19 @@ static LogicalResult chooseContractionTiles(Group &group) {
   for (auto [axis, unit] : batches)
     tasks = llvm::divideCeil(
         tasks, splitInto(*axis, std::min(tasks, estimate(axis->extent)), unit));
-  // Narrow elements are copied for the tiles, rows by every task of columns,
-  // columns by every task of rows: about as many of one as of the other.
-  int64_t across = tasks;
-  if (llvm::all_of(op.getDpsInputs(), isNarrow) && !rows.empty() &&
-      !ShapedType::isDynamic(rows.back().first->extent))
-    across = llvm::divideCeil(
-        tasks,
-        std::clamp<int64_t>(rows.back().first->extent / fewestRows, 1, 4));
   for (auto [axis, unit] : columns)
     tasks = llvm::divideCeil(
-        tasks, splitInto(*axis, across, rowCount >= 8 ? 2 * unit : unit));
+        tasks,
+        splitInto(*axis, tasks, rowCount >= 4 * fewestRows ? 2 * unit : unit));
   auto fewest = [&](const Axis &axis) {
     return std::max<int64_t>(tasks,
                              llvm::divideCeil(estimate(axis.extent), mostRows));
   };
+  // What reads windows reads their borders too: rather somewhat fewer tasks.
   for (auto [axis, unit] : windows)
-    tasks =
-        llvm::divideCeil(tasks, width ? splitImage(*axis, *width, fewest(*axis))
-                                      : splitInto(*axis, fewest(*axis), unit));
+    tasks = llvm::divideNearest(tasks,
+                                width ? splitImage(*axis, *width, fewest(*axis))
+                                      : splitWindow(*axis, fewest(*axis)));
   for (auto [axis, unit] : rows)
     tasks = llvm::divideCeil(tasks, splitInto(*axis, fewest(*axis), unit));
   return success();

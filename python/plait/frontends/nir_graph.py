@@ -53,9 +53,10 @@ def read(path_or_graph) -> Graph:
     """Reads and flattens a NIR file or ``nir.NIRGraph``.
 
     Raises:
-        FrontendError: the file is no NIR file, is cut off, leads to other files, or holds more
-            than 2^31 numbers, 2^20 names or half of this machine's memory; an edge has no end or
-            is there twice; a subgraph has not one input and one output, or holds itself.
+        FrontendError: the file is no NIR file, is cut off, leads to other files, has a group
+            under two names, or holds more than 2^31 numbers, 2^20 names or half of this machine's
+            memory; an edge has no end or is there twice; a subgraph has not one input and one
+            output, or holds itself.
     """
     try:
         import nir
@@ -126,11 +127,15 @@ def _named(file, path: Path):
     """Names and what they name in an HDF5 file, from the root down."""
     import h5py
 
-    groups = [("", file, 0)]
+    groups, known = [("", file, 0)], {}
     while groups:
         prefix, group, depth = groups.pop()
         if depth > 1000:
-            raise FrontendError(f"'{path}': groups are too deep, or one holds itself: '{prefix}'")
+            raise FrontendError(f"'{path}' has groups that are too deep: '/{prefix}'")
+        # A group with two names may hold itself, or unfold without end.
+        first = known.setdefault(h5py.h5o.get_info(group.id).addr, prefix)
+        if first != prefix:
+            raise FrontendError(f"'{path}' has one group under two names: '/{first}', '/{prefix}'")
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise FrontendError(f"'{path}' has a link '{prefix}{key}' to elsewhere")

@@ -1,6 +1,7 @@
 """torch models, through ``torch.export`` here and torch-mlir in a worker process."""
 
 import types
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -202,20 +203,27 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
 
     # The fused inference path of nn.TransformerEncoderLayer is one opaque op.
     fastpath = torch.backends.mha.get_fastpath_enabled()
+    # A distribution's check of its parameters is a branch on their values.
+    checks = torch.distributions.Distribution._validate_args
     depth = torch._C._functorch.get_dynamic_layer_stack_depth()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.distributions.Distribution.set_default_validate_args(False)
     try:
         with torch.no_grad(), patched(model, args, kwargs), _shared_buffers(torch, model):
             with AsTensors():
                 program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
             refuse_transforms(program.graph)
-            program = program.run_decompositions(table())
+            with warnings.catch_warnings():
+                # torch.export copies what it itself calls deprecated.
+                warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+                program = program.run_decompositions(table())
     except FrontendError:
         raise
     except Exception as error:  # torch.export raises dozens of kinds.
         raise untraced(error) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
+        torch.distributions.Distribution.set_default_validate_args(checks)
         # A transform of torch.func that fails leaves its level behind.
         torch._C._functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
     return program

@@ -7,7 +7,8 @@ from plait.errors import ArgumentError
 from plait.sampling import reference
 from plait.sampling.sampler import Sampler
 
-_BAR = 24
+#: So that a row is no wider than 80 columns.
+_BAR, _TEXT = 8, 12
 
 
 def survivors(sampler: Sampler, logits, position: int, text, limit: int):
@@ -20,6 +21,7 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
         text: token to str, or None.
         limit: how many survivors to list, the likeliest first.
     """
+    from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
 
@@ -40,34 +42,36 @@ def survivors(sampler: Sampler, logits, position: int, text, limit: int):
     if sampler.pick == "draw":
         bits = reference.random(int(sampler.params[0].seed), 0, 0, position)
         point = bits / 2**64
-    table = Table(title=f"position {position}: {path}", title_justify="left")
-    for name in ("", "token", "text", "logit", "probability", "of the draw's line"):
-        table.add_column(name, justify="right" if name in ("token", "logit") else "left")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    columns = {
+        "": {}, "token": dict(justify="right"), "text": dict(max_width=_TEXT),
+        "logit": dict(justify="right"), "probability": dict(justify="right"), " ": {},
+        "of the draw's line": {},
+    }  # fmt: skip
+    for name, options in columns.items():
+        if name != "text" or text:
+            table.add_column(name, no_wrap=True, **options)
     order = reference.candidates(last)
     listed = [int(v) for v in order[:limit]]
     listed += [token] * (token not in listed)
     best = ends[order[0]] - starts[order[0]]
     for v in listed:
         share = ends[v] - starts[v]
-        bar = "\u2588" * max(1, round(_BAR * share / best))
         table.add_row(
             "[bold green]>[/]" if v == token else "",
             str(v),
-            escape(repr(text(v))) if text else "",
+            *([escape(repr(text(v)))] if text else []),
             f"{rows[0][v]:.4g}",
-            f"{share:8.5f} {bar}",
+            f"{share:.5f}",
+            "\u2588" * max(1, round(_BAR * share / best)),
             f"{starts[v]:.6f} to {ends[v]:.6f}",
             style="bold green" if v == token else "",
         )
-    if len(listed) < order.size:
-        table.add_row("", "", f"and {order.size - len(listed)} more", "", "", "")
+    more = [f"and {order.size - len(listed)} more"] if len(listed) < order.size else []
     where = f"the draw fell at {point:.6f}: " if point is not None else f"{sampler.pick}: "
-    table.caption = (
-        f"{where}token {token}{' ' + escape(repr(text(token))) if text else ''}, "
-        f"log-probability {pick.logprobs[0]:.4f}, margin {pick.margins[0]:.3g}"
-    )
-    table.caption_justify = "left"
-    return table, token
+    where += f"token {token}{' ' + escape(repr(text(token))) if text else ''}"
+    numbers = f"log-probability {pick.logprobs[0]:.4f}, margin {pick.margins[0]:.3g}"
+    return Group(f"position {position}: {path}", table, *more, where, numbers), token
 
 
 def from_file(console, path, params, preset, row, position, limit):

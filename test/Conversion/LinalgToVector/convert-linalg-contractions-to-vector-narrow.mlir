@@ -45,12 +45,13 @@ func.func @bf16_one_row(%a: memref<1x1024xbf16>, %b: memref<4x1024x32xbf16>, %c:
   return
 }
 
-// Fours of i8. A is moved to unsigned bytes, and what that adds to a column is
-// summed once where the panel is copied for all tiles.
+// Fours of i8. A is read where it is and moved to unsigned bytes; what that adds
+// to a column is summed once where the panel is copied for all tiles.
 // CHECK-LABEL: func @i8
-// CHECK: arith.xori %{{.*}} : vector<64xi8>
 // CHECK: vector.shuffle {{.*}} : vector<64xi8>, vector<64xi8>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%{{.*}}, %[[BIAS:.*]], %{{.*}})
+// CHECK: vector.load %{{.*}} : memref<8192xi8{{.*}}, vector<4xi8>
+// CHECK: arith.xori %{{.*}} : vector<16xi32>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
 // CHECK: arith.subi %{{.*}} : vector<16xi32>
 // PLAIN-LABEL: func @i8

@@ -16,6 +16,78 @@ func.func @bits(%x: tensor<4x8xf32>, %bits: tensor<5xi64>) {
 
 // -----
 
+func.func @temperature(%x: tensor<4x8xf32>, %t: tensor<3xf32>) {
+  // expected-error @below {{'sample.fused' op expects one 'temperature' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x temperature(%t : tensor<3xf32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @min_p(%x: tensor<4x8xf32>, %m: tensor<1xf32>) {
+  // expected-error @below {{'sample.fused' op expects one 'min_p' per row, got 1 for 4 rows}}
+  %0, %1 = sample.fused %x min_p(%m : tensor<1xf32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @p(%x: tensor<4x8xf32>, %p: tensor<5xf32>) {
+  // expected-error @below {{'sample.fused' op expects one 'p' per row, got 5 for 4 rows}}
+  %0, %1 = sample.fused %x top_p(%p : tensor<5xf32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @seed(%x: tensor<4x8xf32>, %seed: tensor<3xi64>, %id: tensor<4xi32>) {
+  // expected-error @below {{'sample.fused' op expects one 'seed' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x gumbel philox(%seed, %id, %id, %id : tensor<3xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @session(%x: tensor<4x8xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>, %other: tensor<3xi32>) {
+  // expected-error @below {{'sample.fused' op expects one 'session' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x gumbel philox(%seed, %other, %id, %id : tensor<4xi64>, tensor<3xi32>, tensor<4xi32>, tensor<4xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @sequence(%x: tensor<4x8xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>, %other: tensor<3xi32>) {
+  // expected-error @below {{'sample.fused' op expects one 'sequence' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x gumbel philox(%seed, %id, %other, %id : tensor<4xi64>, tensor<4xi32>, tensor<3xi32>, tensor<4xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @position(%x: tensor<4x8xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>, %other: tensor<3xi32>) {
+  // expected-error @below {{'sample.fused' op expects one 'position' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x gumbel philox(%seed, %id, %id, %other : tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<3xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @by_place(%x: tensor<4x8xf32>, %seed: tensor<4xi64>, %id: tensor<4xi32>, %other: tensor<3xi32>) {
+  // expected-error @below {{'sample.fused' op expects one 'by_place' per row, got 3 for 4 rows}}
+  %0, %1 = sample.fused %x gumbel philox(%seed, %id, %id, %id : tensor<4xi64>, tensor<4xi32>, tensor<4xi32>, tensor<4xi32>) by_place(%other : tensor<3xi32>) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @logprobs(%x: tensor<4x8xf32>, %bits: tensor<4xi64>) {
+  // expected-error @below {{'sample.fused' op expects one 'logprobs' per row, got 5 for 4 rows}}
+  %0:4 = sample.fused %x draw(%bits : tensor<4xi64>) : tensor<4x8xf32> -> tensor<5xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
 func.func @vocabulary(%x: tensor<4x1048576xf32>) {
   // expected-error @below {{'sample.fused' op expects a vocabulary below 1048576, got 1048576}}
   %0, %1 = sample.fused %x : tensor<4x1048576xf32>

@@ -66,6 +66,61 @@ func.func @torch(%x: tensor<4x100xbf16>) -> tensor<4xi64> {
   return %y#1 : tensor<4xi64>
 }
 
+// A vector is one row.
+// CHECK-LABEL: func @vector
+// CHECK-SAME: (%[[X:.*]]: tensor<100xf32>)
+func.func @vector(%x: tensor<100xf32>) -> tensor<i64> {
+  %lowest = arith.constant 0xFF800000 : f32
+  %zero = arith.constant 0 : i64
+  %ef = tensor.empty() : tensor<f32>
+  %ei = tensor.empty() : tensor<i64>
+  %f = linalg.fill ins(%lowest : f32) outs(%ef : tensor<f32>) -> tensor<f32>
+  %g = linalg.fill ins(%zero : i64) outs(%ei : tensor<i64>) -> tensor<i64>
+  // CHECK: %[[ROW:.*]] = tensor.expand_shape %[[X]] {{\[\[}}0, 1]] output_shape [1, 100]
+  // CHECK: %[[Y:.*]], %{{.*}}, %{{.*}}, %{{.*}} = sample.greedy %[[ROW]]
+  // CHECK: %[[WIDE:.*]] = arith.extsi %[[Y]] : tensor<1xi32> to tensor<1xi64>
+  // CHECK: %[[Z:.*]] = tensor.collapse_shape %[[WIDE]] [] : tensor<1xi64> into tensor<i64>
+  %y:2 = linalg.generic {indexing_maps = [affine_map<(v) -> (v)>, affine_map<(v) -> ()>, affine_map<(v) -> ()>], iterator_types = ["reduction"]}
+      ins(%x : tensor<100xf32>) outs(%f, %g : tensor<f32>, tensor<i64>) {
+    ^bb0(%v: f32, %best: f32, %at: i64):
+      %i = linalg.index 0 : index
+      %c = arith.index_cast %i : index to i64
+      %value = arith.maximumf %v, %best : f32
+      %gt = arith.cmpf ogt, %v, %best : f32
+      %index = arith.select %gt, %c, %at : i64
+      linalg.yield %value, %index : f32, i64
+  } -> (tensor<f32>, tensor<i64>)
+  // CHECK: return %[[Z]]
+  return %y#1 : tensor<i64>
+}
+
+// The rows of a batch of sequences come one after another.
+// CHECK-LABEL: func @sequences
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3x100xf32>)
+func.func @sequences(%x: tensor<2x3x100xf32>) -> tensor<2x3xi32> {
+  %lowest = arith.constant 0xFF800000 : f32
+  %zero = arith.constant 0 : i32
+  %ef = tensor.empty() : tensor<2x3xf32>
+  %ei = tensor.empty() : tensor<2x3xi32>
+  %f = linalg.fill ins(%lowest : f32) outs(%ef : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %g = linalg.fill ins(%zero : i32) outs(%ei : tensor<2x3xi32>) -> tensor<2x3xi32>
+  // CHECK: %[[ROWS:.*]] = tensor.collapse_shape %[[X]] {{\[\[}}0, 1], [2]]
+  // CHECK: %[[Y:.*]], %{{.*}}, %{{.*}}, %{{.*}} = sample.greedy %[[ROWS]]
+  // CHECK: %[[Z:.*]] = tensor.expand_shape %[[Y]] {{\[\[}}0, 1]] output_shape [2, 3]
+  %y:2 = linalg.generic {indexing_maps = [affine_map<(b, t, v) -> (b, t, v)>, affine_map<(b, t, v) -> (b, t)>, affine_map<(b, t, v) -> (b, t)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<2x3x100xf32>) outs(%f, %g : tensor<2x3xf32>, tensor<2x3xi32>) {
+    ^bb0(%v: f32, %best: f32, %at: i32):
+      %i = linalg.index 2 : index
+      %c = arith.index_cast %i : index to i32
+      %value = arith.maximumf %v, %best : f32
+      %gt = arith.cmpf ogt, %v, %best : f32
+      %index = arith.select %gt, %c, %at : i32
+      linalg.yield %value, %index : f32, i32
+  } -> (tensor<2x3xf32>, tensor<2x3xi32>)
+  // CHECK: return %[[Z]]
+  return %y#1 : tensor<2x3xi32>
+}
+
 // The last index of the greatest is another pick.
 // CHECK-LABEL: func @last
 // CHECK-NOT: sample.

@@ -398,6 +398,16 @@ func.func @rows_of_other_pixels(%i: tensor<5x2x6x20xi32>, %n: tensor<5x2x6xi32>,
 
 // -----
 
+func.func @kernels_without_channels(%i: tensor<5x2x6x0xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x0x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
+  // expected-error @+1 {{expects 'indices' of [time, batch, height, width * 0] and their 'counts', got 'tensor<5x2x6x0xi32>' and 'tensor<5x2x6xi32>'}}
+  %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x0xi32>, tensor<5x2x6xi32>, tensor<3x3x0x16xf32>)
+      strides [1, 1] dilations [1, 1] padding [1, 1] state(%v : tensor<2x6x7x16xf32>) integrator impulse
+      threshold(%a : tensor<f32>) compare gt reset value at now : tensor<5x2x6x7x16xf32>
+  return
+}
+
+// -----
+
 func.func @strides_of_zero(%i: tensor<5x2x6x21xi32>, %n: tensor<5x2x6xi32>, %w: tensor<3x3x3x16xf32>, %v: tensor<2x6x7x16xf32>, %a: tensor<f32>) {
   // expected-error @+1 {{expects two 'strides' of at least 1, got [0, 1]}}
   %z, %u = spike.conv_scan events(%i, %n, %w : tensor<5x2x6x21xi32>, tensor<5x2x6xi32>, tensor<3x3x3x16xf32>)

@@ -1,7 +1,11 @@
-"""GPT-2 in flax nnx: prefill and greedy decode with a KV cache, against JAX."""
+"""GPT-2 in flax nnx: prefill and greedy decode with a KV cache, against JAX.
+
+A small one runs always; ``-m full`` runs the 124 million parameters of the paper, seeded.
+"""
 
 import subprocess
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,38 +16,49 @@ jax = pytest.importorskip("jax")
 nnx = pytest.importorskip("flax.nnx")
 jnp = jax.numpy
 
-VOCABULARY, WIDTH, HEADS, LAYERS, CONTEXT = 211, 48, 3, 2, 24
+
+class Size(NamedTuple):
+    vocabulary: int = 211
+    width: int = 48
+    heads: int = 3
+    layers: int = 2
+    context: int = 24
+
+
+GPT2_124M = Size(50257, 768, 12, 12, 128)
 
 
 class Block(nnx.Module):
-    def __init__(self, rngs):
-        self.norm1 = nnx.LayerNorm(WIDTH, epsilon=1e-5, rngs=rngs)
-        self.norm2 = nnx.LayerNorm(WIDTH, epsilon=1e-5, rngs=rngs)
-        self.qkv = nnx.Linear(WIDTH, 3 * WIDTH, rngs=rngs)
-        self.project = nnx.Linear(WIDTH, WIDTH, rngs=rngs)
-        self.up = nnx.Linear(WIDTH, 4 * WIDTH, rngs=rngs)
-        self.down = nnx.Linear(4 * WIDTH, WIDTH, rngs=rngs)
+    def __init__(self, size, rngs):
+        self.heads, width = size.heads, size.width
+        self.norm1 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
+        self.norm2 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
+        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
+        self.project = nnx.Linear(width, width, rngs=rngs)
+        self.up = nnx.Linear(width, 4 * width, rngs=rngs)
+        self.down = nnx.Linear(4 * width, width, rngs=rngs)
 
     def __call__(self, x, cache, start):
-        batch, length, _ = x.shape
-        qkv = self.qkv(self.norm1(x)).reshape(batch, length, 3, HEADS, WIDTH // HEADS)
+        batch, length, width = x.shape
+        qkv = self.qkv(self.norm1(x)).reshape(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
         cache = {
             name: jax.lax.dynamic_update_slice(cache[name], new, (0, start, 0, 0))
             for name, new in (("k", k), ("v", v))
         }
-        seen = jnp.arange(CONTEXT) <= start + jnp.arange(length)[:, None]
+        seen = jnp.arange(cache["k"].shape[1]) <= start + jnp.arange(length)[:, None]
         y = jax.nn.dot_product_attention(q, cache["k"], cache["v"], mask=seen[None, None])
-        x = x + self.project(y.reshape(batch, length, WIDTH))
+        x = x + self.project(y.reshape(x.shape))
         return x + self.down(nnx.gelu(self.up(self.norm2(x)))), cache
 
 
 class GPT2(nnx.Module):
-    def __init__(self, rngs):
-        self.tokens = nnx.Embed(VOCABULARY, WIDTH, rngs=rngs)
-        self.positions = nnx.Embed(CONTEXT, WIDTH, rngs=rngs)
-        self.blocks = nnx.List([Block(rngs) for _ in range(LAYERS)])
-        self.norm = nnx.LayerNorm(WIDTH, epsilon=1e-5, rngs=rngs)
+    def __init__(self, size, rngs):
+        self.size = size
+        self.tokens = nnx.Embed(size.vocabulary, size.width, rngs=rngs)
+        self.positions = nnx.Embed(size.context, size.width, rngs=rngs)
+        self.blocks = nnx.List([Block(size, rngs) for _ in range(size.layers)])
+        self.norm = nnx.LayerNorm(size.width, epsilon=1e-5, rngs=rngs)
 
     def __call__(self, tokens, caches, start):
         """Logits of the last position, and the caches with these tokens in them."""
@@ -57,17 +72,17 @@ class GPT2(nnx.Module):
 
 @pytest.fixture(scope="module")
 def model():
-    return GPT2(nnx.Rngs(0))
+    return GPT2(Size(), nnx.Rngs(0))
 
 
-def _empty_caches():
-    shape = (2, CONTEXT, HEADS, WIDTH // HEADS)
-    return [{"k": jnp.zeros(shape), "v": jnp.zeros(shape)} for _ in range(LAYERS)]
+def _empty_caches(size):
+    shape = (2, size.context, size.heads, size.width // size.heads)
+    return [{"k": jnp.zeros(shape), "v": jnp.zeros(shape)} for _ in range(size.layers)]
 
 
-def _generate(prefill, step, prompt, count):
+def _generate(size, prefill, step, prompt, count):
     """Greedy tokens and their logits."""
-    logits, caches = prefill(prompt, _empty_caches(), np.int32(0))
+    logits, caches = prefill(prompt, _empty_caches(size), np.int32(0))
     tokens, history = [], []
     for position in range(prompt.shape[1], prompt.shape[1] + count):
         history.append(np.asarray(logits))
@@ -92,18 +107,20 @@ def _by_command(executable, args, folder):
         return list(out.values())
 
 
-def test_prefill_and_decode(model, tmp_path):
-    prompt = jnp.asarray([[5, 77, 210, 3, 9], [1, 2, 3, 4, 5]], jnp.int32)
+@pytest.mark.parametrize("size", [Size(), pytest.param(GPT2_124M, marks=pytest.mark.full)])
+def test_prefill_and_decode(size, tmp_path):
+    model = GPT2(size, nnx.Rngs(0))
+    prompt = jax.random.randint(jax.random.key(0), (2, 5), 0, size.vocabulary)
 
     def forward(tokens, caches, start):
         return model(tokens, caches, start)
 
-    start, caches = np.int32(0), _empty_caches()
+    start, caches = np.int32(0), _empty_caches(size)
     prefill = plait.compile(plait.from_jax(forward, prompt, caches, start))
     step = plait.compile(plait.from_jax(forward, prompt[:, :1], caches, start))
     jitted = jax.jit(forward)
-    want_tokens, want = _generate(jitted, jitted, prompt, 12)
-    got_tokens, got = _generate(prefill, step, prompt, 12)
+    want_tokens, want = _generate(size, jitted, jitted, prompt, 12)
+    got_tokens, got = _generate(size, prefill, step, prompt, 12)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(got_tokens, want_tokens)
 
@@ -114,7 +131,7 @@ def test_prefill_and_decode(model, tmp_path):
 
         return call
 
-    run_tokens, run = _generate(command(prefill), command(step), prompt, 3)
+    run_tokens, run = _generate(size, command(prefill), command(step), prompt, 3)
     np.testing.assert_array_equal(run_tokens, got_tokens[:3])
     np.testing.assert_array_equal(run, got[:3])
 
@@ -127,7 +144,7 @@ def test_training_step_and_command(model, tmp_path):
 
     def loss(parameters, tokens):
         nnx.replace_by_pure_dict(state, parameters)
-        logits, _ = nnx.merge(graph, state)(tokens, _empty_caches(), 0)
+        logits, _ = nnx.merge(graph, state)(tokens, _empty_caches(model.size), 0)
         return -jnp.mean(jax.nn.log_softmax(logits)[:, 7])
 
     def train(parameters, tokens):

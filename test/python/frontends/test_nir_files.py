@@ -127,16 +127,19 @@ def test_a_long_row_of_nodes_without_shapes():
     assert not any(report.problem for report in check_nir(graph))
 
 
-def test_a_file_that_holds_itself(tmp_path):
+@pytest.mark.parametrize("holder", ["/", "/node/", "/node/nodes/", "/node/nodes/lif/"])
+def test_a_file_that_holds_itself(holder, tmp_path):
+    """It is known the second time a group is met, not when names have grown long."""
     nir.write(tmp_path / "loop.nir", chain(lif=lif()))
     with h5py.File(tmp_path / "loop.nir", "r+") as file:
-        file["node/nodes/loop"] = file["node"]
-    assert "groups are too deep, or one holds itself" in refused(tmp_path / "loop.nir")
+        for i in range(3):
+            file[f"{holder}loop{i}"] = file[holder]
+    message = refused(tmp_path / "loop.nir")
+    assert f"has one group under two names: '{holder}', '{holder}loop2/'" in message
 
 
-def test_a_small_file_that_unfolds(tmp_path, monkeypatch):
+def test_a_small_file_that_unfolds(tmp_path):
     """Groups that are named twice, twenty-five times over."""
-    monkeypatch.setattr(nir_graph, "_MOST_NAMES", 5000)
     nir.write(tmp_path / "many.nir", chain(lif=lif()))
     with h5py.File(tmp_path / "many.nir", "r+") as file:
         group = file["node"]
@@ -144,7 +147,25 @@ def test_a_small_file_that_unfolds(tmp_path, monkeypatch):
             inner = group.create_group("a")
             group["b"] = inner
             group = inner
-    assert "has more than 5000 names" in refused(tmp_path / "many.nir")
+    message = refused(tmp_path / "many.nir")
+    assert "has one group under two names: '/node/b/b/" in message
+
+
+def test_a_file_that_is_deep(tmp_path):
+    with h5py.File(tmp_path / "deep.nir", "w") as file:
+        group = file
+        for _ in range(1100):
+            group = group.create_group("a")
+    assert "has groups that are too deep: '/a/a/" in refused(tmp_path / "deep.nir")
+
+
+def test_a_file_of_many_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(nir_graph, "_MOST_NAMES", 100)
+    nir.write(tmp_path / "many.nir", chain(lif=lif()))
+    with h5py.File(tmp_path / "many.nir", "r+") as file:
+        for i in range(101):
+            file[f"node/nodes/lif/more{i}"] = file["node/nodes/lif/tau"]
+    assert "has more than 100 names" in refused(tmp_path / "many.nir")
 
 
 def test_one_array_under_many_names(tmp_path):

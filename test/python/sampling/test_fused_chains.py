@@ -315,6 +315,20 @@ def test_chains_of_engines_on_a_whole_vocabulary(name):
     check(ENGINES[name], x, more_operands(rng, x.shape))
 
 
+@pytest.mark.parametrize("chain", [("top_k", "top_p-full", "draw"), ("top_p", "draw")])
+def test_a_mass_that_ends_at_or_just_behind_a_token(chain):
+    """Estimates cannot tell which; the draws are at the end of what is kept."""
+    shares = np.array([1, 10, 49, 50], np.float32) / 1024
+    shares = np.concatenate([shares, np.nextafter(shares, 0), np.nextafter(shares, 1)])
+    x = np.ones((len(shares), 1024), np.float32)
+    values = {
+        "k": np.full(len(shares), 50, np.int32),
+        "top": shares,
+        "bits": np.full(len(shares), 2**64 - 1, np.uint64),
+    }
+    check(chain, x, values)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_neither_threads_nor_batches_change_a_token(threads):
     rng = np.random.default_rng(6)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import plait
 from plait.cli import app
-from plait.sampling import draw_keys, raise_to_sample, reference
+from plait.sampling import raise_to_sample, reference
 from plait.verification import verify
 
 
@@ -94,6 +94,33 @@ def test_categorical_of_jax_with_a_key_for_each_row(axis):
     np.testing.assert_array_equal(drawn, want)
 
 
+@pytest.mark.parametrize(
+    "shape, more", [((50,), {}), ((2, 3, 50), {}), ((3, 50), {"shape": (4, 3)}),
+                    ((50,), {"shape": (2, 2)})],
+    ids=["vector", "sequences", "several draws", "several draws of a vector"],
+)  # fmt: skip
+def test_categorical_of_jax_from_other_shapes(shape, more):
+    """The row of a draw is its place among all draws, which counts JAX's noise."""
+    jax = pytest.importorskip("jax")
+    x, key = normal(6, 50)[: np.prod(shape[:-1], dtype=int)].reshape(shape), jax.random.PRNGKey(8)
+    program = lambda key, x: jax.random.categorical(key, x, **more)  # noqa: E731
+    module = plait.from_jax(program, key, x)
+    theirs = np.asarray(program(key, x))
+    kept = raised(module)
+    assert kept.text.count("sample.gumbel") == 1 and "math.log" not in kept.text
+    ours = plait.compile(kept)(np.asarray(key), x)
+    rows = np.broadcast_to(x, (*theirs.shape, 50)).reshape(-1, 50)
+    picks = [reference.gumbel(row, 8, 0, b, 0, "jax_threefry") for b, row in enumerate(rows)]
+    assert ours.shape == theirs.shape
+    np.testing.assert_array_equal(ours.ravel(), [pick.token for pick in picks])
+    assert all(pick.margin > 1e-5 for pick in picks)
+    np.testing.assert_array_equal(ours, theirs)
+
+    drawn = plait.compile(raised(module, keep_bits=False))(np.asarray(key), x)
+    want = [reference.draw(row, reference.random(8, 0, b, 0)).token for b, row in enumerate(rows)]
+    np.testing.assert_array_equal(drawn.ravel(), want)
+
+
 def other_noises(jax):
     """Noise that is not that of jax.random.categorical, though much of it is."""
     jnp, gumbel = jax.numpy, jax.random.gumbel
@@ -116,14 +143,19 @@ def other_noises(jax):
     }
 
 
-@pytest.mark.parametrize("name", [
-    "uniform", "scaled", "another floor", "backwards", "turned", "of another key",
-    "of more bits", "by another count",
+@pytest.mark.parametrize("name, shape", [
+    ("uniform", (3, 20)), ("scaled", (3, 20)), ("another floor", (3, 20)),
+    ("backwards", (3, 20)), ("turned", (3, 20)), ("turned", (3, 2, 20)),
+    ("of another key", (3, 20)), ("of more bits", (3, 20)), ("by another count", (3, 20)),
+    ("by another count", (20,)),
 ])  # fmt: skip
-def test_another_noise_is_not_taken_for_jax_s(name):
+def test_another_noise_is_not_taken_for_jax_s(name, shape):
     """Also not where it is outlined, as JAX's own is."""
     jax = pytest.importorskip("jax")
-    x, noise = normal(3, 20), other_noises(jax)[name]
+    x, noise = (
+        normal(6, 20)[: np.prod(shape[:-1], dtype=int)].reshape(shape),
+        other_noises(jax)[name],
+    )
     outlined = jax.jit(lambda key: noise(key, x.shape))
 
     def program(key, x):
@@ -145,7 +177,8 @@ def odd_programs(jax):
     x, key = normal(5, 60), np.asarray(jax.random.PRNGKey(3))
     t = np.full(5, 0.7, np.float32)
     return {
-        "argmax of a vector": ([], lambda x: jnp.argmax(x), (x[0],)),
+        "argmax of a vector": (["greedy"], lambda x: jnp.argmax(x), (x[0],)),
+        "argmax of sequences": (["greedy"], lambda x: jnp.argmax(x, -1), (np.stack([x, -x]),)),
         "argmax over rows": ([], lambda x: jnp.argmax(x, 0), (x,)),
         "argmax that keeps dimensions": (
             ["greedy"], lambda x: jnp.argmax(x, -1, keepdims=True), (x,)
@@ -162,12 +195,23 @@ def odd_programs(jax):
         ),
         "a key that is split": (["gumbel"], lambda key, x: draw(jax.random.split(key)[1], x),
                                 (key, x)),
-        "several draws": ([], lambda key, x: draw(key, x, shape=(3, 5)), (key, x)),
+        "several draws": (["gumbel"], lambda key, x: draw(key, x, shape=(3, 5)), (key, x)),
+        "a draw in bfloat16": (
+            ["greedy"], lambda key, x: draw(key, x.astype(jnp.bfloat16)), (key, x)
+        ),
+        "a draw in float16": (
+            ["greedy"], lambda key, x: draw(key, x.astype(jnp.float16)), (key, x)
+        ),
+        "a draw of what was bfloat16": (
+            ["gumbel"], lambda key, x: draw(key, x.astype(jnp.bfloat16).astype(jnp.float32)),
+            (key, x),
+        ),
         "draws over another axis": ([], lambda key, x: draw(key, x, axis=0), (key, x)),
         "draws without replacement": (
             [], lambda key, x: draw(key, x, shape=(3, 5), replace=False), (key, x)
         ),
-        "a draw of a vector": ([], lambda key, x: draw(key, x), (key, x[0])),
+        "a draw of a vector": (["gumbel"], lambda key, x: draw(key, x), (key, x[0])),
+        "the best of a top-k": ([], lambda x: jax.lax.top_k(x, 1)[1][:, 0], (np.abs(x) * -0.0,)),
         "top-k and top-p": (
             ["top_k", "top_p", "gumbel"],
             lambda key, x: draw(key, jax_top_p(jax, jax_top_k(jax, x))), (key, x),
@@ -176,16 +220,25 @@ def odd_programs(jax):
             ["greedy"],
             lambda x: jnp.argmax(jnp.where(x < jax.lax.top_k(x, 9)[0][:, -1:], -1e10, x), -1), (x,),
         ),
+        "the least float instead of -inf": (
+            ["gumbel"],
+            lambda key, x: draw(
+                key, jnp.where(x < jax.lax.top_k(x, 9)[0][:, -1:], jnp.finfo(x.dtype).min, x)
+            ),
+            (key, x),
+        ),
         "choice": ([], lambda key, x: jax.random.choice(key, 60, p=jax.nn.softmax(x)), (key, x[0])),
     }  # fmt: skip
 
 
 ODD = [
-    "argmax of a vector", "argmax over rows", "argmax that keeps dimensions",
-    "argmax of the last of a sequence", "argmax of a softmax", "logits plus gumbel",
-    "a temperature for each row", "a key that is split", "several draws",
+    "argmax of a vector", "argmax of sequences", "argmax over rows",
+    "argmax that keeps dimensions", "argmax of the last of a sequence", "argmax of a softmax",
+    "logits plus gumbel", "a temperature for each row", "a key that is split", "several draws",
+    "a draw in bfloat16", "a draw in float16", "a draw of what was bfloat16",
     "draws over another axis", "draws without replacement", "a draw of a vector",
-    "top-k and top-p", "a lowest number instead of -inf", "choice",
+    "the best of a top-k", "top-k and top-p", "a lowest number instead of -inf",
+    "the least float instead of -inf", "choice",
 ]  # fmt: skip
 
 
@@ -444,196 +497,6 @@ def test_noise_that_is_an_argument():
     ours, theirs = plait.compile(found)(x, q), plait.compile(module)(x, q)
     np.testing.assert_array_equal(ours, theirs)
     assert len(set(ours.tolist())) > 1
-
-
-# Draws from torch's generator, as people write them.
-
-
-def multinomial(torch, x):
-    return torch.multinomial(x.softmax(-1), 1)[:, 0]
-
-
-def multinomial_of_weights(torch, x):
-    return torch.multinomial(x.exp(), 1)
-
-
-def multinomial_of_bfloat16(torch, x):
-    return torch.multinomial(x.softmax(-1).bfloat16(), 1)
-
-
-def draw_of_vllm(torch, x):
-    """random_sample of vLLM."""
-    q = torch.empty_like(probs := x.softmax(dim=-1, dtype=torch.float32))
-    q.exponential_()
-    return probs.div_(q).argmax(dim=-1).view(-1)
-
-
-def draw_of_gpt_fast(torch, x):
-    """sample of gpt-fast, with its top-k."""
-    x = x / max(0.7, 1e-5)
-    pivot = torch.topk(x, min(K, x.size(-1)))[0].select(-1, -1).unsqueeze(-1)
-    probs = torch.softmax(torch.where(x < pivot, -float("Inf"), x), dim=-1)
-    q = torch.empty_like(probs).exponential_(1)
-    return torch.argmax(probs / q, dim=-1, keepdim=True).to(dtype=torch.int)
-
-
-def draw_of_llama(torch, x):
-    """sample_top_p of Llama."""
-    probs, indices = torch.sort(torch.softmax(x, dim=-1), dim=-1, descending=True)
-    mask = torch.cumsum(probs, dim=-1) - probs > P
-    probs[mask] = 0.0
-    probs.div_(probs.sum(dim=-1, keepdim=True))
-    return torch.gather(indices, -1, torch.multinomial(probs, num_samples=1))
-
-
-def draw_of_nano_gpt(torch, x):
-    """generate of nanoGPT: the logits of the last position, top-k by assignment."""
-    x = x[:, None, :].repeat(1, 3, 1)[:, -1, :] / 0.7
-    v, _ = torch.topk(x, min(K, x.size(-1)))
-    x[x < v[:, [-1]]] = -float("Inf")
-    return torch.multinomial(torch.nn.functional.softmax(x, dim=-1), num_samples=1)
-
-
-def draw_of_transformers(torch, x):
-    """_sample of transformers, with top-k and top-p."""
-    x = torch_top_p(torch, torch_top_k(torch, x))
-    probs = torch.nn.functional.softmax(x, dim=-1)
-    return torch.multinomial(probs, num_samples=1).squeeze(1)
-
-
-def gumbel_max(torch, x):
-    return (x - torch.empty_like(x).exponential_().log()).argmax(-1)
-
-
-def two_draws(torch, x):
-    p = x.softmax(-1)
-    return torch.cat([torch.multinomial(p, 1), torch.multinomial(p, 1)], -1)
-
-
-#: The row that each draws from.
-DRAWS = {
-    multinomial: lambda row: row,
-    multinomial_of_weights: lambda row: row,
-    multinomial_of_bfloat16: None,
-    draw_of_vllm: lambda row: row,
-    draw_of_gpt_fast: lambda row: reference.top_k(row / np.float32(0.7), K, True),
-    draw_of_llama: lambda row: reference.top_p(row, P),
-    draw_of_nano_gpt: lambda row: reference.top_k(row / np.float32(0.7), K, True),
-    draw_of_transformers: lambda row: reference.top_p(reference.top_k(row, K, True), P),
-    gumbel_max: lambda row: row,
-    two_draws: lambda row: row,
-}
-
-
-@pytest.mark.parametrize("program", DRAWS, ids=lambda program: program.__name__)
-def test_draws_of_torch(program):
-    """One keyed draw of the row, by the keys that the program takes now."""
-    torch = pytest.importorskip("torch")
-    # Without ties: which of equal logits stays is torch's own affair.
-    x = np.random.default_rng(5).standard_normal((6, 300)).astype(np.float32) * 3
-    module = imported(program, x, torch)
-    drawn = raised(module, keep_bits=False)
-    lanes = (0, 2) if program is two_draws else (0,)
-    assert drawn.text.count("sample.draw") == len(lanes)
-    executable = plait.compile(drawn)
-    key = draw_keys(6, seed=range(6), position=9, session_id=2)
-    ours = executable(x, **key).reshape(6, -1)
-    assert ours.dtype == (np.int32 if program is draw_of_gpt_fast else np.int64)
-    if (row_of := DRAWS[program]) is not None:
-        if program not in (multinomial_of_weights, draw_of_llama):
-            assert "math.exp" not in drawn.text or program is draw_of_gpt_fast
-        for b, row in enumerate(x):
-            for lane, token in zip(lanes, ours[b], strict=True):
-                bits = reference.random(b, 2, b, 9, lane=lane)
-                assert token == reference.draw(row_of(row), bits).token
-    # A row's key decides, not its place.
-    order = np.array([3, 5, 0, 1, 4, 2])
-    moved = executable(x[order], **{name: value[order] for name, value in key.items()})
-    np.testing.assert_array_equal(moved.reshape(6, -1), ours[order])
-
-
-@pytest.mark.parametrize(
-    "program", [multinomial, multinomial_of_weights, multinomial_of_bfloat16, draw_of_llama],
-    ids=lambda program: program.__name__,
-)  # fmt: skip
-def test_draws_of_torch_are_as_torch_s(program):
-    """Of 2**15 draws each, torch's own and ours: one distribution, by chi-square."""
-    torch = pytest.importorskip("torch")
-    stats = pytest.importorskip("scipy.stats")
-    row, count = np.linspace(-2, 2, 24, dtype=np.float32), 2**15
-    x = np.tile(row, (count, 1))
-    executable = plait.compile(raise_to_sample(imported(program, x, torch), keep_bits=False))
-    torch.manual_seed(1)
-    tokens = executable(x, **draw_keys(count, seed=5)), program(torch, torch.from_numpy(x)).numpy()
-    table = np.array([np.bincount(part.ravel(), minlength=24) for part in tokens])
-    table = table[:, table.sum(0) > 0]
-    assert table.shape[1] >= 12
-    assert stats.chi2_contingency(table).pvalue > 1e-3
-
-
-def test_a_generator_of_torch_needs_keys():
-    torch = pytest.importorskip("torch")
-    errors = plait.errors
-    module = imported(multinomial, normal(2, 9), torch)
-    with pytest.raises(errors.CompileError, match=r"has a state(.|\n)*keep-bits=false"):
-        raise_to_sample(module)
-    with pytest.raises(errors.CompileError, match=r"test_raise.py(.|\n)*raise_to_sample"):
-        plait.compile(module)
-    drawn = raise_to_sample(module, keep_bits=False)
-    with pytest.raises(errors.ArgumentError, match="seed"):
-        plait.compile(drawn)(normal(2, 9))
-    # More than one sample, and a loop, which would draw with the same key again.
-    with pytest.raises(errors.FrontendError, match=r"aten.multinomial(.|\n)*plait.sampling"):
-        plait.from_torch(lambda x: torch.multinomial(x.softmax(-1), 2), (torch.zeros(2, 9),))
-
-    def loop(i, x):
-        step = lambda i, x: (i + 1, x + torch.multinomial(x.softmax(-1), 1))  # noqa: E731
-        return torch._higher_order_ops.while_loop(lambda i, x: i < 3, step, (i, x))[1]
-
-    module = plait.from_torch(loop, (torch.tensor(0), torch.zeros(2, 9)))
-    with pytest.raises(errors.CompileError, match="outside of control flow"):
-        raise_to_sample(module, keep_bits=False)
-
-
-def test_keys_are_keyword_arguments():
-    torch = pytest.importorskip("torch")
-
-    def program(x, *, t):
-        return torch.multinomial((x / t).softmax(-1), 1)
-
-    x = torch.from_numpy(normal(3, 20))
-    module = plait.from_torch(program, (x,), {"t": torch.tensor(0.5)})
-    executable = plait.compile(raise_to_sample(module, keep_bits=False))
-    tokens = executable(x, t=torch.tensor(0.5), **draw_keys(3, seed=8))[:, 0]
-    rows = x.numpy() / np.float32(0.5)
-    want = [reference.draw(r, reference.random(8, 0, b, 0)).token for b, r in enumerate(rows)]
-    assert tokens.tolist() == want
-    seed = plait.from_torch(lambda x, *, seed: multinomial(torch, x + seed), (x,), {"seed": x})
-    with pytest.raises(plait.errors.ArgumentError, match="'seed'"):
-        raise_to_sample(seed, keep_bits=False)
-
-
-def test_a_file_is_raised(tmp_path):
-    """`plait run` and `plait compile` with --keep-bits and --no-keep-bits."""
-    torch = pytest.importorskip("torch")
-    x = normal(4, 30)
-    path, out = tmp_path / "draw.mlir", tmp_path / "out.npz"
-    path.write_text(imported(multinomial, x, torch).text)
-    values = {"x": x, **draw_keys(4, seed=3, position=1)}
-    files = []
-    for name, value in values.items():
-        files += ["-i", str(tmp_path / f"{name}.npy")]
-        signed = value if name == "x" else value.astype(value.dtype.name.lstrip("u"))
-        np.save(files[-1], signed)
-    runner = typer.testing.CliRunner()
-    done = runner.invoke(app, ["run", str(path), *files, "-o", str(out), "--no-keep-bits"])
-    assert done.exit_code == 0, done
-    want = [reference.draw(r, reference.random(3, 0, b, 1)).token for b, r in enumerate(x)]
-    assert np.load(out)["arr_0"].tolist() == want
-    shown = runner.invoke(app, ["compile", str(path), "--to", "import", "--no-keep-bits"])
-    assert "sample.draw" in shown.output
-    refused = runner.invoke(app, ["compile", str(path), "--keep-bits"])
-    assert "keep-bits=false" in str(refused.exception)
 
 
 def test_verify_holds_what_is_raised_to_its_source(tmp_path, monkeypatch):

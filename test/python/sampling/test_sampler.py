@@ -1,6 +1,7 @@
 """Mixed batches: native code equals the specification, and no row sees another."""
 
 import importlib.util
+import re
 import sys
 
 import ml_dtypes
@@ -358,18 +359,22 @@ def test_generate_with_real_weights():
 # The command.
 
 
-def test_command(tmp_path):
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
+def test_command(tmp_path, dtype):
+    """A file of any of the dtypes: bfloat16 has no name there."""
     path = tmp_path / "logits.npy"
-    x = situation(np.random.default_rng(4), 3)[0]
+    x = situation(np.random.default_rng(4), 3)[0].astype(dtype)
     np.save(path, x)
     options = "--row 1 --top-k 5 --temperature 0.7 --seed 9 --position 2".split()
-    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["sample", str(path), *options])
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["sample", str(path), *options])
     params = SamplingParams(top_k=5, temperature=0.7, seed=9)
-    token = int(Sampler(params, V).specification(x[1:2], 2).tokens[0])
+    token = int(Sampler(params, V, dtype=str(x.dtype)).specification(x[1:2], 2).tokens[0])
     assert result.exit_code == 0, result.output
     assert "native code draws the same token" in result.output
-    assert f"token {token}," in result.output
+    assert f": token {token}\n" in result.output
     assert "top_k 5" in result.output
+    # A line for each of the five, in a terminal of 80 columns.
+    assert len(re.findall(r"\d\.\d{6} to \d\.\d{6} *$", result.output, re.MULTILINE)) == 5
 
 
 def test_command_without_candidates(tmp_path):
@@ -402,7 +407,7 @@ def test_command_continues_a_prompt(monkeypatch, model):
 
     monkeypatch.setattr(smollm, "load", lambda console: (model, None))
     command = ["sample", "--prompt", "[/b]", "--tokens", "3", "--top-p", "0.9"]
-    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "[/b]" in result.output
     assert result.output.count("the draw fell at") == 3

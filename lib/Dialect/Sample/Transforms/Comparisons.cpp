@@ -160,15 +160,18 @@ static bool isLowest(Value init) {
 }
 
 bool plait::sample::isArgmax(linalg::GenericOp op) {
-  if (op.getNumLoops() != 2 || op.getNumReductionLoops() != 1 ||
-      op.getIteratorTypesArray()[1] != utils::IteratorType::reduction ||
+  unsigned last = op.getNumLoops() - 1;
+  if (op.getNumLoops() == 0 || op.getNumReductionLoops() != 1 ||
+      op.getIteratorTypesArray()[last] != utils::IteratorType::reduction ||
       op->getNumResults() != 2 || op.getNumDpsInputs() < 1 ||
       op.getNumDpsInputs() > 2)
     return false;
   auto logits = dyn_cast<RankedTensorType>(op.getDpsInputs()[0].getType());
   if (!logits ||
       !isa<Float32Type, Float16Type, BFloat16Type>(logits.getElementType()) ||
-      logits.isDynamicDim(1) || logits.getDimSize(1) >= int64_t(1) << indexBits)
+      logits.isDynamicDim(last) || logits.getDimSize(last) == 0 ||
+      logits.getDimSize(last) >= int64_t(1) << indexBits ||
+      (last != 1 && !logits.hasStaticShape()))
     return false;
   auto result = cast<RankedTensorType>(op.getResult(1).getType());
   if (!result.getElementType().isInteger(32) &&
@@ -177,9 +180,10 @@ bool plait::sample::isArgmax(linalg::GenericOp op) {
   for (OpOperand *input : op.getDpsInputOperands())
     if (!op.getMatchingIndexingMap(input).isIdentity())
       return false;
+  AffineMap rows = AffineMap::getMultiDimIdentityMap(last + 1, op.getContext())
+                       .dropResult(last);
   for (OpOperand &init : op.getDpsInitsMutable())
-    if (op.getMatchingIndexingMap(&init) !=
-        AffineMap::get(2, 0, getAffineDimExpr(0, op.getContext())))
+    if (op.getMatchingIndexingMap(&init) != rows)
       return false;
   if (!isLowest(op.getDpsInits()[0]))
     return false;
@@ -203,7 +207,7 @@ bool plait::sample::isArgmax(linalg::GenericOp op) {
       interpreter.integers[body->getArgument(inputs + 1)] = 3;
       for (Operation &inner : body->without_terminator()) {
         if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
-          if (index.getDim() != 1)
+          if (index.getDim() != last)
             return false;
           interpreter.integers[index] = 7;
         } else if (!interpreter.run(inner)) {

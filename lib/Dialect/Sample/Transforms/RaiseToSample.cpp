@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 
@@ -36,24 +37,53 @@ namespace {
 // Argmax
 //===----------------------------------------------------------------------===//
 
-/// `tokens` i32 as `like`.
-Value castTokens(OpBuilder &builder, Location loc, Value tokens, Type like) {
-  unsigned width = cast<RankedTensorType>(like).getElementTypeBitWidth();
-  if (width > 32)
-    return arith::ExtSIOp::create(builder, loc, like, tokens);
-  return tokens;
+/// Rows in the last dimension of a tensor as a tensor [rows, V]; the sizes of
+/// one that is not so are known.
+Value flatten(OpBuilder &builder, Location loc, Value rows) {
+  auto type = cast<RankedTensorType>(rows.getType());
+  int64_t rank = type.getRank();
+  if (rank == 2)
+    return rows;
+  int64_t vocab = type.getShape().back();
+  auto flat = RankedTensorType::get({type.getNumElements() / vocab, vocab},
+                                    type.getElementType());
+  if (rank == 1)
+    return tensor::ExpandShapeOp::create(
+        builder, loc, flat, rows, SmallVector<ReassociationIndices>{{0, 1}});
+  SmallVector<ReassociationIndices> groups(2);
+  for (int64_t i = 0; i < rank; ++i)
+    groups[i == rank - 1].push_back(i);
+  return tensor::CollapseShapeOp::create(builder, loc, flat, rows, groups);
+}
+
+/// `tokens` tensor<rows x i32> as `like`, a tensor of as many.
+Value shapeTokens(OpBuilder &builder, Location loc, Value tokens, Type like) {
+  auto type = cast<RankedTensorType>(like);
+  auto flat = cast<RankedTensorType>(tokens.getType());
+  if (type.getElementTypeBitWidth() > 32) {
+    flat = flat.clone(type.getElementType());
+    tokens = arith::ExtSIOp::create(builder, loc, flat, tokens);
+  }
+  if (type.getRank() == 0)
+    return tensor::CollapseShapeOp::create(builder, loc, type, tokens,
+                                           ArrayRef<ReassociationIndices>{});
+  if (type.getRank() == 1)
+    return tokens;
+  ReassociationIndices all(llvm::to_vector(llvm::seq<int64_t>(type.getRank())));
+  return tensor::ExpandShapeOp::create(builder, loc, type, tokens,
+                                       SmallVector<ReassociationIndices>{all});
 }
 
 /// The greedy pick that replaces an argmax.
 void raiseArgmax(linalg::GenericOp op) {
   OpBuilder builder(op);
-  Value logits = op.getDpsInputs()[0];
+  Value logits = flatten(builder, op.getLoc(), op.getDpsInputs()[0]);
   auto type = cast<RankedTensorType>(logits.getType());
   if (!type.getElementType().isF32())
     logits = arith::ExtFOp::create(builder, op.getLoc(),
                                    type.clone(builder.getF32Type()), logits);
   auto greedy = GreedyOp::create(builder, op.getLoc(), logits);
-  op.getResult(1).replaceAllUsesWith(castTokens(
+  op.getResult(1).replaceAllUsesWith(shapeTokens(
       builder, op.getLoc(), greedy.getTokens(), op.getResult(1).getType()));
   if (op.use_empty())
     op.erase();
@@ -63,10 +93,18 @@ void raiseArgmax(linalg::GenericOp op) {
 // Categorical
 //===----------------------------------------------------------------------===//
 
-/// `value` without its widening to f32.
-Value narrow(Value value) {
-  auto widen = value.getDefiningOp<arith::ExtFOp>();
-  return widen ? widen.getIn() : value;
+/// `value` [rows, V] before it was widened to f32 and the rows were flattened.
+Value unwrap(Value value) {
+  auto flat = cast<RankedTensorType>(value.getType());
+  if (auto widen = value.getDefiningOp<arith::ExtFOp>())
+    value = widen.getIn();
+  Operation *shape = value.getDefiningOp();
+  if (!isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(shape))
+    return value;
+  auto type = cast<RankedTensorType>(shape->getOperand(0).getType());
+  bool keepsRows = type.getRank() > 0 && type.hasStaticShape() &&
+                   type.getShape().back() == flat.getShape().back();
+  return keepsRows ? shape->getOperand(0) : value;
 }
 
 /// The operands of `value` if it is an `Op` of different tensors, element by
@@ -277,23 +315,36 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
         call->getNumResults() != 1)
       return;
     Block &body = callee.getBody().front();
-    Value returned = body.getTerminator()->getOperand(0);
-    if (auto cast = returned.getDefiningOp<arith::ExtSIOp>())
-      returned = cast.getIn();
-    auto greedy = returned.getDefiningOp<GreedyOp>();
-    if (!greedy || greedy.getTokens() != returned ||
-        greedy.getLogits() != body.getArgument(0))
+    // The pick and what shapes its rows and tokens, the last first.
+    SmallVector<Operation *> made;
+    bool hasPick = false;
+    for (Value value = body.getTerminator()->getOperand(0);
+         value != body.getArgument(0); value = made.back()->getOperand(0)) {
+      auto result = dyn_cast<OpResult>(value);
+      if (!result || result.getResultNumber() != 0 ||
+          result.getOwner()->getNumOperands() != 1 ||
+          !isa<GreedyOp, arith::ExtSIOp, arith::ExtFOp, tensor::ExpandShapeOp,
+               tensor::CollapseShapeOp>(result.getOwner()))
+        return;
+      made.push_back(result.getOwner());
+      hasPick |= isa<GreedyOp>(made.back());
+    }
+    if (!hasPick)
       return;
     OpBuilder builder(call);
-    auto pick = GreedyOp::create(builder, call.getLoc(), call.getOperand(0));
-    call.getResult(0).replaceAllUsesWith(castTokens(
-        builder, call.getLoc(), pick.getTokens(), call.getResult(0).getType()));
+    IRMapping map;
+    map.map(body.getArgument(0), call.getOperand(0));
+    for (Operation *op : llvm::reverse(made))
+      builder.clone(*op, map)->setLoc(call.getLoc());
+    call.getResult(0).replaceAllUsesWith(
+        map.lookup(body.getTerminator()->getOperand(0)));
     call.erase();
   }
 
   /// greedy(logits + noise(key)) --> a draw from logits.
   bool raiseCategorical(GreedyOp op) {
-    SmallVector<Value> both = matchElementwise<arith::AddFOp>(op.getLogits());
+    SmallVector<Value> both =
+        matchElementwise<arith::AddFOp>(unwrap(op.getLogits()));
     if (both.empty())
       return false;
     if (!both[0].getDefiningOp<func::CallOp>())
@@ -306,16 +357,19 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
     auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
         noise, noise.getCalleeAttr());
     auto type = cast<RankedTensorType>(logits.getType());
-    int64_t rows = type.getDimSize(0);
+    if (!key || !key.getElementType().isInteger(32) || !type.hasStaticShape())
+      return false;
     // One key for all rows, or (jax.vmap) one for each.
-    bool isOne = key && key.getShape() == ArrayRef<int64_t>{2};
-    if (!key || !key.getElementType().isInteger(32) || !type.hasStaticShape() ||
-        (!isOne && key.getShape() != ArrayRef<int64_t>{rows, 2}) || !callee ||
-        !isNoise(callee))
+    int64_t rows = type.getNumElements() / type.getShape().back();
+    bool isOne = key.getShape() == ArrayRef<int64_t>{2};
+    bool isEach =
+        type.getRank() == 2 && key.getShape() == ArrayRef<int64_t>{rows, 2};
+    if ((!isOne && !isEach) || !callee || !isNoise(callee))
       return false;
 
     OpBuilder builder(op);
     Location loc = op.getLoc();
+    logits = flatten(builder, loc, logits);
     auto i32 = builder.getI32Type(), i64 = builder.getI64Type();
     auto rowsType = RankedTensorType::get(rows, i32);
     auto seedsType = RankedTensorType::get(rows, i64);
@@ -407,7 +461,7 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
       SmallVector<Value> of = matchElementwise<math::LogOp>(value);
       return !of.empty() && value.hasOneUse() && matchExponential(of[0]);
     };
-    scores = narrow(scores);
+    scores = unwrap(scores);
     SmallVector<Value> both = matchElementwise<arith::DivFOp>(scores);
     if (!both.empty() && matchExponential(both[1]))
       return {both[0], true};
@@ -423,9 +477,10 @@ struct RaiseToSample : plait::sample::impl::RaiseToSampleBase<RaiseToSample> {
     return {};
   }
 
-  /// Logits f32 of `from`, or of weights by their logarithm.
+  /// Logits f32 [rows, V] of `from`, or of weights by their logarithm.
   Value makeLogits(OpBuilder &builder, Location loc, Value from,
                    bool isWeights) {
+    from = flatten(builder, loc, from);
     auto type = cast<RankedTensorType>(from.getType());
     auto f32 = type.clone(builder.getF32Type());
     if (type != f32)

@@ -107,7 +107,7 @@ private:
 llvm::StringRef sortDirection(mlir::Block &comparator, mlir::Type element);
 
 /// Whether `op` gives the first index of the greatest element of every row, as
-/// its result 1, for rows without NaN.
+/// its result 1, for rows without NaN. Rows are in the last dimension.
 bool isArgmax(mlir::linalg::GenericOp op);
 
 /// Whether every element of `value` is its index in the last dimension.

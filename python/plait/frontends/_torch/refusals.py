@@ -32,6 +32,7 @@ _TRANSFORMS = ("_unwrap_for_grad", "_wrap_for_grad")
 _EAGER = os.path.join("torch", "_functorch", "eager_transforms.py")
 _MAKE_FX = "pass torch.fx.experimental.proxy_tensor.make_fx(model)(*args) as the model"
 _RANDOM = "pass random tensors as arguments, or draw with plait.sampling"
+_NOISE = "its noise can only decide a draw: (weights / noise).argmax(-1), or logits - noise.log()"
 
 
 def _refusal(head, op, place, *more):
@@ -62,6 +63,12 @@ def refuse(graph_module):
             op, more = node.target, ()
             if op is torch.ops.higher_order.with_effects:
                 op = node.args[1]
+            elif op is torch.ops.plait.exponential.default:
+                if _decides(node, "noise"):
+                    continue
+                # Of torch's functions the one that the model calls, not the op in it.
+                name = node.meta.get("torch_fn", ("", "exponential_"))[1]
+                op, more = name.rpartition(".")[2], (_NOISE, _RANDOM)
             elif (
                 torch.Tag.nondeterministic_seeded in getattr(op, "tags", ())
                 and op.namespace != "plait"
@@ -77,6 +84,27 @@ def refuse(graph_module):
             ):
                 continue
             raise _refusal("no lowering for", op, source_line(node), *more)
+
+
+#: What exponential noise, or what is made of it, is used by in a draw.
+_RACE = {
+    ("noise", "div"): "score", ("noise", "log"): "log", ("log", "neg"): "gumbel",
+    ("log", "sub"): "score", ("gumbel", "add"): "score", ("score", "argmax"): "token",
+    ("score", "max"): "token",
+}  # fmt: skip
+
+
+def _decides(node, what):
+    """Whether a value does nothing but decide an argmax, as raise-to-sample knows it."""
+    for user in node.users:
+        name = getattr(getattr(user.target, "overloadpacket", None), "__name__", "")
+        if name in ("_to_copy", "view", "unsqueeze", "squeeze"):
+            made = what
+        else:
+            made = _RACE.get((what, name))
+        if made is None or (made != "token" and not _decides(user, made)):
+            return False
+    return True
 
 
 def refuse_transforms(graph):

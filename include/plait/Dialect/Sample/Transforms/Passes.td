@@ -37,9 +37,9 @@ def SampleCanonicalizeChain : Pass<"sample-canonicalize-chain"> {
 def RaiseToSample : Pass<"raise-to-sample", "::mlir::ModuleOp"> {
   let summary = "make sample ops of the picks in an imported program";
   let description = [{
-    A reduction of f32, f16 or bf16 rows that gives the first index of the
-    greatest element, in whatever form torch or JAX wrote it, becomes
-    `sample.greedy`. Where what it reduces is the sum of logits and JAX's
+    A reduction of f32, f16 or bf16 rows, in the last dimension of any tensor,
+    that gives the first index of the greatest element, in whatever form torch
+    or JAX wrote it, becomes `sample.greedy`. Where what it reduces is the sum of logits and JAX's
     Gumbel noise, that is `jax.random.categorical` with one key, or (by
     `jax.vmap`) one for each row, it becomes
     `sample.gumbel jax_threefry` with JAX's own bits (`keep-bits`, the
