@@ -413,10 +413,10 @@ def _runs(b: Body, x, consecutive):
             i, j = (b.as_index(b.load(Value(name, "i64", ()))) for name in (left, right))
             k, differ = parting(i, j)
 
-            def before():
+            def compare():
                 return [before(b, b.load(x, [i, k]), b.load(x, [j, k]), False)]
 
-            first = b.branch(differ, before, lambda: [b.constant(0, "i1")])[0]
+            first = b.branch(differ, compare, lambda: [b.constant(0, "i1")])[0]
             answer = b.op(f"tensor.from_elements {first.name} : tensor<i1>", "i1", ())
             b.line(f'"stablehlo.return"({answer.name}) : (tensor<i1>) -> ()')
         order = Value(result, "i64", order.shape)
