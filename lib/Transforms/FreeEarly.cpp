@@ -35,8 +35,8 @@ Operation *lastUseOf(memref::AllocOp alloc) {
       if (isa<ViewLikeOpInterface>(user))
         llvm::append_range(names, user->getResults());
       else if (named || user->hasTrait<OpTrait::IsTerminator>() ||
-               isa<memref::DeallocOp,
-                   memref::ExtractAlignedPointerAsIndexOp>(user))
+               isa<memref::DeallocOp, memref::ExtractAlignedPointerAsIndexOp>(
+                   user))
         return nullptr;
       Operation *here = alloc->getBlock()->findAncestorOpInBlock(*user);
       if (!here)
@@ -58,13 +58,11 @@ struct MemRefFreeEarly : plait::impl::MemRefFreeEarlyBase<MemRefFreeEarly> {
         places.emplace_back(alloc, last);
     });
     // The deallocation pipeline leaves what says so to its owner.
-    StringRef owned =
-        bufferization::BufferizationDialect::kManualDeallocation;
+    StringRef owned = bufferization::BufferizationDialect::kManualDeallocation;
     for (auto [alloc, last] : places) {
       OpBuilder builder(&getContext());
       builder.setInsertionPointAfter(last);
-      auto dealloc =
-          memref::DeallocOp::create(builder, alloc.getLoc(), alloc);
+      auto dealloc = memref::DeallocOp::create(builder, alloc.getLoc(), alloc);
       for (Operation *op : {alloc.getOperation(), dealloc.getOperation()})
         op->setAttr(owned, builder.getUnitAttr());
       ++numFreed;

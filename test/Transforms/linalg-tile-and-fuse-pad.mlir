@@ -74,3 +74,27 @@ func.func @kept(%x: tensor<6xf32>, %n: index) -> tensor<?xf32> {
   } : tensor<6xf32> to tensor<?xf32>
   return %unknown : tensor<?xf32>
 }
+
+// -----
+
+// Sums of products are told where the image is not zero: in the dimension of
+// size 9 from 1 on and up to 8, in that of 10 from 2 on and up to 9.
+// CHECK-LABEL: func.func @reader
+// CHECK: linalg.generic {{.*}} attrs = {plait.inside = array<i64: 0, 9, 1, 8, 10, 2, 9, 4, 0, 4>}
+#image = affine_map<(h, w, o, y, x, i) -> (h + y, w + x, i)>
+#weight = affine_map<(h, w, o, y, x, i) -> (o, y, x, i)>
+#result = affine_map<(h, w, o, y, x, i) -> (h, w, o)>
+func.func @reader(%x: tensor<7x7x4xf32>, %w: tensor<4x3x3x4xf32>, %c: tensor<7x8x4xf32>) -> tensor<7x8x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %padded = tensor.pad %x low[1, 2, 0] high[1, 1, 0] {
+  ^bb0(%a: index, %b: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<7x7x4xf32> to tensor<9x10x4xf32>
+  %y = linalg.generic {indexing_maps = [#image, #weight, #result], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]} ins(%padded, %w : tensor<9x10x4xf32>, tensor<4x3x3x4xf32>) outs(%c : tensor<7x8x4xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32):
+    %m = arith.mulf %p, %q : f32
+    %t = arith.addf %s, %m : f32
+    linalg.yield %t : f32
+  } -> tensor<7x8x4xf32>
+  return %y : tensor<7x8x4xf32>
+}

@@ -39,7 +39,14 @@ def ConvertLinalgContractionsToVector
     summed in pairs (`vdpbf16ps`: in f32 as ever, but with subnormal numbers as
     zeros), and products of i8 in fours (`vpdpbusd`: exact).
 
-    Example: test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector.mlir
+    `plait.inside` on a contraction tells where an operand, or the whole of which
+    it is a slice, is not zero: the operand's number, then for every dimension
+    the size, the first index inside, and the one behind the last. A tile in one
+    line of such an image leaves out the lines of the window that are zeros: an
+    infinity or NaN in a weight does not reach a result through them.
+
+    Example: test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector.mlir,
+    test/Conversion/LinalgToVector/convert-linalg-contractions-to-vector-border.mlir
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"0",

@@ -267,7 +267,8 @@ def LinalgTileAndFuse : Pass<"linalg-tile-and-fuse"> {
 
     A `tensor.pad` by known borders of a constant becomes a fill of the border.
     What is padded is computed in the middle, if only the pad reads it; else it
-    is copied there.
+    is copied there. Sums of products that read it are told in `plait.inside`
+    where it is not zero.
 
     Where a mask hides all keys of a row from some key on (a causal mask, also
     one of a cache that is filled up to a position known at run time), a strip

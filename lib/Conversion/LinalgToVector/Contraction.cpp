@@ -275,7 +275,49 @@ static SmallVector<OpFoldResult> flatten(Emitter &b, Operand &operand) {
   return strides;
 }
 
+/// The border of a padded image, if A is one or a tile of one and tiles of
+/// registers can lie in one of its lines.
+std::optional<Border> Contraction::findBorder(Emitter &b) const {
+  auto inside = op->getAttrOfType<DenseI64ArrayAttr>("plait.inside");
+  if (!inside || rowDims.size() != 2 || sumDims.size() < 2 ||
+      op->getOperand(inside[0]) != operands[A].buffer)
+    return std::nullopt;
+  // The image that `plait.inside` tells of.
+  Value image = operands[A].buffer;
+  while (auto cast = image.getDefiningOp<memref::CastOp>())
+    image = cast.getSource();
+  SmallVector<OpFoldResult> offsets;
+  if (auto tile = image.getDefiningOp<memref::SubViewOp>()) {
+    if (tile.getDroppedDims().any() ||
+        llvm::any_of(tile.getStaticStrides(), [](auto by) { return by != 1; }))
+      return std::nullopt;
+    offsets = tile.getMixedOffsets();
+    image = tile.getSource();
+  }
+  ArrayRef<int64_t> shape = cast<MemRefType>(image.getType()).getShape();
+  ArrayRef<int64_t> where = inside.asArrayRef().drop_front();
+  if (where.size() != 3 * shape.size())
+    return std::nullopt;
+  for (auto [dim, size] : llvm::enumerate(shape))
+    if (size != where[3 * dim])
+      return std::nullopt;
+  unsigned row = rowDims.front(), sum = sumDims.front();
+  std::optional<Border> border;
+  for (auto [dim, expr] : llvm::enumerate(operands[A].map.getResults())) {
+    if (!expr.isFunctionOfDim(sum))
+      continue;
+    if (border || coefficient(expr, sum) != 1 || !expr.isFunctionOfDim(row) ||
+        expr.isFunctionOfDim(rowDims.back()))
+      return std::nullopt;
+    border =
+        Border{offsets.empty() ? b.constant(0) : offsets[dim],
+               *coefficient(expr, row), where[3 * dim + 1], where[3 * dim + 2]};
+  }
+  return border;
+}
+
 void Contraction::prepare(Emitter &b) {
+  border = findBorder(b);
   SmallVector<SmallVector<OpFoldResult>> strides(operands.size());
   for (unsigned which : all())
     strides[which] = flatten(b, operands[which]);

@@ -60,6 +60,13 @@ struct Operand {
   Type element() const { return getElementTypeOrSelf(buffer.getType()); }
 };
 
+/// What the outermost summed loop and the outermost rows move through in A has
+/// zeros at its ends: `offset + row * stride + k` is inside from `low` to `end`.
+struct Border {
+  OpFoldResult offset;
+  int64_t stride, low, end;
+};
+
 /// Operand B in panels: [N / width][K][width].
 struct Panels {
   int64_t width = 0;
@@ -102,6 +109,8 @@ struct Contraction {
   /// The type of a sum in a register.
   Type sumType;
   Panels panels;
+  /// Where steps of the outermost sum are known to add zeros.
+  std::optional<Border> border;
 
   /// Loops over the result, outermost first: `rows` use A alone, `columns` use
   /// B, and A only if all three are vectors along it. The last of the columns
@@ -118,6 +127,7 @@ struct Contraction {
 
 private:
   explicit Contraction(linalg::GenericOp op) : op(op), operands(numOperands) {}
+  std::optional<Border> findBorder(Emitter &b) const;
   Loop makeLoop(Emitter &b, unsigned dim,
                 ArrayRef<SmallVector<OpFoldResult>> bufferStrides) const;
 

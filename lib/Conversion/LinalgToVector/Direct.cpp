@@ -22,6 +22,7 @@ static constexpr int64_t streams = 8;
 
 void Lowering::lowerDirect(Emitter &b) {
   SmallVector<Which> all = {A, B, C};
+  c.border.reset();
   c.merge(b, c.columns, all);
   c.outer.append(c.columns.begin(), c.columns.end() - 1);
   c.columns.erase(c.columns.begin(), c.columns.end() - 1);

@@ -202,6 +202,20 @@ void Lowering::placeRows(Emitter &b, Tile &tile, const Offsets &at,
     for (unsigned which : c.all())
       tile.row[which].push_back(place[which]);
   }
+  if (!c.border || !inLine)
+    return;
+  // The tile lies in one line of a padded image: it leaves out the lines of the
+  // window that are all zeros.
+  OpFoldResult at0 =
+      b.add(c.border->offset,
+            b.mul(b.div(row, c.rows.back().size), c.border->stride));
+  auto past = [&](int64_t line) {
+    return arith::MaxSIOp::create(b, b.value(b.sub(b.constant(line), at0)),
+                                  b.value(b.constant(0)))
+        .getResult();
+  };
+  tile.outermost = {past(c.border->low),
+                    b.min(past(c.border->end), c.sums.front().size)};
 }
 
 //===----------------------------------------------------------------------===//

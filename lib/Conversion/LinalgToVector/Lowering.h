@@ -46,6 +46,8 @@ struct Tile {
   Value left;
   /// Whether all of the tile's columns exist.
   Emitter::Condition full{Value(), true};
+  /// The range of the outermost of several summed loops, where it is not all.
+  std::optional<std::pair<OpFoldResult, OpFoldResult>> outermost;
   /// The start and length of the range of the innermost summed loop.
   OpFoldResult from, depth;
   /// The longest such range, where B is a copied panel.

@@ -100,19 +100,25 @@ void Lowering::lowerPacked(Emitter &b) {
     source.widen(b, whole);
   Value read = source.operands[B].buffer;
   c.merge(b, c.rows, {A, C});
+  if (c.rows.size() != 2)
+    c.border.reset();
   registers.rows = chooseRows(b);
   std::stable_partition(c.outer.begin(), c.outer.end(),
                         [](const Loop &loop) { return loop.uses[B]; });
   Offsets start;
   start.fill(b.constant(0));
   if (c.panels.width) {
+    OpFoldResult outermost = c.sums.empty() ? b.constant(1) : c.sums[0].size;
     c.merge(b, c.sums, {A, B});
+    if (c.sums.size() < 2 || c.sums[0].size != outermost)
+      c.border.reset();
     group = findGroup(b);
     forOuter(b, c.outer, start,
              [&](const Offsets &at) { multiplyPanels(b, at); });
     return;
   }
 
+  c.border.reset();
   source.merge(b, source.columns, {B, C});
   source.merge(b, source.sums, {B});
   c.merge(b, c.columns, {C});

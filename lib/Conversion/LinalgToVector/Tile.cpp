@@ -195,12 +195,16 @@ SmallVector<Value> Lowering::accumulate(Emitter &b, const Tile &tile,
       to[which] = b.add(at[which], b.mul(loop.strides[which], k));
     return to;
   };
-  if (sums.size() > 1)
-    return b.loop(b.constant(0), loop.size, 1, accumulators,
+  if (sums.size() > 1) {
+    OpFoldResult from = b.constant(0), to = loop.size;
+    if (tile.outermost && sums.size() == c.sums.size())
+      std::tie(from, to) = *tile.outermost;
+    return b.loop(from, to, 1, accumulators,
                   [&](OpFoldResult k, ValueRange carried) {
                     return accumulate(b, tile, sums.drop_front(), moved(k),
                                       llvm::to_vector_of<Value>(carried));
                   });
+  }
   int64_t by = transposes ? registers.lanes : unroll;
   at = moved(tile.from);
   OpFoldResult main = b.roundDown(tile.depth, by);

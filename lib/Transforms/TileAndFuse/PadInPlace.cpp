@@ -7,12 +7,15 @@
 
 #include "PadInPlace.h"
 
+#include "../LinalgShapes.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
+using plait::sumsProducts;
 
 /// Where an op that only `pad` reads gets memory for its result: a tensor.empty.
 /// Dimensions of size one may come between the two.
@@ -39,6 +42,35 @@ static OpOperand *memoryOf(tensor::PadOp pad) {
                                                                   : nullptr;
 }
 
+/// Tells the sums of products that read `pad`, or a slice of it, where it is not
+/// zero: the operand, then for every dimension its size and the first index
+/// inside and the one behind the last.
+static void markReaders(tensor::PadOp pad) {
+  RankedTensorType type = pad.getResultType();
+  if (!type.hasStaticShape() || !pad.getSourceType().hasStaticShape())
+    return;
+  SmallVector<int64_t> where;
+  for (auto [size, low, inside] : llvm::zip_equal(
+           type.getShape(), pad.getStaticLow(), pad.getSourceType().getShape()))
+    where.append({size, low, low + inside});
+  auto mark = [&](OpOperand &use) {
+    auto reader = dyn_cast<linalg::GenericOp>(use.getOwner());
+    if (!reader || !sumsProducts(reader))
+      return;
+    SmallVector<int64_t> values{int64_t(use.getOperandNumber())};
+    llvm::append_range(values, where);
+    reader->setAttr("plait.inside",
+                    DenseI64ArrayAttr::get(pad.getContext(), values));
+  };
+  for (OpOperand &use : pad->getUses()) {
+    mark(use);
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner());
+    if (slice && slice.hasUnitStride() && slice.getDroppedDims().none())
+      for (OpOperand &inner : slice->getUses())
+        mark(inner);
+  }
+}
+
 void plait::padInPlace(tensor::PadOp pad) {
   TypedAttr padding;
   SmallVector<OpFoldResult> low = pad.getMixedLowPad(),
@@ -50,6 +82,9 @@ void plait::padInPlace(tensor::PadOp pad) {
       }))
     return;
 
+  if (matchPattern(constant, m_PosZeroFloat()) ||
+      matchPattern(constant, m_Zero()))
+    markReaders(pad);
   OpOperand *memory = memoryOf(pad);
   Location loc = pad.getLoc();
   OpBuilder b(pad);

@@ -139,14 +139,16 @@ def test_draws_of_torch_from_other_shapes(shape):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_the_best_of_a_top_k_of_torch(dtype):
-    """topk(1), with ties of both zeros, infinities and a row without candidates."""
+    """topk(1), with ties of both zeros, infinities, a row without candidates and one with a NaN."""
     torch = pytest.importorskip("torch")
     rows = [[1, 3, 3, 2], [-1, -0.0, 0.0, -3], [np.inf, 1, np.inf, 2], [-np.inf] * 4]
-    x = torch.tensor(rows, dtype=getattr(torch, dtype))
-    module = plait.from_torch(lambda x: torch.topk(x, 1), (x,))
-    values, indices = plait.compile(module)(x)
-    assert values.dtype == x.dtype and torch.equal(values, x.max(-1, keepdim=True)[0])
-    assert indices[:, 0].tolist() == [1, 1, 0, 0]
+    x = torch.tensor([*rows, [2, np.nan, 5, 1]], dtype=getattr(torch, dtype))
+    program = lambda x: (*torch.topk(x, 1), torch.topk(x, 1, largest=False)[0])  # noqa: E731
+    values, indices, least = plait.compile(plait.from_torch(program, (x,)))(x)
+    for ours, theirs in ((values, program(x)[0]), (least, program(x)[2])):
+        assert ours.dtype == x.dtype
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
+    assert indices[:, 0].tolist() == [1, 1, 0, 0, 1]
     best = raised(plait.from_torch(lambda x: torch.topk(x, 1).indices, (x,)))
     assert "sample.greedy" in best.text and "stablehlo.sort" not in best.text
     assert plait.compile(best)(x)[:3].equal(indices[:3])

@@ -123,8 +123,8 @@ def _msort(x):
 def _topk(x, k, dim=-1, largest=True, sorted=True):
     if x.dim() == 0:
         return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    if k == 1 and x.is_floating_point():  # The first of those that tie, as the sort has it.
-        return x.max(dim, keepdim=True) if largest else x.min(dim, keepdim=True)
+    if k == 1 and largest and x.is_floating_point():
+        return x.max(dim, keepdim=True)  # NaN is the greatest to both, and the first that ties.
     values, indices = _sort(x, dim, largest)
     return values.narrow(dim, 0, k), indices.narrow(dim, 0, k)
 
