@@ -146,8 +146,19 @@ class _Server:
             env=environment,
         )
 
-    def ask(self, payload: bytes) -> bytes:
+    def ask(self, payload: bytes, seconds: float = 0) -> bytes:
+        """The answer; after ``seconds``, unless that is 0, the process is killed instead."""
+        late = threading.Event()
+
+        def stop():
+            late.set()
+            self.process.kill()
+
         with self.lock:
+            timer = threading.Timer(seconds, stop)
+            timer.daemon = True
+            if seconds:
+                timer.start()
             try:
                 self.process.stdin.write(struct.pack("<Q", len(payload)) + payload)
                 self.process.stdin.flush()
@@ -155,9 +166,20 @@ class _Server:
                 answer = self.process.stdout.read(size)
             except (BrokenPipeError, struct.error) as error:
                 how = _how_it_ended(self.process.wait())
+                if late.is_set():
+                    raise FrontendError(
+                        f"the worker {self.module} had no answer after {seconds:g} s, "
+                        "which PLAIT_IMPORT_SECONDS allows"
+                    ) from error
                 self.log.seek(0)
                 log = _summary(self.log.read().decode(errors="replace"))
                 raise FrontendError(f"the worker {self.module} {how}:\n{log}") from error
+            except BaseException:
+                # Nobody waits for the answer any more.
+                self.process.kill()
+                raise
+            finally:
+                timer.cancel()
         if failed:
             raise FrontendError(answer.decode())
         return answer
@@ -176,12 +198,29 @@ def start_python(module: str) -> _Server:
     return server
 
 
+def import_limit() -> float:
+    """``PLAIT_IMPORT_SECONDS``: how long an import may take, 600 by default; 0 is for ever.
+
+    Raises:
+        FrontendError: it is no number of seconds.
+    """
+    text = os.environ.get("PLAIT_IMPORT_SECONDS", "600")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < threading.TIMEOUT_MAX:
+        raise FrontendError(f"PLAIT_IMPORT_SECONDS: expects seconds, got '{text}'")
+    return seconds
+
+
 def run_python(module: str, payload: bytes) -> bytes:
     """What ``module.handle(payload)`` returns in a process of its own.
 
     The process stays for later calls; it ends with this one.
 
     Raises:
-        FrontendError: as ``handle`` raised it, or because the process died.
+        FrontendError: as ``handle`` raised it, or because the process died or took longer than
+            :func:`import_limit`.
     """
-    return start_python(module).ask(payload)
+    return start_python(module).ask(payload, import_limit())

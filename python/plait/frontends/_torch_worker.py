@@ -15,6 +15,8 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from plait.errors import FrontendError
 from plait.frontends._torch import calls, control
+from plait.frontends._torch.guards import is_check
+from plait.frontends._torch.images import keep_places
 from plait.frontends._torch.ops import alone, described, distinct, listed
 from plait.frontends._torch.views import keep_views, source_line
 
@@ -43,8 +45,11 @@ def lower(graph_module) -> str:
     graphs.update(control.split(graph_module, "main", source_line))
     for part in graphs.values():
         keep_views(part)
+        keep_places(part)
         # Kernels are tagged as random; they are not.
-        part.graph.eliminate_dead_code(lambda node: node.is_impure(impure_random=False))
+        part.graph.eliminate_dead_code(
+            lambda node: is_check(node) or node.is_impure(impure_random=False)
+        )
     with captured_stderr() as log:
         try:
             module, declared = to_linalg(graphs)

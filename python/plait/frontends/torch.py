@@ -9,9 +9,12 @@ import numpy as np
 from plait import arrays
 from plait.errors import FrontendError
 from plait.module import Module, Structure, TensorSpec
-from plait.worker import start_python
+from plait.worker import import_limit, start_python
 
 _WORKER = "plait.frontends._torch_worker"
+#: Seconds for an op by itself, after an import that died or took too long. It takes milliseconds,
+#: a new worker a few seconds to load torch.
+_ONE_OP = 60.0
 
 
 def from_torch(
@@ -30,7 +33,8 @@ def from_torch(
     to the leading arguments of ``@main`` and share the model's memory. Buffers
     that the model changes (a key-value cache, running statistics) are changed
     in place by compiled code, so ``model.cache`` is up to date after a call;
-    so are arguments that it changes.
+    so are arguments that it changes. ``torch.allclose`` and ``torch.equal``
+    give tensors of one bool.
 
     Args:
         model: what to export, in ``eval`` mode if that matters.
@@ -54,8 +58,9 @@ def from_torch(
     Raises:
         FrontendError: torch or torch-mlir is missing, the model cannot be
             exported, or it uses an op that has no lowering (named, with the
-            line of the model's source that calls it); with ``cache``, the
-            model cannot be pickled.
+            line of the model's source that calls it); torch-mlir takes longer
+            than ``PLAIT_IMPORT_SECONDS`` (600 by default, 0 for ever); with
+            ``cache``, the model cannot be pickled.
     """
     torch = _import_torch()
     if not isinstance(args, tuple):
@@ -107,11 +112,13 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
 
     The field ``constant`` is how many of them come first and never change.
     """
+    from plait.frontends._torch.guards import keep_guards
     from plait.frontends._torch.refusals import refuse
 
     start_python(_WORKER)  # It loads torch while the model is traced.
     program = _export(torch, model, args, kwargs, dynamic_shapes)
     _keep_literals(torch, program)
+    keep_guards(program)
     refuse(program.graph_module)
     structure, outputs = _results(torch, program)
     inputs = _placeholders(torch, program)
@@ -189,6 +196,7 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
     if not isinstance(model, torch.nn.Module):
         function, model = model, torch.nn.Module()
         model.forward = _named_forward(function)
+    from plait.frontends._torch.comparisons import AsTensors
     from plait.frontends._torch.decompositions import table
     from plait.frontends._torch.refusals import refuse_transforms, untraced
     from plait.frontends._torch.spiking import patched
@@ -202,7 +210,8 @@ def _export(torch, model, args, kwargs, dynamic_shapes):
     torch.distributions.Distribution.set_default_validate_args(False)
     try:
         with torch.no_grad(), patched(model, args, kwargs), _shared_buffers(torch, model):
-            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+            with AsTensors():
+                program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
             refuse_transforms(program.graph)
             with warnings.catch_warnings():
                 # torch.export copies what it itself calls deprecated.
@@ -388,28 +397,25 @@ def _keep_tensors(torch, program):
 
 
 def _lowered(torch, graph_module) -> str:
-    """What torch-mlir makes of a graph. If it dies of that, of which op it did."""
+    """What torch-mlir makes of a graph. If it dies of that or never ends, of which op it did."""
     server = start_python(_WORKER)
     try:
-        return server.ask(_pickled(torch, graph_module)).decode()
-    except FrontendError:
+        return server.ask(_pickled(torch, graph_module), import_limit()).decode()
+    except FrontendError as error:
         if server.process.poll() is None:
             raise
         from plait.frontends._torch.ops import alone, distinct, listed
 
-        nodes = [
-            node for node in graph_module.graph.nodes if hasattr(node.target, "overloadpacket")
-        ]
-        guilty = [node for node in distinct(nodes) if _dies(torch, alone(node))]
+        guilty = [node for node in distinct([graph_module]) if _dies(torch, alone(node))]
         if not guilty:
             raise
-        raise FrontendError(listed(guilty)) from None
+        raise FrontendError(f"{listed(guilty)}\n{str(error).splitlines()[0]}") from None
 
 
 def _dies(torch, graph_module) -> bool:
     server = start_python(_WORKER)
     try:
-        server.ask(_pickled(torch, graph_module))
+        server.ask(_pickled(torch, graph_module), _ONE_OP)
     except FrontendError:
         return server.process.poll() is not None
     return False

@@ -91,6 +91,45 @@ def test_check_first_is_for_every_size():
     exe(torch.randn(4))
 
 
+AUTO = Dim.AUTO
+GUARDED = {
+    "view": (lambda x: x.view(-1, 4), (4, 6), {0: AUTO}, [(8, 6), (5, 6)]),
+    "view of two": (lambda x: x.view(-1, 3), (4, 6), {0: Dim("m"), 1: Dim("n")}, [(5, 3), (5, 5)]),
+    "branch": (
+        lambda x: x + 1 if x.shape[0] * x.shape[1] > 20 else x - 1,
+        (4, 6),
+        {0: AUTO, 1: AUTO},
+        [(7, 3), (2, 6)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_what_a_trace_assumes_of_sizes_is_checked(name):
+    """A call of sizes for which the model does something else, or fails, is an error."""
+    model, shape, dynamic, (good, bad) = GUARDED[name]
+    x = torch.randn(shape)
+    exe = plait.compile(plait.from_torch(model, (x,), dynamic_shapes=(dynamic,)))
+    for right in (x, torch.randn(good)):
+        torch.testing.assert_close(exe(right), model(right))
+    with pytest.raises(plait.ArgumentError, match=r"expects .*x\.shape\[0\]"):
+        exe(torch.randn(bad))
+
+
+def test_sizes_that_the_data_decides_are_checked():
+    x = torch.randn(12)
+
+    def model(x, mask):
+        return x[mask].view(-1, 2), x[mask].view(4, 2)
+
+    mask = torch.arange(12) % 3 > 0
+    exe = plait.compile(plait.from_torch(model, (x, mask)))
+    torch.testing.assert_close(exe(x, mask), model(x, mask))
+    for wrong in (mask.new_ones(12), torch.arange(12) < 3):
+        with pytest.raises(plait.ArgumentError, match="expects"):
+            exe(x, wrong)
+
+
 def test_a_size_computed_from_another_is_refused():
     shapes = ({0: 2 * Dim("half", min=1, max=50)},)
     with pytest.raises(plait.FrontendError, match=r"'x': expects a Dim of its own, got 2\*"):

@@ -218,6 +218,82 @@ def test_not_a_number():
     check(lambda i, j: (i // j, torch.div(i, j, rounding_mode="trunc"), i // 3), i, i.flip(0))
 
 
+def test_close():
+    """Infinities are close to themselves only, NaN if asked; a bool is a tensor of one."""
+
+    @torch.jit.script
+    def scripted(x, y):
+        return torch.isclose(x, y, equal_nan=True), torch.where(torch.isclose(x, y), x, y)
+
+    def model(x, y):
+        whole = (x.nan_to_num(0, 9, -9) * 4).to(torch.int64)
+        z = torch.complex(x, y)
+        return [
+            torch.isclose(x, y), torch.isclose(x, y, rtol=1e30), torch.isclose(x, y, 0, 0),
+            *scripted(x, y), torch.isclose(whole, whole + 1), torch.isclose(z, z * 1.1),
+            x == x, x.eq(x.clone()), torch.isclose(x, x),
+        ]  # fmt: skip
+
+    def answers(x, y):
+        answers = x.allclose(x), torch.allclose(x, x, equal_nan=True), torch.equal(y, y + 0)
+        return tuple(map(torch.as_tensor, (*answers, torch.allclose(x, y), torch.equal(x, y))))
+
+    x = torch.tensor([1, NAN, INF, -INF, 0, -0.0, 2])
+    check(model, x, x.flip(0), more=[(x, x)])
+    check(answers, x, torch.arange(7.0))
+
+
+def test_rules_of_zeros_and_infinities():
+    odd = torch.tensor([NAN, INF, -INF, 0.0, -0.0, 1e-40, -1e-40, 0.5, -2.5])
+    x, y = torch.cartesian_prod(odd, odd).T.contiguous()
+
+    def model(x, y):
+        values = torch.fmax(x, y), torch.fmin(x, y), x.trunc(), x.fix(), torch.atan2(x, y)
+        values = *values, x.clamp(-1, 1) // y.clamp(-1, 1).round()
+        return [*values, *(torch.signbit(v) & (v == 0) for v in values), torch.hypot(x, y)]
+
+    check(model, x, y)
+    gelu = torch.nn.functional.gelu
+    kinds = torch.float32, torch.float64, torch.bfloat16
+    check(lambda x: [gelu(x.to(k), approximate="tanh") for k in kinds], torch.linspace(-6, 6, 99))
+    check(lambda x: (gelu(x), gelu(x, approximate="tanh")), odd.to(torch.float64))
+
+
+def test_places_of_maxima():
+    """The first of equal ones, the last NaN; padding is none of them."""
+    functional = torch.nn.functional
+    pool, cube = functional.max_pool2d, functional.max_pool3d
+
+    def model(x):
+        places = dict(return_indices=True)
+        return [
+            *(pool(x, 3, 2, 1, ceil_mode=c, **places) for c in (False, True)), pool(x, 2),
+            pool(x, (3, 2), (1, 2), (1, 0), (2, 3), **places), pool(x.bfloat16(), 2, **places),
+            cube(x, 2, **places), functional.max_pool1d(x[0], 3, padding=1, **places),
+            functional.adaptive_max_pool2d(x, (4, 3), **places),
+            pool((x.nan_to_num(0, 0, 0) * 9).to(torch.int64), 2),
+        ]  # fmt: skip
+
+    x = numbers(2, 3, 9, 8).round()
+    x[0, 0, 2:6, 1:5] = x[1, 2, 3, 3] = x[1, 2, 4, 3] = NAN
+    x[1, 1] = -INF
+    check(model, x)
+    sizes = ({0: torch.export.Dim.AUTO, 2: torch.export.Dim.AUTO},)
+    some = lambda x: (pool(x, 3, 2, 1, ceil_mode=True, return_indices=True), pool(x, 2))  # noqa: E731
+    check(some, x, dynamic_shapes=sizes, more=[(numbers(3, 3, 8, 8),), (x[:, :, :5],)])
+
+
+def test_derivatives_as_a_graph():
+    """What the message about torch.func says to do."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    x = numbers(3)
+    check(make_fx(torch.func.hessian(lambda y: (y.sin() ** 2).sum() * y[0]))(x), x)
+    y = numbers(3, 4)
+    scatter = torch.diagonal_scatter
+    check(lambda y: [scatter(y, y[0, :k], o) for o, k in ((0, 3), (1, 3), (-1, 2), (3, 1))], y)
+
+
 def test_negated_whole_numbers():
     for kind in (torch.int64, torch.int32, torch.int8):
         most = torch.iinfo(kind).max
@@ -323,7 +399,9 @@ REFUSED = {
     "aten.one_hot": lambda x: torch.nn.functional.one_hot(x.to(torch.int64)),
     "Tensor.item": lambda x: x * x.sum().item(),
     "__bool__": lambda x: x if x.sum() > 0 else -x,
-    "aten.allclose": lambda x: torch.tensor(torch.allclose(x, x)),
+    "aten.allclose": lambda x: torch.tensor(torch.ops.aten.allclose(x, x)),
+    "aten.logcumsumexp": lambda x: torch.complex(x, x).logcumsumexp(0),
+    "torch.func.jacfwd": lambda x: torch.func.hessian(lambda y: y.sin().sum())(x),
     "aten._nested_tensor_from_tensor_list": lambda x: torch.nested.nested_tensor([x, x]),
     "aten.geqrf": lambda x: torch.geqrf(x)[0],
     "aten.ctc_loss.Tensor": lambda x: torch.nn.functional.ctc_loss(
@@ -336,7 +414,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_by_name(name):
-    with pytest.raises(plait.FrontendError, match=rf"{name} at File .*line \d+, in forward"):
+    with pytest.raises(plait.FrontendError, match=rf"{name}.* at File .*line \d+, in forward"):
         plait.from_torch(REFUSED[name], (numbers(4, 4),))
 
 
@@ -370,3 +448,14 @@ def test_an_op_of_many_on_a_line_is_found(kind, monkeypatch):
 
     with pytest.raises(plait.FrontendError, match=r"aten\.(sum|empty_strided).*at File .*line"):
         plait.from_torch(model, (numbers(4, 4),))
+
+
+def test_an_import_has_a_limit(monkeypatch):
+    monkeypatch.setenv("PLAIT_IMPORT_SECONDS", "0.001")
+    with pytest.raises(plait.FrontendError, match=r"no answer after 0.001 s, which PLAIT_IMPORT"):
+        plait.from_torch(lambda x: x + 1, (numbers(3),))
+    monkeypatch.setenv("PLAIT_IMPORT_SECONDS", "soon")
+    with pytest.raises(plait.FrontendError, match="expects seconds, got 'soon'"):
+        plait.from_torch(lambda x: x + 1, (numbers(3),))
+    monkeypatch.setenv("PLAIT_IMPORT_SECONDS", "0")
+    check(lambda x: x + 1, numbers(3))

@@ -8,7 +8,7 @@ the definitions, in MLIR's own dialects, are appended to the text it prints.
 import torch
 from torch_mlir import ir
 
-from plait.frontends._torch import algebra, spiking  # noqa: F401  They define kernels.
+from plait.frontends._torch import algebra, guards, images, spiking  # noqa: F401 - they define kernels.
 from plait.frontends._torch.kernels import KERNELS
 from plait.frontends._torch.text import Body, Value, declaration, function
 

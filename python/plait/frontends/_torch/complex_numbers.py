@@ -122,6 +122,18 @@ def _div(x, y):
     return _complex(((a * c + b * d) / size).to(kind), ((b * c - a * d) / size).to(kind))
 
 
+@_of_complex(_aten.eq.Tensor, _aten.eq.Scalar)
+def _eq(x, y):
+    (a, b), (c, d) = _parts(x), _parts(y)
+    return (a == c) & (b == d)
+
+
+@_of_complex(_aten.ne.Tensor, _aten.ne.Scalar)
+def _ne(x, y):
+    (a, b), (c, d) = _parts(x), _parts(y)
+    return (a != c) | (b != d)
+
+
 @_of_complex(_aten.exp.default)
 def _exp(x):
     real, imaginary = _parts(x)

@@ -10,7 +10,7 @@ from functools import cache, partial, reduce
 import torch
 from torch.utils._pytree import tree_map
 
-from plait.frontends._torch import algebra, complex_numbers, images, kernels, special  # noqa: F401 - they register.
+from plait.frontends._torch import algebra, comparisons, complex_numbers, images, kernels, special  # noqa: F401 - they register.
 from plait.frontends._torch.registry import TABLE, decomposes
 
 _aten, _plait = torch.ops.aten, torch.ops.plait
@@ -196,6 +196,8 @@ def _cumprod(x, dim, *, dtype=None):
 
 @decomposes(_aten.logcumsumexp.default)
 def _logcumsumexp(x, dim):
+    if x.dtype.is_complex:
+        return NotImplemented
     return _cumulate(x, dim, "logaddexp", None)
 
 
@@ -428,36 +430,6 @@ def _reciprocal(x):
     return torch.ones_like(x, dtype=kind) / x
 
 
-@decomposes(_aten.copysign.Tensor)
-def _copysign(x, y):
-    kind = torch.promote_types(x.dtype, y.dtype)
-    kind = kind if kind.is_floating_point else torch.get_default_dtype()
-    size, y = x.to(kind).abs(), y.to(kind)
-    return torch.where((y < 0) | ((y == 0) & (1 / y < 0)), -size, size)
-
-
-@decomposes(_aten.hypot.default)
-def _hypot(x, y):
-    wide = [part.to(torch.float64) for part in (x, y)]
-    return torch.sqrt(wide[0] ** 2 + wide[1] ** 2).to(torch.promote_types(x.dtype, y.dtype))
-
-
-def _without_nan(extreme):
-    def decomposition(x, y):
-        x, y = torch.broadcast_tensors(x, y)
-        kind = torch.promote_types(x.dtype, y.dtype)
-        x, y = x.to(kind), y.to(kind)
-        if not kind.is_floating_point:
-            return extreme(x, y)
-        return torch.where(x != x, y, torch.where(y != y, x, extreme(x, y)))
-
-    return decomposition
-
-
-TABLE[_aten.fmax.default] = _without_nan(torch.maximum)
-TABLE[_aten.fmin.default] = _without_nan(torch.minimum)
-
-
 @decomposes(_aten._embedding_bag.default, _aten._embedding_bag_forward_only.default)
 def _embedding_bag(
     table, indices, offsets, scale_grad_by_freq=False, mode=0, sparse=False,
@@ -501,22 +473,6 @@ def _neg(x):
     return torch.rsub(x, 0) if whole else _complex_neg(x)
 
 
-def _with_a_float(compare):
-    """torch-mlir folds a comparison of a constant of floats and a whole number wrong."""
-
-    def decomposition(x, number):
-        if not (x.dtype.is_floating_point and isinstance(number, int)):
-            return NotImplemented
-        return compare(x, float(number))
-
-    return decomposition
-
-
-for _op in ("lt", "le", "gt", "ge", "eq", "ne"):
-    _op = getattr(_aten, _op).Scalar
-    TABLE[_op] = _with_a_float(_op)
-
-
 _complex_pow = TABLE[_aten.pow.Tensor_Scalar]
 
 
@@ -552,6 +508,22 @@ for _op in (_aten.all.dim, _aten.any.dim):
 for _op in (_aten.max.dim, _aten.min.dim):
     TABLE[_op] = _of_one_element(lambda x: (x.clone(), torch.zeros_like(x, dtype=torch.int64)))
 
+
+def _of_dims(along_one):
+    def decomposition(x, dim=None, keepdim=False):
+        dims = [d % max(x.dim(), 1) for d in (dim or range(x.dim()))]
+        if not dims:
+            return x != 0
+        for d in dims:
+            x = along_one(x, d, keepdim=True)
+        return x if keepdim else x.squeeze(dims)
+
+    return decomposition
+
+
+TABLE[_aten.all.dims] = _of_dims(torch.all)
+TABLE[_aten.any.dims] = _of_dims(torch.any)
+
 # torch-mlir never ends on these.
 TABLE[_aten._softmax.default] = _of_one_element(lambda x: torch.exp(x - x))
 TABLE[_aten._log_softmax.default] = _of_one_element(lambda x: x - x)
@@ -563,12 +535,6 @@ def _prod_of_one_element(x, dim, keepdim=False, *, dtype=None):
         return NotImplemented
     whole = not (x.dtype.is_floating_point or x.dtype.is_complex)
     return x.to(dtype or (torch.int64 if whole else x.dtype)).clone()
-
-
-@decomposes(_aten.isfinite.default)
-def _isfinite(x):
-    floating = x.dtype.is_floating_point or x.dtype.is_complex
-    return x - x == 0 if floating else torch.ones_like(x, dtype=torch.bool)
 
 
 @decomposes(_aten.cdist.default, _aten._cdist_forward.default)
@@ -599,6 +565,17 @@ def _roll(x, shifts, dims=()):
             first = size - shift % size
             x = torch.cat([x.narrow(dim, first, size - first), x.narrow(dim, 0, first)], dim)
     return x.clone()
+
+
+@decomposes(_aten.diagonal_scatter.default)
+def _diagonal_scatter(x, source, offset=0, dim1=0, dim2=1):
+    moved = x.movedim((dim1, dim2), (-2, -1))
+    rows, columns = moved.shape[-2:]
+    across = torch.arange(rows) + offset
+    place = (across - max(offset, 0)).clamp(0, source.shape[-1] - 1)
+    on = across.unsqueeze(1) == torch.arange(columns)
+    found = torch.where(on, source.index_select(-1, place).unsqueeze(-1), moved)
+    return found.movedim((-2, -1), (dim1, dim2))
 
 
 @decomposes(_aten.cat.default)
@@ -688,39 +665,8 @@ def _rounded_quotient(x, y, *, rounding_mode="floor"):
     found = torch.where((rest != 0) & ((y < 0) != (rest < 0)), found - 1, found)
     floor = torch.floor(found)
     floor = torch.where(found - floor > 0.5, floor + 1, floor)
+    floor = torch.where(found == 0, torch.copysign(torch.zeros_like(found), x / y), floor)
     return torch.where(y == 0, x / y, floor).to(kind)
-
-
-@decomposes(_aten.clamp.default, _aten.clamp.Tensor)
-def _clamp(x, min=None, max=None):
-    """torch-mlir's own passes over NaN."""
-    bounds = [bound for bound in (min, max) if bound is not None]
-    kind = x.dtype
-    for bound in bounds:
-        kind = torch.promote_types(kind, torch.result_type(x, bound))
-    if not kind.is_floating_point:
-        return NotImplemented
-    for bound, extreme in ((min, torch.maximum), (max, torch.minimum)):
-        if bound is not None:
-            tensor = isinstance(bound, torch.Tensor)
-            bound = bound.to(kind) if tensor else torch.full((), bound, dtype=kind)
-            x = extreme(x.to(kind), bound)
-    return x
-
-
-@decomposes(_aten.clamp_min.default, _aten.clamp_min.Tensor)
-def _clamp_min(x, min):
-    return _clamp(x, min)
-
-
-@decomposes(_aten.clamp_max.default, _aten.clamp_max.Tensor)
-def _clamp_max(x, max):
-    return _clamp(x, None, max)
-
-
-@decomposes(_aten.hardtanh.default)
-def _hardtanh(x, min_val=-1, max_val=1):
-    return _clamp(x, min_val, max_val)
 
 
 @decomposes(_aten.empty_strided.default)

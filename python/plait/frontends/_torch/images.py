@@ -1,10 +1,16 @@
 """Pools and interpolations of images of torch."""
 
+from functools import reduce
+
 import torch
 
+from plait.frontends._torch.kernels import before, kernel
 from plait.frontends._torch.registry import TABLE, decomposes
+from plait.frontends._torch.text import Body
 
-_aten = torch.ops.aten
+_aten, _plait = torch.ops.aten, torch.ops.plait
+#: Pools, and of how many dimensions.
+_POOLS = {_aten.max_pool2d_with_indices.default: 2, _aten.max_pool3d_with_indices.default: 3}
 
 
 @decomposes(_aten.adaptive_max_pool2d.default)
@@ -19,6 +25,9 @@ def _adaptive_max_pool2d(x, output_size):
     # [..., row cell, row in it, column cell, column in it]: what a narrow cell lacks is its last.
     cells = x[..., rows, :][..., columns].transpose(-3, -2).flatten(-2)
     values, places = cells.max(-1)
+    if x.dtype.is_floating_point:  # Of NaNs, torch says the last.
+        last = cells.shape[-1] - 1 - cells.isnan().flip(-1).to(torch.int64).argmax(-1)
+        places = torch.where(values.isnan(), last, places)
     across = columns.shape[1]
     row = rows.expand(*places.shape[:-2], *rows.shape)
     column = columns.expand(*places.shape[:-2], *columns.shape)
@@ -33,6 +42,91 @@ def _cells(size, count):
     starts, ends = k * size // count, ((k + 1) * size + count - 1) // count
     longest = max(-(-(i + 1) * size // count) - i * size // count for i in range(count))
     return torch.minimum(starts.unsqueeze(1) + torch.arange(longest), ends.unsqueeze(1) - 1)
+
+
+@kernel(
+    "max_pool(Tensor x, int[] size, int[] stride, int[] padding, int[] dilation, bool ceil)"
+    " -> (Tensor, Tensor)",
+    lambda x, *_: (x.new_empty(x.shape), x.new_empty(x.shape, dtype=torch.int64)),
+)
+def _max_pool(b: Body, x, size, stride, padding, dilation, ceil):
+    """Maxima of windows and where they are: the first of equal ones, the last NaN."""
+    lead, lengths = (b.sizes(x)[: -len(size)], b.sizes(x)[-len(size) :])
+    zero, shape = b.constant(0), b.results[0][1]
+    blank, none = b.constant(0, x.element), b.constant(-1, "i64")
+
+    def several(op, values):
+        return reduce(lambda u, v: b.binary(op, u, v), values)
+
+    def pooled(k):
+        """How many windows there are along a dimension: ``pooling_output_shape`` of ATen."""
+        if (known := shape[len(lead) + k]) is not None:
+            return b.constant(known)
+        reach = 2 * padding[k] - dilation[k] * (size[k] - 1) - 1 + (stride[k] - 1 if ceil else 0)
+        step, pad = b.constant(stride[k]), b.constant(padding[k])
+        room = b.binary("arith.addi", lengths[k], b.constant(reach))
+        count = b.binary("arith.floordivsi", room, step)
+        # The last window starts inside, or in the padding before.
+        begins = b.binary("arith.muli", count, step)
+        inside = b.compare("cmpi", "slt", begins, b.binary("arith.addi", lengths[k], pad))
+        more = b.binary("arith.addi", count, b.constant(1))
+        return b.select(inside, more, count) if ceil else more
+
+    def window(at, carried):
+        corner = [
+            b.binary("arith.muli", o, b.constant(s))
+            for o, s in zip(at[len(lead) :], stride, strict=True)
+        ]
+
+        def element(offset, state):
+            best, place = state
+            where = [
+                several("arith.addi", [c, b.binary("arith.muli", o, b.constant(d)), b.constant(-p)])
+                for c, o, d, p in zip(corner, offset, dilation, padding, strict=True)
+            ]
+            tests = [b.compare("cmpi", "sge", w, zero) for w in where]
+            tests += [b.compare("cmpi", "slt", w, n) for w, n in zip(where, lengths, strict=True)]
+
+            def look():
+                new = b.load(x, [*at[: len(lead)], *where])
+                flat = where[0]
+                for w, n in zip(where[1:], lengths[1:], strict=True):
+                    flat = several("arith.addi", [b.binary("arith.muli", flat, n), w])
+                better = [b.compare("cmpi", "eq", place, none), before(b, best, new, False)]
+                if x.element[0] in "bf":
+                    better.append(b.compare("cmpf", "uno", new, new))
+                better = several("arith.ori", better)
+                flat = b.cast("arith.index_cast", flat, "i64")
+                return [b.select(better, new, best), b.select(better, flat, place)]
+
+            return b.branch(several("arith.andi", tests), look, lambda: [best, place])
+
+        best, place = b.nest([b.constant(n) for n in size], [blank, none], element)
+        return [b.store(v, into, at) for v, into in zip((best, place), carried, strict=True)]
+
+    sizes = [*lead, *(pooled(k) for k in range(len(size)))]
+    start = [b.empty(shape, kind, sizes) for kind in (x.element, "i64")]
+    return b.nest(sizes, start, window)
+
+
+def keep_places(graph_module):
+    """Lets a kernel find the places of pools' maxima, where a result depends on them.
+
+    torch-mlir finds the value, which is fast, and then the places that equal it: no NaN does.
+    """
+    names = ("size", "stride", "padding", "dilation", "ceil_mode")
+    for node in graph_module.graph.nodes:
+        if node.target not in _POOLS:
+            continue
+        floating = node.args[0].meta["val"].dtype.is_floating_point
+        if floating and not any(user.args[1] == 1 and user.users for user in node.users):
+            continue
+        given = {**dict(zip(names, node.args[1:], strict=False)), **node.kwargs}
+        lists = [given["size"], given.get("stride") or given["size"]]
+        lists += [given.get("padding", [0]), given.get("dilation", [1])]
+        lists = [list(v) * _POOLS[node.target] if len(v) == 1 else list(v) for v in lists]
+        node.args = (node.args[0], *lists, given.get("ceil_mode", False))
+        node.kwargs, node.target = {}, _plait.max_pool.default
 
 
 def _triangle(x):

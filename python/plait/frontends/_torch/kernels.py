@@ -45,7 +45,7 @@ def _is_float(value):
     return value.element[0] in "bf"
 
 
-def _before(b, x, y, descending):
+def before(b, x, y, descending):
     """Whether ``x`` comes strictly before ``y``; NaN is the greatest."""
     if not _is_float(x):
         letter = "u" if b.dtype in (torch.uint8, torch.bool) else "s"
@@ -74,7 +74,7 @@ def _sorted_pairs(b, x, dim, descending):
     with b.block(f"}}) {{dimension = {dim} : i64, is_stable = true}} : "
                  f"({x.type}, {order.type}) -> ({x.type}, {order.type})"):  # fmt: skip
         left, right = (b.load(Value(name, x.element, ())) for name in names[:2])
-        first = _before(b, left, right, descending)
+        first = before(b, left, right, descending)
         answer = b.op(f"tensor.from_elements {first.name} : tensor<i1>", "i1", ())
         b.line(f'"stablehlo.return"({answer.name}) : (tensor<i1>) -> ()')
     return [Value(f"{base}#0", x.element, x.shape), Value(f"{base}#1", "i64", x.shape)]
@@ -259,7 +259,7 @@ def _running_extreme(b: Body, x, dim, largest):
             where = [loop.counter if k == dim else c for k, c in enumerate(at)]
             new = b.load(x, where)
             # Not (best before new) is new >= best, for cummax.
-            worse = _before(b, new, best, not largest)
+            worse = before(b, new, best, not largest)
             first = b.compare("cmpi", "eq", loop.counter, zero)
             true = b.constant(1, "i1")
             better = b.binary("arith.xori", worse, true)
@@ -413,10 +413,10 @@ def _runs(b: Body, x, consecutive):
             i, j = (b.as_index(b.load(Value(name, "i64", ()))) for name in (left, right))
             k, differ = parting(i, j)
 
-            def before():
-                return [_before(b, b.load(x, [i, k]), b.load(x, [j, k]), False)]
+            def compare():
+                return [before(b, b.load(x, [i, k]), b.load(x, [j, k]), False)]
 
-            first = b.branch(differ, before, lambda: [b.constant(0, "i1")])[0]
+            first = b.branch(differ, compare, lambda: [b.constant(0, "i1")])[0]
             answer = b.op(f"tensor.from_elements {first.name} : tensor<i1>", "i1", ())
             b.line(f'"stablehlo.return"({answer.name}) : (tensor<i1>) -> ()')
         order = Value(result, "i64", order.shape)
@@ -488,10 +488,10 @@ def _searchsorted(b: Body, values, bounds, right):
             here = middle(low, high)
             bound = b.load(bounds, [*row, here])
             if right:
-                after = _before(b, value, bound, False)
+                after = before(b, value, bound, False)
                 below = b.binary("arith.xori", after, b.constant(1, "i1"))
             else:
-                below = _before(b, bound, value, False)
+                below = before(b, bound, value, False)
             up = b.binary("arith.addi", here, one)
             return [b.select(below, up, low), b.select(below, high, here)]
 
@@ -585,4 +585,11 @@ def _fmod(b: Body, x, y):
 def _reshape(b: Body, x, shape):
     """Any reshape of dynamic sizes."""
     shape = [b.constant(size, "i64") if isinstance(size, int) else size for size in shape]
+    have, want = b.constant(1), b.constant(1, "i64")
+    for size in b.sizes(x):
+        have = b.binary("arith.muli", have, size)
+    for size in shape:
+        want = b.binary("arith.muli", want, size)
+    same = b.compare("cmpi", "eq", b.cast("arith.index_cast", have, "i64"), want)
+    b.check(same, "a view expects as many elements as there are")
     return [_reshaped(b, x, shape, b.results[0][1])]

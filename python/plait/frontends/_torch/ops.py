@@ -32,7 +32,9 @@ class Shown(str):
 def distinct(graph_modules, places=("",)) -> list:
     """One node of each op with its shapes and constants, of source lines that start so."""
     nodes = (node for module in graph_modules for node in module.graph.nodes)
-    ops = (node for node in nodes if hasattr(node.target, "overloadpacket"))
+    ops = (
+        n for n in nodes if hasattr(n.target, "overloadpacket") and n.meta.get("val") is not None
+    )
     return list({described(op): op for op in ops if source_line(op).startswith(places)}.values())
 
 

@@ -29,6 +29,7 @@ _HINTS = {
 }
 #: What transforms of torch.func that differentiate leave in a graph.
 _TRANSFORMS = ("_unwrap_for_grad", "_wrap_for_grad")
+_EAGER = os.path.join("torch", "_functorch", "eager_transforms.py")
 _MAKE_FX = "pass torch.fx.experimental.proxy_tensor.make_fx(model)(*args) as the model"
 _RANDOM = "pass random tensors as arguments, or draw with plait.sampling"
 _NOISE = "its noise can only decide a draw: (weights / noise).argmax(-1), or logits - noise.log()"
@@ -125,12 +126,14 @@ def _is_quantized(node):
 
 def untraced(error) -> FrontendError:
     """Why torch.export stopped: the op and the line of the model where it was, and its words."""
-    place, op = None, None
+    place, op, transform = None, None, None
     trace = error.__traceback__
     while trace is not None:
         frame, line = trace.tb_frame, trace.tb_lineno
         code, trace = frame.f_code, trace.tb_next
         values = frame.f_locals.values()
+        if code.co_filename.endswith(_EAGER) and transform is None:
+            transform = "torch.func." + code.co_qualname.partition(".")[0]
         if code.co_filename.startswith("<eval_with_key>"):  # A graph that is run again.
             module = frame.f_locals.get("self")
             if isinstance(module, torch.fx.GraphModule):
@@ -152,6 +155,8 @@ def untraced(error) -> FrontendError:
         return FrontendError(f"{head}: {words}" + (f"\n  at {place}" if place else ""))
     if isinstance(error, _DATA):
         return _refusal(head, op, place, _NO_DATA)
+    if transform:
+        return _refusal("no lowering for", transform, place, words, _MAKE_FX)
     return _refusal(head, op, place, words)
 
 

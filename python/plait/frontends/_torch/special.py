@@ -127,3 +127,21 @@ TABLE[_aten.special_log_ndtr.default] = _in_double(_log_ndtr)
 @decomposes(_aten.signbit.default)
 def _signbit(x):
     return _plait.signbit(x) if x.dtype.is_floating_point else x < 0
+
+
+@decomposes(_aten.hypot.default)
+def _hypot(x, y):
+    """An infinite leg decides, whatever the other is."""
+    a, b = (part.to(torch.float64) for part in (x, y))
+    size = torch.where(a.isinf() | b.isinf(), math.inf, torch.sqrt(a**2 + b**2))
+    return size.to(torch.promote_types(x.dtype, y.dtype))
+
+
+@decomposes(_aten.gelu.default)
+def _gelu(x, *, approximate="none"):
+    """torch-mlir's own has a constant of five digits, and rounds every step of narrow floats."""
+    if x.dtype.itemsize < 4:
+        return torch.nn.functional.gelu(x.to(torch.float32), approximate=approximate).to(x.dtype)
+    if approximate != "tanh":
+        return NotImplemented
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))

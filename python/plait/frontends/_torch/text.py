@@ -239,6 +239,11 @@ def function(name, inputs, body, values, kernel=()) -> str:
 
     ``kernel`` is what passes are told of it: the name of an op and its constants.
     """
+    for value, (_, shape) in zip(values, body.results, strict=True):
+        for dim, size in enumerate(shape or ()):
+            if size is not None and value.shape[dim] is None:
+                known = body.compare("cmpi", "eq", body.size(value, dim), body.constant(size))
+                body.check(known, f"expects a result of size {size} in dimension {dim}")
     values = [
         value if kind[1] is None else body.as_shape(value, kind[1])
         for value, kind in zip(values, body.results, strict=True)
