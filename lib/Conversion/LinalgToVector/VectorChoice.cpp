@@ -110,6 +110,13 @@ double VectorLoops::cost(unsigned loop) {
 
 /// Decides which loop is vectors. Fails if none can be.
 bool VectorLoops::choose() {
+  // What is carried through the reduction loops has one place.
+  if (isReduction() && combiners.empty())
+    for (const std::optional<Access> &result :
+         ArrayRef(nest->accesses).drop_front(inputs()))
+      for (auto [loop, stride] : llvm::zip_equal(nest->loops, result->strides))
+        if (loop.reduction && !isConstantIntValue(stride, 0))
+          return false;
   std::optional<double> best;
   for (unsigned loop = 0; loop < nest->loops.size(); ++loop) {
     if (nest->loops[loop].reduction && combiners.empty())

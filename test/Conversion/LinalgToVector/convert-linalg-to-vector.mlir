@@ -213,3 +213,17 @@ func.func @nothing(%x: memref<0x3xf32>, %y: memref<0x3xf32>) {
   }
   return
 }
+
+// What is kept of every step has no one place to be carried at.
+// CHECK-LABEL: func @maxima_of_maxima
+// CHECK-NEXT: linalg.generic
+func.func @maxima_of_maxima(%x: memref<3x2xf32>, %y: memref<3x2xf32>, %z: memref<3xf32>) {
+  linalg.generic {indexing_maps = [#id, #id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<3x2xf32>) outs(%y, %z : memref<3x2xf32>, memref<3xf32>) {
+  ^bb0(%a: f32, %o: f32, %s: f32):
+    %m = arith.maximumf %a, %o : f32
+    %n = arith.maximumf %m, %s : f32
+    linalg.yield %m, %n : f32, f32
+  }
+  return
+}

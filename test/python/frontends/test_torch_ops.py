@@ -259,6 +259,11 @@ def test_rules_of_zeros_and_infinities():
     check(lambda x: (gelu(x), gelu(x, approximate="tanh")), odd.to(torch.float64))
 
 
+def test_maxima_over_several_dimensions():
+    """Also over those of one element, where a maximum is that of maxima."""
+    check(lambda x: (x.amax((0, 1, 2, 3)), x.amin((1, 3)), x.amax()), numbers(3, 2, 1, 2))
+
+
 def test_places_of_maxima():
     """The first of equal ones, the last NaN; padding is none of them."""
     functional = torch.nn.functional
