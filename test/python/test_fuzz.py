@@ -519,7 +519,7 @@ def test_meaning_is_that_of_torch(program):
     values = [plait.arrays.from_numpy(x, "torch") for x in program.arguments]
     with torch.no_grad():
         results = program.run(torch_table(), values)
-    # MKL's square root may be off by one unit in the last place, not half of it.
+    # torch's square root may be off by one unit in the last place, not half of it.
     with mock.patch.dict(MEANING, sqrt=lambda a: UNARY["sqrt"](a, roundings=2)):
         meaning = program.meaning()
     for index, (result, value) in enumerate(zip(results, meaning, strict=True)):

@@ -279,7 +279,8 @@ static SmallVector<OpFoldResult> flatten(Emitter &b, Operand &operand) {
 /// registers can lie in one of its lines.
 std::optional<Border> Contraction::findBorder(Emitter &b) const {
   auto inside = op->getAttrOfType<DenseI64ArrayAttr>("plait.inside");
-  if (!inside || rowDims.size() != 2 || sumDims.size() < 2 ||
+  if (!inside || inside.empty() || rowDims.size() != 2 || sumDims.size() < 2 ||
+      inside[0] < 0 || inside[0] >= op->getNumOperands() ||
       op->getOperand(inside[0]) != operands[A].buffer)
     return std::nullopt;
   // The image that `plait.inside` tells of.

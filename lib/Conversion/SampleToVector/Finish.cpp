@@ -95,8 +95,8 @@ Nums Kernel::numbersOf(const Picked &picked) {
 }
 
 /// finish(row, greatest, sums, base, nan, temperature, k, min-p, p, bits, key,
-/// by place, valid, the scores of parts, or the rest's operands) -> token, flags (, log-probability,
-/// margin)
+/// by place, valid, the scores of parts, or the rest's operands) -> token, flags
+/// (, log-probability, margin)
 void Kernel::emitFinish() {
   Num least;
   auto body = [&](Nums in) -> Nums {
