@@ -115,6 +115,8 @@ def _multiply_powers(graph):
         if node.op != "call_function" or node.target not in (pow, operator.pow):
             continue
         base, exponent = node.args
+        if not isinstance(exponent, int) or exponent < 1:
+            continue
         with graph.inserting_before(node):
             product = base
             for _ in range(exponent - 1):
