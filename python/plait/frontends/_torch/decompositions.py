@@ -306,10 +306,15 @@ def _unsafe_index(x, indices):
 
 @decomposes(_aten.index.Tensor)
 def _index(x, indices):
-    if all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in indices):
-        return NotImplemented
-    whole, dims = _positions(indices)
-    return _plait.index(x, whole, dims)
+    given = [index for index in indices if index is not None]
+    # torch-mlir broadcasts no several indices of dynamic sizes.
+    sizes = [size for index in given[1:] for size in index.shape]
+    if any(isinstance(size, torch.SymInt) for size in sizes) or any(
+        index.dtype in (torch.bool, torch.uint8) for index in given
+    ):
+        whole, dims = _positions(indices)
+        return _plait.index(x, whole, dims)
+    return NotImplemented
 
 
 @decomposes(_aten.index_put.default, _aten._unsafe_index_put.default)

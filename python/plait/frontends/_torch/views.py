@@ -27,6 +27,7 @@ def keep_views(graph_module):
     """
     graph = graph_module.graph
     _multiply_powers(graph)
+    _name_reshapes(graph)
     for node in list(graph.nodes):
         if node.op != "call_function" or node.target not in _VIEWS:
             continue
@@ -62,6 +63,19 @@ def keep_views(graph_module):
             node.replace_all_uses_with(current)
     graph.eliminate_dead_code()
     graph_module.recompile()
+
+
+def _name_reshapes(graph):
+    """Makes reshapes of ``as_strided`` that are; torch's group norm has such."""
+    for node in graph.find_nodes(op="call_function", target=_aten.as_strided.default):
+        source, result = node.args[0].meta["val"], node.meta["val"]
+        if (
+            not result.storage_offset()
+            and source.is_contiguous()
+            and result.is_contiguous()
+            and statically_known_true(source.numel() == result.numel())
+        ):
+            node.target, node.args = _aten.view.default, node.args[:2]
 
 
 def match_groups(source, target):
