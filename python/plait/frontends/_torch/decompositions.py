@@ -10,7 +10,15 @@ from functools import cache, partial, reduce
 import torch
 from torch.utils._pytree import tree_map
 
-from plait.frontends._torch import algebra, comparisons, complex_numbers, images, kernels, special  # noqa: F401 - they register.
+from plait.frontends._torch import (  # noqa: F401 - they register.
+    algebra,
+    attention,
+    comparisons,
+    complex_numbers,
+    images,
+    kernels,
+    special,
+)
 from plait.frontends._torch.registry import TABLE, decomposes
 
 _aten, _plait = torch.ops.aten, torch.ops.plait

@@ -3,6 +3,7 @@
 import operator
 
 import torch
+from torch._prims_common import is_contiguous_or_false
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from plait.frontends._torch import kernels  # noqa: F401 - defines torch.ops.plait
@@ -27,6 +28,7 @@ def keep_views(graph_module):
     """
     graph = graph_module.graph
     _multiply_powers(graph)
+    _name_views(graph)
     for node in list(graph.nodes):
         if node.op != "call_function" or node.target not in _VIEWS:
             continue
@@ -104,6 +106,16 @@ def _fill_in(call):
                 known = _product(graph, known, size)
         rest = _symbolic(graph, operator.floordiv, total, known)
     call.args = (x, [rest if isinstance(s, int) and s == -1 else s for s in shape])
+
+
+def _name_views(graph):
+    """Makes views of what torch's decompositions write as strides: all elements, in order."""
+    for node in graph.find_nodes(op="call_function", target=_aten.as_strided.default):
+        x, size, _, *offset = node.args
+        source, result = x.meta["val"], node.meta["val"]
+        whole = statically_known_true(source.numel() == result.numel()) and offset in ([], [0])
+        if whole and is_contiguous_or_false(source) and is_contiguous_or_false(result):
+            node.target, node.args = _aten.view.default, (x, size)
 
 
 def _multiply_powers(graph):
