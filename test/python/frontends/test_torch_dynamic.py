@@ -41,6 +41,13 @@ DYNAMIC = {
     "concat": lambda x: torch.cat([x, x.flip(1)], 1).reshape(-1, 8),
     "mean": lambda x: x.mean((0, 1)) + x.reshape(-1, 8).amax(0),
     "norm": lambda x: nn.functional.layer_norm(x, (8,)).view(-1, 8),
+    "group norm": lambda x: nn.functional.group_norm(x.mT, 2),
+    "pooled at": lambda x: x[torch.arange(x.shape[0]), x.sum(-1).argmax(-1)],
+    "pooled apart": lambda x: x[torch.arange(x.shape[0]), :, torch.arange(x.shape[0]) % 8],
+    "greater": lambda x: torch.ones(max(x.shape[0], x.shape[1] + 2), 3),
+    "lesser": lambda x: torch.ones(min(x.shape[0], x.shape[1] + 2), 3),
+    "one": lambda x: torch.ones(1, 8)[max(0, 1 - x.shape[1]):] + x,
+    "number": lambda x: x * (0.5 * x.shape[1] + 1),
 }  # fmt: skip
 
 

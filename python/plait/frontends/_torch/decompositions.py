@@ -312,9 +312,18 @@ def _unsafe_index(x, indices):
     return _aten.index(x, indices)
 
 
+def _share_dynamic_size(indices):
+    """Whether sizes of two of them meet that may be one, for all torch-mlir knows: it refuses."""
+    rank = max((index.dim() for index in indices), default=0)
+    sizes = [[1] * (rank - index.dim()) + list(index.shape) for index in indices]
+    return any(sum(not isinstance(n, int) for n in place) > 1 for place in zip(*sizes, strict=True))
+
+
 @decomposes(_aten.index.Tensor)
 def _index(x, indices):
-    if all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in indices):
+    given = [index for index in indices if index is not None]
+    masks = any(index.dtype in (torch.bool, torch.uint8) for index in given)
+    if not masks and not _share_dynamic_size(given):
         return NotImplemented
     whole, dims = _positions(indices)
     return _plait.index(x, whole, dims)

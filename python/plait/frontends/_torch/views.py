@@ -28,6 +28,7 @@ def keep_views(graph_module):
     """
     graph = graph_module.graph
     _multiply_powers(graph)
+    _rename_functions(graph)
     _name_views(graph)
     for node in list(graph.nodes):
         if node.op != "call_function" or node.target not in _VIEWS:
@@ -135,6 +136,20 @@ def _multiply_powers(graph):
                 product = _product(graph, product, base)
         node.replace_all_uses_with(product)
         graph.erase_node(node)
+
+
+#: What torch-mlir imports in the place of functions of sizes.
+_OF_SIZES = {
+    torch.sym_max: torch.ops.prim.max.int,
+    torch.sym_min: torch.ops.prim.min.int,
+    torch.sym_float: _aten.Float.Scalar,
+}
+
+
+def _rename_functions(graph):
+    for function, op in _OF_SIZES.items():
+        for node in graph.find_nodes(op="call_function", target=function):
+            node.target = op
 
 
 def _product(graph, a, b):
