@@ -577,7 +577,8 @@ def _roll(x, shifts, dims=()):
     for shift, dim in zip(shifts, dims, strict=True):
         size = x.shape[dim]
         if not isinstance(size, int):
-            x = _aten.roll(x, [shift], [dim])
+            place = torch.arange(size) + (size - shift % size)
+            x = x.index_select(dim, torch.where(place < size, place, place - size))
         elif size and shift % size:
             first = size - shift % size
             x = torch.cat([x.narrow(dim, first, size - first), x.narrow(dim, 0, first)], dim)

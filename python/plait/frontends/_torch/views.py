@@ -147,9 +147,19 @@ _OF_SIZES = {
 
 
 def _rename_functions(graph):
+    """Takes for each op what torch-mlir imports and lowers."""
     for function, op in _OF_SIZES.items():
         for node in graph.find_nodes(op="call_function", target=function):
             node.target = op
+    for node in graph.find_nodes(op="call_function", target=operator.mod):
+        a, b = node.args
+        with graph.inserting_before(node):
+            whole = _product(graph, _symbolic(graph, operator.floordiv, a, b), b)
+        node.target, node.args = operator.sub, (a, whole)
+    for node in graph.find_nodes(op="call_function", target=_aten.sub.Tensor):
+        size, tensor = node.args[:2]
+        if isinstance(size.meta["val"], torch.SymInt):
+            node.target, node.args = _aten.rsub.Scalar, (tensor, size, *node.args[2:])
 
 
 def _product(graph, a, b):
