@@ -158,7 +158,7 @@ def _rename_functions(graph):
         node.target, node.args = operator.sub, (a, whole)
     for node in graph.find_nodes(op="call_function", target=_aten.sub.Tensor):
         size, tensor = node.args[:2]
-        if isinstance(size.meta["val"], torch.SymInt):
+        if isinstance(size, torch.fx.Node) and isinstance(size.meta["val"], torch.SymInt):
             node.target, node.args = _aten.rsub.Scalar, (tensor, size, *node.args[2:])
 
 
