@@ -7,7 +7,8 @@
 //
 // Everything that a convolution's images reach through pads, elementwise ops
 // and pools forms a region. A region that is worth its transposes is computed
-// anew with channels last; a transpose stands where an image enters or leaves.
+// anew with channels last; a transpose stands where an image enters or leaves,
+// but where only 1x1 windows are read.
 //
 //===----------------------------------------------------------------------===//
 
@@ -94,6 +95,24 @@ struct Channels {
     return Channels{summed.getPosition(), computed.getPosition()};
   }
 };
+
+/// Whether a convolution's window is one pixel.
+bool isPointwise(linalg::GenericOp convolution) {
+  // [results, channels, window]
+  auto weight = cast<ShapedType>(convolution.getInputs()[1].getType());
+  return llvm::all_of(weight.getShape().drop_front(2),
+                      [](int64_t size) { return size == 1; });
+}
+
+/// Whether `op` reads `image` as well with its channels first: one after the
+/// other along the sum, for pixels that are neighbours. Kernels copy the rows of
+/// narrow elements along the sum.
+bool readsInPlace(Operation *op, Value image) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && Channels::of(generic) && isPointwise(generic) &&
+         generic.getInputs()[0] == image &&
+         getElementTypeOrSelf(image).getIntOrFloatBitWidth() >= 32;
+}
 
 int64_t elementsOf(Value value) {
   int64_t elements = 1;
@@ -246,18 +265,14 @@ bool ChannelsLast::pays(ArrayRef<Operation *> region) {
   for (Operation *op : region) {
     if (auto generic = dyn_cast<linalg::GenericOp>(op);
         generic && Channels::of(generic)) {
-      // [results, channels, window]
-      ArrayRef<int64_t> weight =
-          cast<ShapedType>(generic.getInputs()[1].getType()).getShape();
-      bool isPointwise = llvm::all_of(weight.drop_front(2),
-                                      [](int64_t size) { return size == 1; });
       int64_t each = 1;
       for (int64_t size : generic.getStaticLoopRanges())
         each *= ShapedType::isDynamic(size) ? 1 : size;
-      multiplies += isPointwise ? each / 2 : each;
+      multiplies += isPointwise(generic) ? each / 2 : each;
     }
     for (auto [image, channel] : imagesOf(op))
-      if (!isWeight(image) && !inside.contains(image.getDefiningOp()))
+      if (!isWeight(image) && !inside.contains(image.getDefiningOp()) &&
+          !readsInPlace(op, image))
         crossing.insert(image);
     for (Value result : op->getResults())
       if (channels.contains(result) &&
@@ -344,7 +359,8 @@ void ChannelsLast::rewriteGeneric(OpBuilder &b, linalg::GenericOp op) {
   for (auto [index, input] : llvm::enumerate(inputs)) {
     auto channel =
         positionOf(maps[index], convolution ? convolution->summed : loops[op]);
-    if (!channel || *channel + 1 == maps[index].getNumResults())
+    if (!channel || *channel + 1 == maps[index].getNumResults() ||
+        (readsInPlace(op, input) && !last.contains({input, *channel})))
       continue;
     input = lastOf(b, input, *channel);
     turn(index, *channel);

@@ -100,6 +100,30 @@ bool shouldFuse(OpOperand *operand) {
          (producer->hasOneUse() || isCheap(producer));
 }
 
+/// What `value` is a copy of; dimensions of size one may have been added since.
+std::optional<Copy> matchExpandedCopy(Value value) {
+  auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
+  if (!expand)
+    return matchCopy(value);
+  auto copy = matchCopy(expand.getSrc());
+  RankedTensorType type = expand.getResultType();
+  SmallVector<AffineExpr> dims;
+  for (const ReassociationIndices &group : expand.getReassociationIndices()) {
+    int64_t only = group.front();
+    for (int64_t dim : group)
+      if (type.getDimSize(dim) != 1) {
+        if (type.getDimSize(only) != 1 && only != dim)
+          return std::nullopt;
+        only = dim;
+      }
+    dims.push_back(getAffineDimExpr(only, value.getContext()));
+  }
+  if (copy)
+    copy->map = copy->map.compose(
+        AffineMap::get(type.getRank(), 0, dims, value.getContext()));
+  return copy;
+}
+
 /// A contraction, or a convolution, that starts from a broadcast bias: from
 /// zero, and then the bias is added.
 struct BiasToEpilogue : OpRewritePattern<linalg::GenericOp> {
@@ -110,7 +134,7 @@ struct BiasToEpilogue : OpRewritePattern<linalg::GenericOp> {
     if (!op.hasPureTensorSemantics() || !sumsProducts(op))
       return rewriter.notifyMatchFailure(op, "not a sum of products");
     Value start = op.getDpsInitOperand(0)->get();
-    auto bias = matchCopy(start);
+    auto bias = matchExpandedCopy(start);
     AffineMap out = op.getIndexingMapsArray()[2];
     if (!bias || !out.isProjectedPermutation())
       return rewriter.notifyMatchFailure(op, "starts from no bias");

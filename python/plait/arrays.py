@@ -41,6 +41,8 @@ def _is_jax(value) -> bool:
 
 def kind_of(value) -> str:
     """``torch``, ``jax`` or ``numpy``: what results should be returned as."""
+    if isinstance(value, np.ndarray):
+        return "numpy"
     return "torch" if _is_torch(value) else "jax" if _is_jax(value) else "numpy"
 
 

@@ -3,19 +3,12 @@
 A descriptor is some 64-bit words: two pointers, an offset, sizes, strides.
 """
 
-import ctypes
-from functools import cache
+from array import array
 
 import numpy as np
 
 from plait import runtime
 from plait.errors import ArgumentError
-
-
-@cache
-def _words(count: int):
-    """The type of so many words: ctypes forgets the types that no array has."""
-    return ctypes.c_int64 * max(count, 1)
 
 
 class _Memory:
@@ -48,8 +41,8 @@ class Descriptors:
             starts.append(len(words))
             strides = [stride // value.itemsize for stride in value.strides]
             words += [pointer, pointer, 0, *value.shape, *strides]
-        self.memory = _words(len(words))(*words)
-        base = ctypes.addressof(self.memory)
+        self.memory = array("q", words)
+        base, _ = self.memory.buffer_info()
         self.addresses = [base + 8 * start for start in starts]
         self.values = values
 
@@ -69,9 +62,9 @@ def call(entry, addresses, outputs) -> list[np.ndarray]:
         ArgumentError: an assertion in the code failed.
     """
     words = sum(3 + 2 * rank for _, rank in outputs)
-    results = _words(words)()
-    pointers = [ctypes.addressof(results), *addresses] if outputs else addresses
-    failed = entry(_words(len(pointers))(*pointers))
+    results = array("q", bytes(8 * words))
+    pointers = array("q", [results.buffer_info()[0], *addresses] if outputs else addresses)
+    failed = entry(pointers.buffer_info()[0])
     if failed is not None:
         raise ArgumentError(f"the compiled code found: {failed.decode()}")
     free = runtime.library().plait_free
@@ -85,10 +78,10 @@ def call(entry, addresses, outputs) -> list[np.ndarray]:
         shared = block in owned
         owned.add(block)
         memory = _Memory(_keep if shared else free, block, start, dtype, shape)
-        array = np.asarray(memory)
-        if array.dtype != dtype:
-            array = array.view(dtype)
-        taken.append(array.copy() if shared else array)
+        result = np.asarray(memory)
+        if result.dtype != dtype:
+            result = result.view(dtype)
+        taken.append(result.copy() if shared else result)
     return taken
 
 

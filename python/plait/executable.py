@@ -9,6 +9,7 @@ import platform
 import struct
 import tempfile
 import zipfile
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from plait.weights import bind
 FORMAT = 4
 #: Of weights in a package's file, in bytes.
 _ALIGNMENT = 64
+_NUMBERS = (bool, int, float, complex, np.generic)
 
 
 class Executable:
@@ -62,6 +64,7 @@ class Executable:
         self.outputs = [_spec_from_json(item) for item in manifest["outputs"]]
         self._input_structure = _structure(manifest["input_structure"])
         self._output_structure = _structure(manifest["output_structure"])
+        self._dtypes = [spec.dtype for spec in self.inputs]
         self._ranges = manifest["ranges"]
         # The descriptors of the weights never change: they are built once.
         self._fixed = buffers.Descriptors(self._weights + self.state)
@@ -84,17 +87,16 @@ class Executable:
         call = structure is not None and structure.kind == "call"
         if kwargs and not call:
             raise ArgumentError(f"expects no keyword arguments, got {', '.join(kwargs)}")
-        if structure is None:
-            leaves = list(args)
+        if structure is None or (structure.is_flat and len(args) == len(structure.children)):
+            leaves = args
         else:
             leaves = structure.flatten((args, kwargs) if call else args, "arguments")
-        numbers = bool | int | float | complex | np.generic
-        first = next((leaf for leaf in leaves if not isinstance(leaf, numbers)), None)
+        first = next((leaf for leaf in leaves if not isinstance(leaf, _NUMBERS)), None)
         kind = arrays.kind_of(first)
-        dtypes = [spec.dtype for spec in self.inputs] + [None] * len(leaves)
-        values = [arrays.to_numpy(*pair) for pair in zip(leaves, dtypes, strict=False)]
+        values = list(map(arrays.to_numpy, leaves, chain(self._dtypes, repeat(None))))
         results = (self.check or self.run)(values)
-        results = [arrays.from_numpy(result, kind) for result in results]
+        if kind != "numpy":
+            results = [arrays.from_numpy(result, kind) for result in results]
         if self._output_structure is not None:
             return self._output_structure.unflatten(results)
         return results[0] if len(results) == 1 else tuple(results)
@@ -137,6 +139,8 @@ class Executable:
             name = spec.name or f"argument {index}"
             if value.dtype != spec.dtype:
                 raise ArgumentError(f"{name}: expects dtype {spec.dtype}, got {value.dtype}")
+            if value.shape == spec.shape:
+                continue
             if value.ndim != len(spec.shape):
                 raise ArgumentError(f"{name}: expects shape {_show(spec)}, got {value.shape}")
             for got, want in zip(value.shape, spec.shape, strict=True):

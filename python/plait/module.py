@@ -4,6 +4,7 @@ import sys
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,11 @@ class Structure:
         name = f"{cls.__module__}:{cls.__qualname__}"
         _NAMED[name] = cls
         return Structure("namedtuple", children, cls._fields, name)
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether it is a tuple of leaves."""
+        return self.kind == "tuple" and all(child.kind == "leaf" for child in self.children)
 
     def flatten(self, value: Any, where: str = "argument") -> list:
         """The leaves of ``value``, which must nest like this."""

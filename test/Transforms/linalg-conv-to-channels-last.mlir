@@ -86,3 +86,56 @@ func.func @small(%w: tensor<4x2x3xf32> {plait.weight}, %x: tensor<1x2x64xf32>, %
   } -> tensor<1x4x62xf32>
   return %1 : tensor<1x4x62xf32>
 }
+
+// -----
+
+#image = affine_map<(n, f, y, c, i) -> (n, c, y + i)>
+#weight = affine_map<(n, f, y, c, i) -> (f, c, i)>
+#result = affine_map<(n, f, y, c, i) -> (n, f, y)>
+
+// A window of one pixel reads the argument where it is.
+// CHECK-DAG: #[[FIRST:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d4, d1 + d3)>
+// CHECK-DAG: #[[LAST:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2)>
+// CHECK-LABEL: func @pointwise
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<1x192x49xf32>)
+// CHECK: linalg.generic {indexing_maps = [#[[FIRST]], #{{.*}}, #[[LAST]]]
+// CHECK-SAME: ins(%[[X]], %{{.*}} : tensor<1x192x49xf32>, tensor<16x1x192xf32>) outs(%{{.*}} : tensor<1x49x16xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<1x49x16xf32>) outs(%{{.*}} : tensor<1x16x49xf32>)
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @pointwise(%w: tensor<16x192x1xf32> {plait.weight}, %x: tensor<1x192x49xf32>)
+    -> tensor<1x16x49xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x16x49xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<1x16x49xf32>) -> tensor<1x16x49xf32>
+  %1 = linalg.generic {indexing_maps = [#image, #weight, #result],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x192x49xf32>, tensor<16x192x1xf32>) outs(%z : tensor<1x16x49xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %m = arith.mulf %a, %c : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<1x16x49xf32>
+  return %1 : tensor<1x16x49xf32>
+}
+
+// Narrow elements are copied by the kernel, along the channels.
+// CHECK-LABEL: func @narrow
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<1x192x49xbf16>) outs(%{{.*}} : tensor<1x49x192xbf16>)
+func.func @narrow(%w: tensor<1024x192x1xbf16> {plait.weight}, %x: tensor<1x192x49xbf16>)
+    -> tensor<1x1024x49xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x1024x49xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<1x1024x49xf32>) -> tensor<1x1024x49xf32>
+  %1 = linalg.generic {indexing_maps = [#image, #weight, #result],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x192x49xbf16>, tensor<1024x192x1xbf16>) outs(%z : tensor<1x1024x49xf32>) {
+  ^bb0(%a: bf16, %c: bf16, %o: f32):
+    %g = arith.extf %a : bf16 to f32
+    %h = arith.extf %c : bf16 to f32
+    %m = arith.mulf %g, %h : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<1x1024x49xf32>
+  return %1 : tensor<1x1024x49xf32>
+}

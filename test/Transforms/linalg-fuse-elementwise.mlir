@@ -127,6 +127,32 @@ func.func @bias(%x: tensor<4x6xf32>, %w: tensor<6x8xf32>, %b: tensor<8xf32>) -> 
   return %1 : tensor<4x8xf32>
 }
 
+// So does one of a batch of one image, whatever the sums are over.
+// CHECK-LABEL: func @bias_of_one_image
+func.func @bias_of_one_image(%x: tensor<1x3x6x9xf32>, %w: tensor<4x3x2x2xf32>, %b: tensor<4xf32>) -> tensor<1x4x5x8xf32> {
+  %e = tensor.empty() : tensor<4x5x8xf32>
+  %spread = linalg.generic {indexing_maps = [affine_map<(f, y, x) -> (f)>, affine_map<(f, y, x) -> (f, y, x)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%b : tensor<4xf32>) outs(%e : tensor<4x5x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<4x5x8xf32>
+  %start = tensor.expand_shape %spread [[0, 1], [2], [3]] output_shape [1, 4, 5, 8] : tensor<4x5x8xf32> into tensor<1x4x5x8xf32>
+  // CHECK: %[[ZEROS:.*]] = linalg.fill
+  // CHECK: %[[SUM:.*]] = linalg.generic {{.*}} outs(%[[ZEROS]]
+  // CHECK: linalg.generic {{.*}} ins(%[[SUM]], %arg2 : tensor<1x4x5x8xf32>, tensor<4xf32>)
+  // CHECK: arith.addf
+  // CHECK-NOT: linalg.generic
+  // CHECK: return
+  %0 = linalg.generic {indexing_maps = [affine_map<(n, f, y, x, c, i, j) -> (n, c, y + i, x + j)>, affine_map<(n, f, y, x, c, i, j) -> (f, c, i, j)>, affine_map<(n, f, y, x, c, i, j) -> (n, f, y, x)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x3x6x9xf32>, tensor<4x3x2x2xf32>) outs(%start : tensor<1x4x5x8xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %p = arith.mulf %a, %c : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4x5x8xf32>
+  return %0 : tensor<1x4x5x8xf32>
+}
+
 // A contraction reads what is only widened for it as it is stored.
 // CHECK-LABEL: func @widened
 // CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[W:.*]]: tensor<16x8xbf16>

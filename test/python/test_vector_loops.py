@@ -240,6 +240,38 @@ def test_nothing_is_read_after_the_end(element, size):
                                   array.astype(np.int64).sum(1) % 256)  # fmt: skip
 
 
+@pytest.mark.parametrize("element", ["f32", "f64", "bf16", "i8"])
+@pytest.mark.parametrize("colours", [2, 3, 4, 5])
+def test_colours_last(element, colours):
+    """Of images whose rows are shorter and longer than vectors and no multiple of them."""
+    widths = [3, 16, 37, 64, 131]
+    shapes = [(colours, 5, width) for width in widths]
+    arguments = ", ".join(f"%x{i}: {tensor(s, element)}" for i, s in enumerate(shapes))
+    types = [tensor((s[1], s[2], colours), element) for s in shapes]
+    results = ", ".join(types)
+    body = "".join(
+        f"""
+      %e{i} = tensor.empty() : {types[i]}
+      %y{i} = linalg.generic {{indexing_maps = [{affine(3, [2, 0, 1])}, {affine(3, [0, 1, 2])}],
+                               iterator_types = ["parallel", "parallel", "parallel"]}}
+          ins(%x{i} : {tensor(shape, element)}) outs(%e{i} : {types[i]}) {{
+      ^bb0(%a: {element}, %o: {element}):
+        %t = arith.add{"f" if element in EPSILON else "i"} %a, %a : {element}
+        linalg.yield %t : {element}
+      }} -> {types[i]}"""
+        for i, shape in enumerate(shapes)
+    )
+    values = ", ".join(f"%y{i}" for i in range(len(shapes)))
+    text = f"""
+    func.func @main({arguments}) -> ({results}) {{{body}
+      return {values} : {results}
+    }}"""
+    rng = np.random.default_rng(0)
+    images = [guarded(numbers(rng, shape, element), at_end=True) for shape in shapes]
+    for image, got in zip(images, plait.compile(text)(*images), strict=True):
+        np.testing.assert_array_equal(got, (image + image).transpose(1, 2, 0))
+
+
 def test_division_by_a_rows_scalar_is_rounded_as_any():
     rng = np.random.default_rng(0)
     special = [0.0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-45, 1e-38, 1.0]

@@ -275,3 +275,16 @@ def test_images_with_channels_last(kind, batch):
     module, ops = opt(model, x)
     assert re.search(rf"tensor<{batch}x11x14x64xf32>", ops.text)
     agrees(module, model, x)
+
+
+@pytest.mark.parametrize("size", [(7, 7), (5, 9), (28, 28), (1, 33)])
+@pytest.mark.parametrize("batch, stride, padding", [(1, 1, 0), (3, 1, 0), (2, 2, 0), (1, 1, 1)])
+def test_pointwise_convolution_reads_channels_first(size, batch, stride, padding):
+    """Only its weight and its result are transposed; its bias is not spread."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(192, 40, 1, stride, padding)
+    model, x = nn.Sequential(layer, nn.ReLU()), torch.randn(batch, 192, *size)
+    module, ops = opt(model, x)
+    assert ops.copies == 2
+    assert re.search(rf"ins\([^)]*tensor<{batch}x192x\d+x\d+xf32>.*x40xf32>\)", ops.text)
+    agrees(module, model, x)

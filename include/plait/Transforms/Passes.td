@@ -336,7 +336,9 @@ def LinalgConvToChannelsLast : Pass<"linalg-conv-to-channels-last"> {
 
     What a convolution's images reach through pads, elementwise ops, pools and
     other convolutions is one region. It is computed with channels last if its
-    multiply-adds outweigh the images that are transposed at its border.
+    multiply-adds outweigh the images that are transposed at its border. A window
+    of one pixel reads an image at the border where it is, unless another window
+    has transposed it.
 
     Example: test/Transforms/linalg-conv-to-channels-last.mlir
   }];

@@ -125,6 +125,10 @@ void Lowering::prefetchPanel(Emitter &b, OpFoldResult at) {
 void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
                     SmallVector<Value> &accumulators) {
   const Loop *columns = vectorLoop();
+  // An A that takes a cache line for every step leaves the memory no time
+  // either.
+  bool isStrided =
+      !c.sums.empty() && getConstantIntValue(c.sums.back().strides[A]) != 1;
   // The values of an operand are the same along what it does not depend on.
   DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> seen;
   auto load = [&](Which which, int64_t row, int64_t vector) {
@@ -143,7 +147,7 @@ void Lowering::step(Emitter &b, const Tile &tile, const Offsets &at,
     offset = b.add(b.add(offset, tile.column[which]),
                    panels ? inPanels(b, vector)
                           : b.mul(by, vector * registers.lanes));
-    if (panels && tile.rows <= prefetchedRows)
+    if (panels && (isStrided || tile.rows <= prefetchedRows))
       prefetchPanel(b, offset);
     // Panels are full: no mask.
     bool masked = tile.left && !panels;

@@ -302,14 +302,34 @@ void VectorLoops::parallelTile(OpBuilder &b, LaneShape shape, int64_t tiles) {
             {narrow(b, result, sums[tile * results + result])});
 }
 
+/// Whether results are elements of the only input, which lie elsewhere, or
+/// computed from them: computing one twice is allowed.
+bool VectorLoops::rearranges() {
+  return !isReduction() && inputs() == 1 && op.getNumDpsInits() == 1 &&
+         nest->accesses[0] && nest->accesses[0]->irregular.empty() &&
+         op.getRegionOutputArgs()[0].use_empty() && lanes >= 2;
+}
+
+/// Emits for all vectors along `loop`. The last ends where the loop does, and
+/// may overlap the one before.
+void VectorLoops::forVectors(OpBuilder &b, unsigned loop, Emit emit) {
+  int64_t size = *getConstantIntValue(nest->loops[loop].size);
+  auto op = scf::ForOp::create(b, loc, value(b, b.getIndexAttr(0)),
+                               value(b, b.getIndexAttr(size)),
+                               value(b, b.getIndexAttr(lanes)));
+  OpBuilder inside = OpBuilder::atBlockTerminator(op.getBody());
+  ivs[loop] = op.getInductionVar();
+  if (size % lanes != 0)
+    ivs[loop] =
+        arith::MinSIOp::create(inside, loc, op.getInductionVar(),
+                               value(inside, b.getIndexAttr(size - lanes)));
+  emit(inside);
+}
+
 /// The loop along which the only input is contiguous, if that is not the
 /// vector loop and both have room for a square of vectors.
 std::optional<unsigned> VectorLoops::transposedLoop() {
-  // Squares overlap at the end of a row: computing an element twice must be
-  // allowed.
-  if (isReduction() || inputs() != 1 || op.getNumDpsInits() != 1 ||
-      !nest->accesses[0] || !nest->accesses[0]->irregular.empty() ||
-      !op.getRegionOutputArgs()[0].use_empty() ||
+  if (!rearranges() ||
       !isConstantIntValue(nest->accesses[1]->strides[vectorLoop], 1))
     return std::nullopt;
   auto fits = [&](unsigned loop) {
@@ -327,22 +347,8 @@ std::optional<unsigned> VectorLoops::transposedLoop() {
 /// and writes vectors along the vector loop.
 void VectorLoops::transpose(OpBuilder &b, unsigned across) {
   LaneShape shape = {lanes, Value()};
-  auto squares = [&](OpBuilder &b, unsigned loop, Emit emit) {
-    int64_t size = *getConstantIntValue(nest->loops[loop].size);
-    auto op = scf::ForOp::create(b, loc, value(b, b.getIndexAttr(0)),
-                                 value(b, b.getIndexAttr(size)),
-                                 value(b, b.getIndexAttr(lanes)));
-    OpBuilder inside = OpBuilder::atBlockTerminator(op.getBody());
-    // The last square ends where the row does.
-    ivs[loop] = op.getInductionVar();
-    if (size % lanes != 0)
-      ivs[loop] =
-          arith::MinSIOp::create(inside, loc, op.getInductionVar(),
-                                 value(inside, b.getIndexAttr(size - lanes)));
-    emit(inside);
-  };
-  squares(b, across, [&](OpBuilder &b) {
-    squares(b, vectorLoop, [&](OpBuilder &b) {
+  forVectors(b, across, [&](OpBuilder &b) {
+    forVectors(b, vectorLoop, [&](OpBuilder &b) {
       const Access &from = *nest->accesses[0], &to = *nest->accesses[1];
       SmallVector<Value> rows;
       for (int64_t i = 0; i < lanes; ++i)
@@ -372,6 +378,60 @@ void VectorLoops::transpose(OpBuilder &b, unsigned across) {
                         b.getIndexAttr(1));
       }
     });
+  });
+}
+
+/// The loop of few elements along which the result is contiguous, if vectors of
+/// the input, one for each, fill the result without gaps: the colours of an
+/// image.
+std::optional<unsigned> VectorLoops::interleavedLoop() {
+  constexpr int64_t most = 4;
+  auto size = getConstantIntValue(nest->loops[vectorLoop].size);
+  if (!rearranges() || !size || *size < lanes ||
+      !isConstantIntValue(nest->accesses[0]->strides[vectorLoop], 1))
+    return std::nullopt;
+  const Access &to = *nest->accesses[1];
+  for (unsigned loop : outer) {
+    auto count = getConstantIntValue(nest->loops[loop].size);
+    if (count && *count >= 2 && *count <= most &&
+        isConstantIntValue(to.strides[loop], 1) &&
+        isConstantIntValue(to.strides[vectorLoop], *count))
+      return loop;
+  }
+  return std::nullopt;
+}
+
+/// Computes one vector for every step of `among` and writes their lanes in turn.
+void VectorLoops::interleave(OpBuilder &b, unsigned among) {
+  LaneShape shape = {lanes, Value()};
+  int64_t count = *getConstantIntValue(nest->loops[among].size);
+  forVectors(b, vectorLoop, [&](OpBuilder &b) {
+    SmallVector<Value> vectors;
+    for (int64_t i = 0; i < count; ++i) {
+      ivs[among] = value(b, b.getIndexAttr(i));
+      vectors.push_back(
+          LaneBody::toVector(b, loc, shape, step(b, shape, 0, {}).front()));
+    }
+    ivs[among] = value(b, b.getIndexAttr(0));
+    Value start = position(b, 1);
+    for (int64_t part = 0; part < count; ++part) {
+      Value merged = vectors[0];
+      for (int64_t i = 1; i < count; ++i) {
+        SmallVector<int64_t> mask;
+        for (int64_t lane = 0; lane < lanes; ++lane) {
+          int64_t at = part * lanes + lane, from = at / count;
+          bool isFirst = i == 1 && at % count == 0;
+          mask.push_back(at % count == i ? lanes + from
+                         : isFirst       ? from
+                                         : lane);
+        }
+        merged = vector::ShuffleOp::create(b, loc, merged, vectors[i], mask);
+      }
+      Value to =
+          value(b, plait::add(b, loc, start, b.getIndexAttr(part * lanes)));
+      LaneBody::store(b, loc, shape, {merged}, nest->accesses[1]->buffer.memref,
+                      to, b.getIndexAttr(1));
+    }
   });
 }
 
@@ -565,9 +625,14 @@ LogicalResult VectorLoops::lower() {
     llvm::erase(outer, *across);
     lanes = std::min<int64_t>(lanes, 16);
   }
+  std::optional<unsigned> among = across ? std::nullopt : interleavedLoop();
+  if (among)
+    llvm::erase(outer, *among);
   forLoops(b, outer, [&](OpBuilder &b) {
     if (across)
       transpose(b, *across);
+    else if (among)
+      interleave(b, *among);
     else if (nest->loops[vectorLoop].reduction)
       alongReduction(b);
     else

@@ -68,8 +68,12 @@ private:
   mlir::Value widen(mlir::OpBuilder &b, unsigned result, mlir::Value stored);
   mlir::Value narrow(mlir::OpBuilder &b, unsigned result, mlir::Value sum);
 
+  bool rearranges();
+  void forVectors(mlir::OpBuilder &b, unsigned loop, Emit emit);
   std::optional<unsigned> transposedLoop();
   void transpose(mlir::OpBuilder &b, unsigned across);
+  std::optional<unsigned> interleavedLoop();
+  void interleave(mlir::OpBuilder &b, unsigned among);
   void alongParallel(mlir::OpBuilder &b);
   void parallelTile(mlir::OpBuilder &b, LaneShape shape, int64_t tiles);
   void alongReduction(mlir::OpBuilder &b);

@@ -2,6 +2,7 @@
 // RUN: plait-opt --convert-linalg-contractions-to-vector=vector-bits=256 %s | FileCheck %s --check-prefix=AVX2
 
 #mk = affine_map<(m, n, k) -> (m, k)>
+#km = affine_map<(m, n, k) -> (k, m)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 #kn = affine_map<(m, n, k) -> (k, n)>
 #mn = affine_map<(m, n, k) -> (m, n)>
@@ -63,9 +64,26 @@ func.func @across(%a: memref<64x128xf32>, %b: memref<64x128xf32>, %c: memref<64x
 // CHECK-LABEL: func @prepacked
 func.func @prepacked(%a: memref<64x128xf32>, %b: memref<2x128x32xf32>, %c: memref<64x64xf32>) {
   // CHECK-NOT: memref.alloc
+  // CHECK-NOT: memref.prefetch
   // CHECK-COUNT-64: vector.fma
   linalg.generic {indexing_maps = [#mk, #panels, #mn], iterator_types = #contraction}
       ins(%a, %b : memref<64x128xf32>, memref<2x128x32xf32>) outs(%c : memref<64x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  }
+  return
+}
+
+// Every step reads another line of A: the panels are asked for ahead.
+// CHECK-LABEL: func @prepacked_strided
+func.func @prepacked_strided(%a: memref<128x64xf32>, %b: memref<2x128x32xf32>, %c: memref<64x64xf32>) {
+  // CHECK-NOT: memref.alloc
+  // CHECK-COUNT-8: memref.prefetch
+  // CHECK-NOT: memref.prefetch
+  linalg.generic {indexing_maps = [#km, #panels, #mn], iterator_types = #contraction}
+      ins(%a, %b : memref<128x64xf32>, memref<2x128x32xf32>) outs(%c : memref<64x64xf32>) {
   ^bb0(%x: f32, %y: f32, %s: f32):
     %p = arith.mulf %x, %y : f32
     %t = arith.addf %s, %p : f32

@@ -84,6 +84,28 @@ func.func @transpose(%x: memref<100x64xf32>, %y: memref<64x100xf32>) {
   return
 }
 
+// The colours of an image last: a vector of each, and their lanes in turn.
+// CHECK-LABEL: func @interleave
+// CHECK-COUNT-3: vector.load
+// CHECK: vector.shuffle {{.*}} [0, 16, 2, 1, 17, 5, 2, 18, 8, 3, 19, 11, 4, 20, 14, 5]
+// CHECK: vector.shuffle {{.*}} [0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15]
+// CHECK: vector.store
+// CHECK-COUNT-2: vector.shuffle
+// CHECK: vector.store
+// CHECK-COUNT-2: vector.shuffle
+// CHECK: vector.store
+// CHECK-NOT: vector.scatter
+// CHECK: return
+func.func @interleave(%x: memref<3x100xf32>, %y: memref<100x3xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, #id],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<3x100xf32>) outs(%y : memref<100x3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  }
+  return
+}
+
 // One division per row: the others are two multiplications and a correction.
 // CHECK-LABEL: func @quotients
 // CHECK: scf.if

@@ -1,4 +1,4 @@
-"""Fourier transforms, linear equations, norms and attention of torch."""
+"""Fourier transforms, linear equations and norms of torch."""
 
 import math
 
@@ -221,13 +221,3 @@ def _linalg_cholesky(x, upper=False):
     if not _is_real(x):
         return NotImplemented
     return _plait.cholesky(x.mT).mT if upper else _plait.cholesky(x)
-
-
-@decomposes(_aten._scaled_dot_product_flash_attention_for_cpu.default)
-def _attention(q, k, v, dropout_p=0.0, is_causal=False, *, attn_mask=None, scale=None):
-    """Laid out as torch's code does it, which torch's decomposition does not: views rely on it."""
-    output, weights = _aten._scaled_dot_product_attention_math(
-        q, k, v, attn_mask, dropout_p, is_causal, scale=scale,
-        enable_gqa=q.shape[1] != k.shape[1],
-    )  # fmt: skip
-    return output.transpose(1, 2).contiguous().transpose(1, 2), weights
