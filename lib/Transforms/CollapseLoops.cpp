@@ -79,6 +79,9 @@ bool shouldCollapse(OpOperand *operand) {
            producer->getNumResults() == 1 && !isContraction(producer) &&
            llvm::none_of(producer.getInputs(), isSlice) &&
            llvm::all_of(producer->getUsers(), [&](Operation *user) {
+             // Sizes are as easily had of what it becomes.
+             if (isa<tensor::DimOp>(user))
+               return true;
              auto other = dyn_cast<tensor::CollapseShapeOp>(user);
              return other &&
                     other.getReassociation() == collapse.getReassociation();

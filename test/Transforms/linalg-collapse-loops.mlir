@@ -104,3 +104,21 @@ func.func @columns(%x: tensor<12x8xf32>) -> tensor<12x2x4xf32> {
   } -> tensor<12x2x4xf32>
   return %0 : tensor<12x2x4xf32>
 }
+
+// A size that is asked of a producer does not keep a reshape from moving up.
+// CHECK-LABEL: func @sizes
+// CHECK-SAME: %[[X:[a-z0-9]+]]
+// CHECK: %[[ROWS:.*]] = tensor.collapse_shape %[[X]]
+// CHECK: linalg.generic {{.*}} ins(%[[ROWS]] : tensor<?x8xf32>)
+func.func @sizes(%x: tensor<?x?x8xf32>, %init: tensor<?x?x8xf32>) -> (tensor<?x8xf32>, index) {
+  %c1 = arith.constant 1 : index
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x : tensor<?x?x8xf32>) outs(%init : tensor<?x?x8xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %s = math.exp %a : f32
+    linalg.yield %s : f32
+  } -> tensor<?x?x8xf32>
+  %size = tensor.dim %0, %c1 : tensor<?x?x8xf32>
+  %rows = tensor.collapse_shape %0 [[0, 1], [2]] : tensor<?x?x8xf32> into tensor<?x8xf32>
+  return %rows, %size : tensor<?x8xf32>, index
+}

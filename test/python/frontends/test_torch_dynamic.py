@@ -41,6 +41,16 @@ DYNAMIC = {
     "concat": lambda x: torch.cat([x, x.flip(1)], 1).reshape(-1, 8),
     "mean": lambda x: x.mean((0, 1)) + x.reshape(-1, 8).amax(0),
     "norm": lambda x: nn.functional.layer_norm(x, (8,)).view(-1, 8),
+    "group norm": lambda x: nn.functional.group_norm(x.mT, 2),
+    "pooled at": lambda x: x[torch.arange(x.shape[0]), x.sum(-1).argmax(-1)],
+    "pooled apart": lambda x: x[torch.arange(x.shape[0]), :, torch.arange(x.shape[0]) % 8],
+    "greater": lambda x: torch.ones(max(x.shape[0], x.shape[1] + 2), 3),
+    "lesser": lambda x: torch.ones(min(x.shape[0], x.shape[1] + 2), 3),
+    "one": lambda x: torch.ones(1, 8)[max(0, 1 - x.shape[1]):] + x,
+    "number": lambda x: x * (0.5 * x.shape[1] + 1),
+    "roll": lambda x: x.roll((2, -1), (0, 1)),
+    "to a multiple": lambda x: nn.functional.pad(x, (0, 0, 0, -x.shape[1] % 4)),
+    "greatest": lambda x: nn.functional.adaptive_max_pool2d(x, 1),
 }  # fmt: skip
 
 
@@ -59,6 +69,16 @@ def test_dynamic_views():
             torch.testing.assert_close(
                 got, want, rtol=1e-5, atol=2e-5, msg=f"{name} {sizes}: " + "{}"
             )
+
+
+def test_reflection():
+    """Sizes of at least two: a line is reflected within itself."""
+    model = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
+    shapes = ({0: b, 2: Dim("h", min=2, max=64), 3: Dim("w", min=2, max=64)},)
+    exe = plait.compile(plait.from_torch(model, (torch.randn(2, 3, 9, 6),), dynamic_shapes=shapes))
+    for sizes in [(1, 2, 3), (3, 17, 12), (5, 64, 2)]:
+        x = torch.randn(sizes[0], 3, *sizes[1:])
+        torch.testing.assert_close(exe(x), model(x), rtol=1e-5, atol=2e-5)
 
 
 def test_a_size_squared():

@@ -10,7 +10,15 @@ from functools import cache, partial, reduce
 import torch
 from torch.utils._pytree import tree_map
 
-from plait.frontends._torch import algebra, comparisons, complex_numbers, images, kernels, special  # noqa: F401 - they register.
+from plait.frontends._torch import (  # noqa: F401 - they register.
+    algebra,
+    attention,
+    comparisons,
+    complex_numbers,
+    images,
+    kernels,
+    special,
+)
 from plait.frontends._torch.registry import TABLE, decomposes
 
 _aten, _plait = torch.ops.aten, torch.ops.plait
@@ -304,9 +312,18 @@ def _unsafe_index(x, indices):
     return _aten.index(x, indices)
 
 
+def _share_dynamic_size(indices):
+    """Whether sizes of two of them meet that may be one, for all torch-mlir knows: it refuses."""
+    rank = max((index.dim() for index in indices), default=0)
+    sizes = [[1] * (rank - index.dim()) + list(index.shape) for index in indices]
+    return any(sum(not isinstance(n, int) for n in place) > 1 for place in zip(*sizes, strict=True))
+
+
 @decomposes(_aten.index.Tensor)
 def _index(x, indices):
-    if all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in indices):
+    given = [index for index in indices if index is not None]
+    masks = any(index.dtype in (torch.bool, torch.uint8) for index in given)
+    if not masks and not _share_dynamic_size(given):
         return NotImplemented
     whole, dims = _positions(indices)
     return _plait.index(x, whole, dims)
@@ -560,7 +577,8 @@ def _roll(x, shifts, dims=()):
     for shift, dim in zip(shifts, dims, strict=True):
         size = x.shape[dim]
         if not isinstance(size, int):
-            x = _aten.roll(x, [shift], [dim])
+            place = torch.arange(size) + (size - shift % size)
+            x = x.index_select(dim, torch.where(place < size, place, place - size))
         elif size and shift % size:
             first = size - shift % size
             x = torch.cat([x.narrow(dim, first, size - first), x.narrow(dim, 0, first)], dim)

@@ -9,7 +9,9 @@ import ast
 import re
 from functools import reduce
 
+import sympy
 import torch
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.utils._sympy.printers import PythonPrinter
 
 from plait.errors import FrontendError
@@ -53,6 +55,8 @@ def keep_guards(program):
             for guard in environment.guards:
                 if getattr(guard.sloc.framework_loc, "name", None) not in _LAYOUT:
                     _require(graph, environment.replace(guard.expr), sizes)
+            for size in _broadcast(graph):
+                _require(graph, sympy.Eq(size, 1), sizes)
     for node in list(graph.nodes):
         if isinstance(node.meta.get("val"), torch.SymInt):
             sizes.setdefault(str(node.meta["val"]), node)
@@ -60,6 +64,29 @@ def keep_guards(program):
             with graph.inserting_before(node):
                 _require(graph, node.args[0].meta["val"].node.expr, sizes)
             graph.erase_node(node)
+
+
+def _broadcast(graph):
+    """Makes ones of sizes that are one for all that was traced, and returns their expressions.
+
+    ``1 - max(0, 1 - n)``, say, for ``n`` from 2: torch broadcasts it without a guard.
+    """
+    found = {}
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            continue
+        ones = [size for size in value.shape if _is_one(size)]
+        if ones:
+            found.update(dict.fromkeys(size.node.expr for size in ones))
+            shape = [1 if _is_one(size) else size for size in value.shape]
+            with value.fake_mode:
+                node.meta["val"] = torch.empty_strided(shape, value.stride(), dtype=value.dtype)
+    return found
+
+
+def _is_one(size):
+    return isinstance(size, torch.SymInt) and statically_known_true(size == 1)
 
 
 def is_check(node) -> bool:

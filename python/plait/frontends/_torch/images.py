@@ -16,7 +16,8 @@ _POOLS = {_aten.max_pool2d_with_indices.default: 2, _aten.max_pool3d_with_indice
 @decomposes(_aten.adaptive_max_pool2d.default)
 def _adaptive_max_pool2d(x, output_size):
     """Cell k of n takes [floor(k size / n), ceil((k + 1) size / n)) of a dimension."""
-    if not all(isinstance(size, int) for size in x.shape[-2:]):
+    known = all(isinstance(size, int) for size in x.shape[-2:])
+    if not known and list(output_size) != [1, 1]:
         return NotImplemented
     height, width = x.shape[-2:]
     rows, columns = (

@@ -3,6 +3,7 @@
 import operator
 
 import torch
+from torch._prims_common import is_contiguous_or_false
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from plait.frontends._torch import kernels  # noqa: F401 - defines torch.ops.plait
@@ -27,6 +28,8 @@ def keep_views(graph_module):
     """
     graph = graph_module.graph
     _multiply_powers(graph)
+    _rename_functions(graph)
+    _name_views(graph)
     for node in list(graph.nodes):
         if node.op != "call_function" or node.target not in _VIEWS:
             continue
@@ -106,6 +109,16 @@ def _fill_in(call):
     call.args = (x, [rest if isinstance(s, int) and s == -1 else s for s in shape])
 
 
+def _name_views(graph):
+    """Makes views of what torch's decompositions write as strides: all elements, in order."""
+    for node in graph.find_nodes(op="call_function", target=_aten.as_strided.default):
+        x, size, _, *offset = node.args
+        source, result = x.meta["val"], node.meta["val"]
+        whole = statically_known_true(source.numel() == result.numel()) and offset in ([], [0])
+        if whole and is_contiguous_or_false(source) and is_contiguous_or_false(result):
+            node.target, node.args = _aten.view.default, (x, size)
+
+
 def _multiply_powers(graph):
     """Makes products of the powers of sizes, which torch-mlir does not import.
 
@@ -123,6 +136,30 @@ def _multiply_powers(graph):
                 product = _product(graph, product, base)
         node.replace_all_uses_with(product)
         graph.erase_node(node)
+
+
+#: What torch-mlir imports in the place of functions of sizes.
+_OF_SIZES = {
+    torch.sym_max: torch.ops.prim.max.int,
+    torch.sym_min: torch.ops.prim.min.int,
+    torch.sym_float: _aten.Float.Scalar,
+}
+
+
+def _rename_functions(graph):
+    """Takes for each op what torch-mlir imports and lowers."""
+    for function, op in _OF_SIZES.items():
+        for node in graph.find_nodes(op="call_function", target=function):
+            node.target = op
+    for node in graph.find_nodes(op="call_function", target=operator.mod):
+        a, b = node.args
+        with graph.inserting_before(node):
+            whole = _product(graph, _symbolic(graph, operator.floordiv, a, b), b)
+        node.target, node.args = operator.sub, (a, whole)
+    for node in graph.find_nodes(op="call_function", target=_aten.sub.Tensor):
+        size, tensor = node.args[:2]
+        if isinstance(size, torch.fx.Node) and isinstance(size.meta["val"], torch.SymInt):
+            node.target, node.args = _aten.rsub.Scalar, (tensor, size, *node.args[2:])
 
 
 def _product(graph, a, b):
