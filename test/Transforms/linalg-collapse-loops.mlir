@@ -124,3 +124,28 @@ func.func @sizes(%x: tensor<?x?x8xf32>, %init: tensor<?x?x8xf32>) -> (tensor<?x8
   %n = tensor.from_elements %number : tensor<i64>
   return %rows, %n : tensor<?x8xf32>, tensor<i64>
 }
+
+// A reshape moves up a chain of any length.
+!t = tensor<?x?x8xf32>
+#each = {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+
+// CHECK-LABEL: func @chain
+// CHECK: tensor.collapse_shape
+// CHECK-COUNT-12: } -> tensor<?x8xf32>
+// CHECK-NEXT: return
+func.func @chain(%x0: !t, %e: !t) -> tensor<?x8xf32> {
+  %x1 = linalg.generic #each ins(%x0 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x2 = linalg.generic #each ins(%x1 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x3 = linalg.generic #each ins(%x2 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x4 = linalg.generic #each ins(%x3 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x5 = linalg.generic #each ins(%x4 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x6 = linalg.generic #each ins(%x5 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x7 = linalg.generic #each ins(%x6 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x8 = linalg.generic #each ins(%x7 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x9 = linalg.generic #each ins(%x8 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x10 = linalg.generic #each ins(%x9 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x11 = linalg.generic #each ins(%x10 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %x12 = linalg.generic #each ins(%x11 : !t) outs(%e : !t) {^bb0(%a: f32, %b: f32): %s = math.exp %a : f32 linalg.yield %s : f32} -> !t
+  %r = tensor.collapse_shape %x12 [[0, 1], [2]] : !t into tensor<?x8xf32>
+  return %r : tensor<?x8xf32>
+}

@@ -351,14 +351,7 @@ def _placeholders(torch, program) -> list:
         if not isinstance(spec.arg, tensor | constant):
             raise FrontendError(f"'{spec.arg.name}': a number that may change must be a tensor")
     names = {spec.arg.name for spec in specs if isinstance(spec.arg, tensor)}
-    nodes = [node for node in _arguments(program.graph) if node.name in names]
-    for node in nodes:
-        for size in node.meta["val"].shape:
-            # torch-mlir takes any other expression for the number that it is now.
-            if not isinstance(size, int) and not size.node.expr.is_symbol:
-                expression = size.node.expr
-                raise FrontendError(f"'{node.name}': expects a Dim of its own, got {expression}")
-    return nodes
+    return [node for node in _arguments(program.graph) if node.name in names]
 
 
 def _results(torch, program):
@@ -432,12 +425,9 @@ def _pickled(torch, graph_module) -> bytes:
 
 
 def _spec(value, name) -> TensorSpec:
-    """The dtype and shape of a fake tensor; a symbol is a dynamic size."""
+    """The dtype and shape of a fake tensor; an expression names a dynamic size."""
     dtype = str(value.dtype).removeprefix("torch.")
-    shape = tuple(
-        size if isinstance(size, int) else str(size) if size.node.expr.is_symbol else None
-        for size in value.shape
-    )
+    shape = tuple(size if isinstance(size, int) else str(size) for size in value.shape)
     return TensorSpec(
         arrays.DTYPES["bf16"] if dtype == "bfloat16" else np.dtype(dtype), shape, name
     )

@@ -7,6 +7,7 @@ and writes the page; `test_jax_ops.py` holds the page to it.
 from collections.abc import Callable
 from pathlib import Path
 
+import jax_types
 import numpy as np
 
 import plait
@@ -18,6 +19,15 @@ Every line is a call that `test/python/frontends/test_jax_ops.py` compiles and c
 JAX: *equal* is bit for bit for integers and booleans, and to a few units in the last place for
 floats. *refused* means that `plait.from_jax` raises a `FrontendError` that names the op and the
 line of the source. `python test/python/frontends/jax_ops.py` writes this page.
+
+"""
+TYPES_HEAD = """
+## By element type
+
+Each op on the numbers at which ops go wrong: the ends of the type's range, zeros of both signs,
+NaN, infinities; and on matrices with sizes of 1 and 0. A dash: JAX does not take the type. Which
+of two zeros is the greater is not compared, nor are floats below the normal ones, which XLA
+makes zero.
 
 """
 
@@ -64,6 +74,19 @@ def cases() -> dict[str, tuple[Callable, tuple]]:
         "special": jax.scipy.special,
         "ops": jax.ops,
     }
+
+    # Programs.
+    case("gelu of a product", lambda x, m: nn.gelu(x @ m), x, m)
+    case(
+        "layer norm",
+        lambda x: (x - x.mean(-1, keepdims=True)) * lax.rsqrt(x.var(-1, keepdims=True) + 1e-5),
+        x,
+    )
+    case("grad of a layer", jax.grad(lambda x, m: jnp.sum(nn.relu(x @ m) ** 2)), x, m)
+    case("einsum of heads", lambda a: jnp.einsum("bhsd,bhtd->bhst", a, a), floats(2, 3, 4, 5))
+    case("unsigned by a number", lambda j: j / jnp.uint32(3), j.astype(jnp.uint32))
+    case("complex of real", lambda x: jnp.abs(x + 1j * x), x)
+    case("vmap of dot", jax.vmap(lambda a: jnp.dot(a, a)), x)
 
     # jax.lax, elementwise.
     add("lax", "abs ceil cos erf erfc exp exp2 expm1 floor logistic neg round sign sin sinh", x)
@@ -354,6 +377,9 @@ def cases() -> dict[str, tuple[Callable, tuple]]:
             j.astype(dtype),
         )
 
+    case("element type float8", lambda x: x.astype(jnp.float8_e4m3fn).astype(jnp.float32), x)
+    case("element type int4", lambda i: i.astype(jnp.int4).astype(jnp.int32), i)
+
     # jax.nn, jax.scipy, jax.random.
     add("nn", "relu relu6 sigmoid softplus silu swish log_sigmoid leaky_relu elu celu selu gelu", x)
     add("nn", "hard_tanh hard_sigmoid hard_silu mish soft_sign softmax log_softmax logsumexp", x)
@@ -551,7 +577,8 @@ def main():
         print(lines[-1], flush=True)
     equal = sum(line.endswith("| equal |") for line in lines)
     count = f"{equal} of {len(lines)} are equal.\n\n| call | |\n|---|---|\n"
-    PAGE.write_text(HEAD + count + "\n".join(lines) + "\n")
+    by_type = TYPES_HEAD + "\n".join(jax_types.table()) + "\n"
+    PAGE.write_text(HEAD + count + "\n".join(lines) + "\n" + by_type)
 
 
 if __name__ == "__main__":

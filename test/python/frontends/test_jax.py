@@ -52,6 +52,23 @@ _EXACT = {
     "argmax": (lambda x: (jnp.argmax(x, 0), x > 0), _X),
     "slice": (lambda x, i: lax.dynamic_slice(x, (i, i), (2, 3)), _X, 9),
     "gather": (lambda x, i: (x[i], jnp.take(x, i, axis=1, mode="clip")), _X, _I),
+    "saturate": (
+        lambda x: [x.astype(t) for t in ("int8", "uint8", "int32", "uint32", "bool")],
+        jnp.asarray([np.nan, np.inf, -np.inf, 3e9, -3e9, -0.7, 300, -129], jnp.float32),
+    ),
+    "nothing": (
+        lambda x: (
+            x[6:],
+            x[:0].sum(0),
+            jnp.concatenate([x[:0], x]),
+            x.at[_I[:0]].add(1.0),
+            lax.pad(x[:0], 1.0, ((1, 2, 1), (0, 0, 0))),
+            jnp.sort(x[:0]),
+            x[:, :0] @ x[:0],
+            lax.reduce_window(x[:0], -np.inf, lax.max, (2, 1), (1, 1), ((1, 1), (0, 0))),
+        ),
+        _X,
+    ),
     "bf16": (lambda x: x.astype(jnp.bfloat16) * 3, _X),
     "split": (lambda k: jax.random.key_data(jax.random.split(_key(k), 3)), _KEY),
     "fold_in": (lambda k, i: jax.random.key_data(jax.random.fold_in(_key(k), i)), _KEY, 12),

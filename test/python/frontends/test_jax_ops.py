@@ -1,9 +1,7 @@
 """docs/Ops-jax.md says what is so: cases in a few batches, refusals one by one.
 
-`PLAIT_JAX_OPS=all` checks every case; without it, a tenth of them.
+`-m full` checks every case; without it, a tenth of them.
 """
-
-import os
 
 import pytest
 
@@ -11,27 +9,31 @@ import plait
 
 pytest.importorskip("jax")
 
+import jax_types
 from jax_ops import PAGE, cases, compare
 
-BATCHES = 3
+full = pytest.mark.full
+#: Where to start, and how far apart, the cases that are compiled together.
+BATCHES = [(0, 10), *(pytest.param(k, 4, marks=full) for k in range(4))]
 
 
 @pytest.fixture(scope="module")
 def page():
-    """The cases' names and what the page says of them."""
+    """The cases' names and what the page says of them; and so by element type."""
     lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    return dict(line.strip("| ").replace("`", "", 2).split(" | ", 1) for line in lines)
+    rows = [line.strip("| ").replace("`", "", 2).split(" | ") for line in lines]
+    by_type = {name: said for name, *said in rows if len(said) == len(jax_types.TYPES)}
+    return {name: said[0] for name, *said in rows if len(said) == 1}, by_type
 
 
 def test_page_lists_every_case(page):
-    assert list(page) == list(cases())
-    assert {said.split(":")[0] for said in page.values()} == {"equal", "refused"}
+    assert list(page[0]) == list(cases())
+    assert {said.split(":")[0] for said in page[0].values()} == {"equal", "refused"}
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
-def test_equal(page, batch):
-    chosen = [case for name, case in cases().items() if page[name] == "equal"]
-    chosen = chosen[batch :: BATCHES if os.environ.get("PLAIT_JAX_OPS") == "all" else 30]
+@pytest.mark.parametrize("start, step", BATCHES)
+def test_equal(page, start, step):
+    chosen = [case for name, case in cases().items() if page[0][name] == "equal"][start::step]
     functions, arguments = zip(*chosen, strict=True)
 
     def together(*arguments):
@@ -42,7 +44,18 @@ def test_equal(page, batch):
 
 def test_refused(page):
     for name, (function, args) in cases().items():
-        if page[name].startswith("refused: "):
+        if page[0][name].startswith("refused: "):
             with pytest.raises(plait.FrontendError) as error:
                 plait.from_jax(function, *args)
-            assert page[name].removeprefix("refused: ") in str(error.value), name
+            assert page[0][name].removeprefix("refused: ") in str(error.value), name
+
+
+@pytest.mark.parametrize("dtype", jax_types.TYPES)
+@pytest.mark.parametrize("start, step", BATCHES)
+def test_equal_by_type(page, dtype, start, step):
+    column = jax_types.TYPES.index(dtype)
+    found = jax_types.cases(dtype)
+    said = {name: cells[column] for name, cells in page[1].items() if cells[column] != "-"}
+    assert said.keys() == found.keys() and set(said.values()) == {"equal"}
+    chosen = dict(list(found.items())[start::step])
+    assert not jax_types.wrong(chosen)

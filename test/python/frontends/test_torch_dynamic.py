@@ -51,6 +51,10 @@ DYNAMIC = {
     "roll": lambda x: x.roll((2, -1), (0, 1)),
     "to a multiple": lambda x: nn.functional.pad(x, (0, 0, 0, -x.shape[1] % 4)),
     "greatest": lambda x: nn.functional.adaptive_max_pool2d(x, 1),
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(
+        *[x.view(*x.shape[:2], 2, 4).transpose(1, 2)] * 3
+    ).transpose(1, 2).reshape(*x.shape[:2], -1).view(-1, 8),
+    "rows": lambda x: x[torch.arange(x.shape[0]), torch.arange(x.shape[0]) % x.shape[1]],
 }  # fmt: skip
 
 
@@ -150,10 +154,31 @@ def test_sizes_that_the_data_decides_are_checked():
             exe(x, wrong)
 
 
-def test_a_size_computed_from_another_is_refused():
-    shapes = ({0: 2 * Dim("half", min=1, max=50)},)
-    with pytest.raises(plait.FrontendError, match=r"'x': expects a Dim of its own, got 2\*"):
-        plait.from_torch(lambda x: x + 0, (torch.randn(4, 6),), dynamic_shapes=shapes)
+half, d = Dim("half", min=1, max=32), Dim("d", min=3, max=64)
+DERIVED = {
+    "even": (lambda x: x.view(-1, 2).sum(1), [2 * half], [(6,), (10,), (64,)], [(7,), (66,)]),
+    "pair": (
+        lambda x, y: torch.cat([x, x]) + y, [b, 2 * b], [(3, 6), (5, 10)], [(4, 7), (4, 1), (4, 9)],
+    ),
+    "shifted": (lambda x, y: (x.sum(), y * 2), [d, d - 1], [(6, 5), (3, 2)], [(6, 6), (2, 1)]),
+    "own": (lambda x: x[1:].view(-1, 3).sum(0), [3 * half + 1], [(7,), (13,)], [(8,), (1,)]),
+    "inferred": (lambda x, y: x[:-1] + y, [Dim.AUTO] * 2, [(6, 5), (9, 8)], [(9, 9), (9, 1)]),
+    "halved": (lambda x: x.view(2, -1) * 2, [2 * half], [(6,), (2,)], [(5,)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_sizes_computed_from_others(name):
+    """What `2 * d` or `d - 1` says of sizes is checked at every call."""
+    model, dims, right, wrong = DERIVED[name]
+    right, wrong = ([tuple(map(torch.randn, sizes)) for sizes in cases] for cases in (right, wrong))
+    module = plait.from_torch(model, right[0], dynamic_shapes=tuple({0: dim} for dim in dims))
+    exe = plait.compile(module, check="first")
+    for args in right:
+        torch.testing.assert_close(exe(*args), model(*args))
+    for args in wrong:
+        with pytest.raises(plait.ArgumentError, match="expects"):
+            exe(*args)
 
 
 @pytest.mark.parametrize("name", ["encoder", "llama"])

@@ -12,6 +12,7 @@ from functools import reduce
 import sympy
 import torch
 from torch.fx.experimental.symbolic_shapes import statically_known_true
+from torch.utils._sympy.functions import FloorDiv
 from torch.utils._sympy.printers import PythonPrinter
 
 from plait.errors import FrontendError
@@ -43,20 +44,26 @@ def keep_guards(program):
     """
     graph = program.graph
     arguments = graph.find_nodes(op="placeholder")
-    sizes = {}
+    sizes, derived = {}, {}
     for node in arguments:
         for dim, size in enumerate(getattr(node.meta["val"], "shape", ())):
             if isinstance(size, torch.SymInt):
-                sizes.setdefault(str(size), (node, dim))
+                sized = sizes if size.node.expr.is_symbol else derived
+                sized.setdefault(size.node.expr, (node, dim))
+    known = _solve(sizes, derived)
+    sizes = {str(symbol): source for symbol, source in sizes.items()}
     if sizes:
         tensor, _ = next(iter(sizes.values()))
         environment = tensor.meta["val"].fake_mode.shape_env
         with graph.inserting_before(arguments[-1].next):
+            for expression, source in derived.items():
+                own = sympy.Eq(_symbol(source), expression.xreplace(known))
+                _require(graph, own, sizes)
             for guard in environment.guards:
                 if getattr(guard.sloc.framework_loc, "name", None) not in _LAYOUT:
-                    _require(graph, environment.replace(guard.expr), sizes)
+                    _require(graph, environment.replace(guard.expr).xreplace(known), sizes)
             for size in _broadcast(graph):
-                _require(graph, sympy.Eq(size, 1), sizes)
+                _require(graph, sympy.Eq(size, 1).xreplace(known), sizes)
     for node in list(graph.nodes):
         if isinstance(node.meta.get("val"), torch.SymInt):
             sizes.setdefault(str(node.meta["val"]), node)
@@ -87,6 +94,32 @@ def _broadcast(graph):
 
 def _is_one(size):
     return isinstance(size, torch.SymInt) and statically_known_true(size == 1)
+
+
+def _symbol(source):
+    """A symbol for the size of a dimension of a tensor."""
+    node, dim = source
+    return sympy.Symbol(f"{node.name}_size{dim}", integer=True)
+
+
+def _solve(sizes, derived) -> dict:
+    """What symbols are that only stand in sizes computed of them, as ``2*s`` or ``s - 1``.
+
+    The sizes of ``derived`` get symbols of their own, in ``sizes``.
+    """
+    known = {}
+    for expression, (node, dim) in derived.items():
+        own = _symbol((node, dim))
+        unknown = [s for s in expression.free_symbols if s not in sizes and s not in known]
+        sizes[own] = node, dim
+        if not unknown:
+            continue
+        (s, *more), rest = unknown, expression.subs(unknown[0], 0)
+        factor = expression.coeff(s)
+        if more or not factor.is_Integer or expression != factor * s + rest or factor < 1:
+            raise FrontendError(f"'{node.name}': expects a Dim of its own, got {expression}")
+        known[s] = FloorDiv(own - rest, factor)
+    return known
 
 
 def is_check(node) -> bool:
