@@ -104,6 +104,10 @@ bool isPointwise(linalg::GenericOp convolution) {
                       [](int64_t size) { return size == 1; });
 }
 
+/// Channels of a result, up to which reading an image where it is, once for every
+/// few of them, costs less than its transpose.
+constexpr int64_t mostReadInPlace = 1024;
+
 /// Whether `op` reads `image` as well with its channels first: one after the
 /// other along the sum, for pixels that are neighbours. Kernels copy the rows of
 /// narrow elements along the sum.
@@ -111,6 +115,8 @@ bool readsInPlace(Operation *op, Value image) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   return generic && Channels::of(generic) && isPointwise(generic) &&
          generic.getInputs()[0] == image &&
+         cast<ShapedType>(generic.getInputs()[1].getType()).getDimSize(0) <=
+             mostReadInPlace &&
          getElementTypeOrSelf(image).getIntOrFloatBitWidth() >= 32;
 }
 

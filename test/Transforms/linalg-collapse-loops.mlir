@@ -110,7 +110,7 @@ func.func @columns(%x: tensor<12x8xf32>) -> tensor<12x2x4xf32> {
 // CHECK-SAME: %[[X:[a-z0-9]+]]
 // CHECK: %[[ROWS:.*]] = tensor.collapse_shape %[[X]]
 // CHECK: linalg.generic {{.*}} ins(%[[ROWS]] : tensor<?x8xf32>)
-func.func @sizes(%x: tensor<?x?x8xf32>, %init: tensor<?x?x8xf32>) -> (tensor<?x8xf32>, index) {
+func.func @sizes(%x: tensor<?x?x8xf32>, %init: tensor<?x?x8xf32>) -> (tensor<?x8xf32>, tensor<i64>) {
   %c1 = arith.constant 1 : index
   %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
       ins(%x : tensor<?x?x8xf32>) outs(%init : tensor<?x?x8xf32>) {
@@ -120,7 +120,9 @@ func.func @sizes(%x: tensor<?x?x8xf32>, %init: tensor<?x?x8xf32>) -> (tensor<?x8
   } -> tensor<?x?x8xf32>
   %size = tensor.dim %0, %c1 : tensor<?x?x8xf32>
   %rows = tensor.collapse_shape %0 [[0, 1], [2]] : tensor<?x?x8xf32> into tensor<?x8xf32>
-  return %rows, %size : tensor<?x8xf32>, index
+  %number = arith.index_cast %size : index to i64
+  %n = tensor.from_elements %number : tensor<i64>
+  return %rows, %n : tensor<?x8xf32>, tensor<i64>
 }
 
 // A reshape moves up a chain of any length.

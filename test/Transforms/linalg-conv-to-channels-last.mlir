@@ -119,6 +119,25 @@ func.func @pointwise(%w: tensor<16x192x1xf32> {plait.weight}, %x: tensor<1x192x4
   return %1 : tensor<1x16x49xf32>
 }
 
+// Many results read it too often.
+// CHECK-LABEL: func @many_results
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<1x192x49xf32>) outs(%{{.*}} : tensor<1x49x192xf32>)
+func.func @many_results(%w: tensor<2048x192x1xf32> {plait.weight}, %x: tensor<1x192x49xf32>)
+    -> tensor<1x2048x49xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x2048x49xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2048x49xf32>) -> tensor<1x2048x49xf32>
+  %1 = linalg.generic {indexing_maps = [#image, #weight, #result],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x192x49xf32>, tensor<2048x192x1xf32>) outs(%z : tensor<1x2048x49xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %m = arith.mulf %a, %c : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<1x2048x49xf32>
+  return %1 : tensor<1x2048x49xf32>
+}
+
 // Narrow elements are copied by the kernel, along the channels.
 // CHECK-LABEL: func @narrow
 // CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<1x192x49xbf16>) outs(%{{.*}} : tensor<1x49x192xbf16>)

@@ -41,9 +41,6 @@ DYNAMIC = {
     "concat": lambda x: torch.cat([x, x.flip(1)], 1).reshape(-1, 8),
     "mean": lambda x: x.mean((0, 1)) + x.reshape(-1, 8).amax(0),
     "norm": lambda x: nn.functional.layer_norm(x, (8,)).view(-1, 8),
-    "attention": lambda x: nn.functional.scaled_dot_product_attention(
-        *[x.view(*x.shape[:2], 2, 4).transpose(1, 2)] * 3
-    ).transpose(1, 2).reshape(*x.shape[:2], -1).view(-1, 8),
     "group norm": lambda x: nn.functional.group_norm(x.mT, 2),
     "pooled at": lambda x: x[torch.arange(x.shape[0]), x.sum(-1).argmax(-1)],
     "pooled apart": lambda x: x[torch.arange(x.shape[0]), :, torch.arange(x.shape[0]) % 8],
@@ -54,6 +51,10 @@ DYNAMIC = {
     "roll": lambda x: x.roll((2, -1), (0, 1)),
     "to a multiple": lambda x: nn.functional.pad(x, (0, 0, 0, -x.shape[1] % 4)),
     "greatest": lambda x: nn.functional.adaptive_max_pool2d(x, 1),
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(
+        *[x.view(*x.shape[:2], 2, 4).transpose(1, 2)] * 3
+    ).transpose(1, 2).reshape(*x.shape[:2], -1).view(-1, 8),
+    "rows": lambda x: x[torch.arange(x.shape[0]), torch.arange(x.shape[0]) % x.shape[1]],
 }  # fmt: skip
 
 

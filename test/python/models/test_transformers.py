@@ -232,3 +232,10 @@ def test_dynamic_batch_and_length(name):
         for sizes in [(2, 9), (1, 1), (3, 17), (5, 2), (1, 32)]:
             args = model.inputs(*sizes)
             assert_equal(exe(*args), model(*args))
+
+
+def test_experts_by_a_loop_over_the_data_are_refused():
+    model = Tensors("MixtralForCausalLM")
+    model.model.set_experts_implementation("grouped_mm")
+    with pytest.raises(plait.FrontendError, match="set_experts_implementation"):
+        plait.from_torch(model, model.inputs())

@@ -73,6 +73,29 @@ def keep_guards(program):
             graph.erase_node(node)
 
 
+def _broadcast(graph):
+    """Makes ones of sizes that are one for all that was traced, and returns their expressions.
+
+    ``1 - max(0, 1 - n)``, say, for ``n`` from 2: torch broadcasts it without a guard.
+    """
+    found = {}
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            continue
+        ones = [size for size in value.shape if _is_one(size)]
+        if ones:
+            found.update(dict.fromkeys(size.node.expr for size in ones))
+            shape = [1 if _is_one(size) else size for size in value.shape]
+            with value.fake_mode:
+                node.meta["val"] = torch.empty_strided(shape, value.stride(), dtype=value.dtype)
+    return found
+
+
+def _is_one(size):
+    return isinstance(size, torch.SymInt) and statically_known_true(size == 1)
+
+
 def _symbol(source):
     """A symbol for the size of a dimension of a tensor."""
     node, dim = source
@@ -97,29 +120,6 @@ def _solve(sizes, derived) -> dict:
             raise FrontendError(f"'{node.name}': expects a Dim of its own, got {expression}")
         known[s] = FloorDiv(own - rest, factor)
     return known
-
-
-def _broadcast(graph):
-    """Makes ones of sizes that are one for all that was traced, and returns their expressions.
-
-    ``1 - max(0, 1 - n)``, say, for ``n`` from 2: torch broadcasts it without a guard.
-    """
-    found = {}
-    for node in graph.nodes:
-        value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor):
-            continue
-        ones = [size for size in value.shape if _is_one(size)]
-        if ones:
-            found.update(dict.fromkeys(size.node.expr for size in ones))
-            shape = [1 if _is_one(size) else size for size in value.shape]
-            with value.fake_mode:
-                node.meta["val"] = torch.empty_strided(shape, value.stride(), dtype=value.dtype)
-    return found
-
-
-def _is_one(size):
-    return isinstance(size, torch.SymInt) and statically_known_true(size == 1)
 
 
 def is_check(node) -> bool:

@@ -26,6 +26,7 @@ _HINTS = {
     "narrow": "use index_select with a range from the start",
     "allclose": "return the tensor torch.isclose(...).all()",
     "equal": "return the tensor (x == y).all()",
+    "grouped_mm_fallback": "set_experts_implementation('batched_mm') on a model of transformers",
 }
 #: What transforms of torch.func that differentiate leave in a graph.
 _TRANSFORMS = ("_unwrap_for_grad", "_wrap_for_grad")
