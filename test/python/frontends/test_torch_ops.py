@@ -468,7 +468,7 @@ REFUSED = {
     "somebody.double": lambda x: double(x) + 1,
     "aten.multinomial": lambda x: torch.multinomial(x.abs(), 2),
     "aten._linalg_eigh": lambda x: torch.linalg.eigh(x)[0],
-    "aten.mode": lambda x: torch.mode(x)[0],
+    "aten.i0": lambda x: torch.i0(x),
     "aten.one_hot": lambda x: torch.nn.functional.one_hot(x.to(torch.int64)),
     "Tensor.item": lambda x: x * x.sum().item(),
     "__bool__": lambda x: x if x.sum() > 0 else -x,

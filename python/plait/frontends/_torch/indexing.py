@@ -196,12 +196,17 @@ def _roll(x, shifts, dims=()):
     return x.clone()
 
 
-@decomposes(_aten.view.default)
-def _view(x, shape):
+@decomposes(_aten.view.default, _aten.as_strided.default)
+def _view(x, shape, *_):
     """torch-mlir dies of one without elements."""
-    if not any(isinstance(size, int) and size == 0 for size in x.shape):
+
+    def is_empty(sizes):
+        return any(isinstance(size, int) and size == 0 for size in sizes)
+
+    if not is_empty(x.shape):
         return NotImplemented
-    return x.new_empty([0 if isinstance(size, int) and size == -1 else size for size in shape])
+    sizes = [0 if isinstance(size, int) and size == -1 else size for size in shape]
+    return x.new_empty(sizes) if is_empty(sizes) else NotImplemented
 
 
 @decomposes(_aten.diagonal_scatter.default)
