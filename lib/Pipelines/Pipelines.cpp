@@ -191,7 +191,10 @@ void plait::buildCpuTargetPipeline(OpPassManager &pm,
   expand.includeBf16 = true;
   onFunctions(arith::createArithExpandOpsPass(expand));
   onFunctions(createConvertComplexToStandardPass());
-  onFunctions(createConvertMathToLLVMPass());
+  // log1p is not log(1 + x).
+  ConvertMathToLLVMPassOptions exact;
+  exact.approximateLog1p = false;
+  onFunctions(createConvertMathToLLVMPass(exact));
   // Takes vectors of f64 apart: before what lowers that.
   pm.addPass(createConvertMathToLibmPass());
   onFunctions(createConvertVectorToLLVMPass());

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include <limits>
@@ -371,6 +372,41 @@ struct Expand : OpRewritePattern<OpTy> {
   bool scales;
 };
 
+/// expm1 of f64 after Kahan: the error of u = exp(x) is also that of log(u).
+/// MLIR's own lowering is exp(x) - 1, of which nothing is left for small x.
+struct ExpandWideExpM1 : OpRewritePattern<math::ExpM1Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ExpM1Op op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF64())
+      return rewriter.notifyMatchFailure(op, "not of f64");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto number = [&](double value) -> Value {
+      TypedAttr attr = b.getF64FloatAttr(value);
+      if (auto shaped = dyn_cast<ShapedType>(type))
+        attr = DenseElementsAttr::get(shaped, attr);
+      return arith::ConstantOp::create(b, attr);
+    };
+    auto equal = [&](Value x, Value y) -> Value {
+      return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, y);
+    };
+    Value x = op.getOperand(), one = number(1.0);
+    Value u = math::ExpOp::create(b, x);
+    Value less = arith::SubFOp::create(b, u, one);
+    Value scaled = arith::MulFOp::create(
+        b, less, arith::DivFOp::create(b, x, math::LogOp::create(b, u)));
+    // Where log(u) is infinite, or u all but 1.
+    Value huge = arith::OrIOp::create(
+        b, equal(less, number(-1.0)),
+        equal(u, number(std::numeric_limits<double>::infinity())));
+    Value found = arith::SelectOp::create(b, huge, less, scaled);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, equal(u, one), x, found);
+    return success();
+  }
+};
+
 /// f64 to bf16 by way of f32, rounded twice as torch's and ml_dtypes' are: no
 /// processor and no library that we link has it.
 struct TruncateTwice : OpRewritePattern<arith::TruncFOp> {
@@ -409,8 +445,9 @@ struct MathExpandToArith
         Expand<math::TanhOp, &F32::tanh>, Expand<math::ErfOp, &F32::erf>,
         Expand<math::RsqrtOp, &F32::rsqrt>>(&getContext(), scales);
     patterns.add<TruncateTwice>(&getContext());
-    // These need libm for arguments beyond 2^30.
+    // These need libm: sines and cosines for arguments beyond 2^30.
     if (keep) {
+      patterns.add<ExpandWideExpM1>(&getContext());
       patterns
           .add<Expand<math::SinOp, &F32::sin>, Expand<math::CosOp, &F32::cos>>(
               &getContext(), scales);

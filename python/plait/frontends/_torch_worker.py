@@ -103,6 +103,7 @@ def _to_linalg(graphs):
             PassManager.parse(passes.replace(_CONTRACT, "")).run(module.operation)
         pick_nan(module.operation)
         keep_nan(module.operation)
+        write_empty(module.operation)
         for op in module.body.operations:
             if ir.StringAttr(op.attributes["sym_name"]).value != "main":
                 op.attributes["sym_visibility"] = ir.StringAttr.get("private")
@@ -162,6 +163,20 @@ def keep_nan(operation):
                 build = arith.maximumf if kind == greater else arith.minimumf
                 with ir.InsertionPoint(op), op.location:
                     op.result.replace_all_uses_with(build(*chosen.operands))
+        return ir.WalkResult.ADVANCE
+
+    operation.walk(visit)
+
+
+def write_empty(operation):
+    """Writes constants without elements as such: no resource, which is bytes, can be empty."""
+    from torch_mlir import ir
+
+    def visit(op):
+        if op.name == "arith.constant" and "tensor<" in str(op.result.type):
+            kind = ir.RankedTensorType(op.result.type)
+            if 0 in kind.shape:
+                op.attributes["value"] = ir.Attribute.parse(f"dense<> : {kind}")
         return ir.WalkResult.ADVANCE
 
     operation.walk(visit)

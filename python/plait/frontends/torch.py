@@ -134,7 +134,7 @@ def _trace(torch, model, args, kwargs, dynamic_shapes):
         call = Structure("call", (call, Structure.of(kwargs, constants=True)))
     fields = dict(
         constant=first,
-        text=_lowered(torch, program.graph_module),
+        text=_lowered(program.graph_module),
         updates=tuple(index - first for index in updates),
         inputs=tuple(_spec(node.meta["val"], node.name) for node in inputs),
         outputs=tuple(_spec(value, "") for value in outputs),
@@ -389,39 +389,29 @@ def _keep_tensors(torch, program):
         node.args = (tuple(v for v in node.args[0] if isinstance(v, torch.fx.Node)),)
 
 
-def _lowered(torch, graph_module) -> str:
+def _lowered(graph_module) -> str:
     """What torch-mlir makes of a graph. If it dies of that or never ends, of which op it did."""
+    from plait.frontends._torch.ops import alone, distinct, listed, pickled
+
     server = start_python(_WORKER)
     try:
-        return server.ask(_pickled(torch, graph_module), import_limit()).decode()
+        return server.ask(pickled(graph_module), import_limit()).decode()
     except FrontendError as error:
         if server.process.poll() is None:
             raise
-        from plait.frontends._torch.ops import alone, distinct, listed
-
-        guilty = [node for node in distinct([graph_module]) if _dies(torch, alone(node))]
+        guilty = [node for node in distinct([graph_module]) if _dies(pickled(alone(node)))]
         if not guilty:
             raise
         raise FrontendError(f"{listed(guilty)}\n{str(error).splitlines()[0]}") from None
 
 
-def _dies(torch, graph_module) -> bool:
+def _dies(payload) -> bool:
     server = start_python(_WORKER)
     try:
-        server.ask(_pickled(torch, graph_module), _ONE_OP)
+        server.ask(payload, _ONE_OP)
     except FrontendError:
         return server.process.poll() is not None
     return False
-
-
-def _pickled(torch, graph_module) -> bytes:
-    """A graph with its inner graphs, without weights."""
-    from torch.fx._graph_pickler import GraphPickler, Options
-
-    keep = {"val", "stack_trace"}
-    options = Options(ops_filter=None, node_metadata_key_filter=keep.__contains__)
-    inner = {name: child for name, child in graph_module.named_children()}
-    return GraphPickler.dumps(torch.fx.GraphModule(inner, graph_module.graph), options)
 
 
 def _spec(value, name) -> TensorSpec:

@@ -1,5 +1,7 @@
 """torch models against torch."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +153,18 @@ def test_a_worker_that_dies_is_an_exception():
         while True:  # Until the process is gone a request may still be written.
             start_python(front._WORKER).ask(b"")
     assert plait.from_torch(lambda x: x + 1, (torch.ones(2),)).text
+
+
+def test_a_main_module_that_imports_torch_late(tmp_path):
+    """Pickle finds torch's constants in the first module that has them: here the main one."""
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import multiprocessing, torch, plait\n"
+        "copy = lambda x: x.to(torch.float64, memory_format=torch.contiguous_format).bfloat16()\n"
+        "x = torch.randn(3)\n"
+        "assert torch.equal(plait.compile(plait.from_torch(copy, (x,)))(x), copy(x))\n"
+    )
+    subprocess.run([sys.executable, script], check=True)
 
 
 def test_structures():

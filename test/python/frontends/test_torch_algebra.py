@@ -81,6 +81,30 @@ def test_complex_numbers():
     check(model, numbers(3, 5), torch.complex(numbers(4, 6), numbers(6, 4).mT))
 
 
+def test_complex_constants_and_truth():
+    x = torch.tensor([[1 + 2j, 0], [complex("nan+1j"), complex("infj")], [0.5, -3j]])
+
+    def model(x):
+        y = x.flip(0)
+        pair = (torch.logical_and, torch.logical_or, torch.logical_xor)
+        return [
+            torch.full((2, 3), 1 - 2j), x.index_fill(0, torch.tensor([1]), 3j),
+            *(f(x, y) for f in pair), x.logical_not(), x.isnan(), x.isinf(), x[0].diag_embed(),
+        ]  # fmt: skip
+
+    check(model, x)
+
+
+def test_sums_of_products():
+    x, a, b = numbers(3, 4), numbers(2, 3, 5), numbers(2, 5, 4)
+
+    def model(x, a, b):
+        whole = [(v * 9).to(torch.int64) for v in (x, a, b)]
+        return [torch.addbmm(x, a, b, beta=0.5, alpha=2), torch.addbmm(*whole, alpha=3)]
+
+    check(model, x, a, b)
+
+
 def test_complex_powers():
     def model(z):
         numbers = (0, 1, 2, 3.0, -1, -2, 0.5, -1.5, 1 + 2j)
@@ -106,6 +130,13 @@ def test_antialiased_interpolation(align_corners):
         ]
 
     check(model, numbers(2, 3, 17, 23))
+
+
+def test_pools_of_one_sample():
+    x = numbers(2, 6, 7)
+    pools = torch.nn.functional.avg_pool2d, torch.nn.functional.adaptive_avg_pool2d
+    check(lambda x: [pool(x, 2) for pool in pools], x)
+    check(lambda x: torch.ops.aten.avg_pool2d(x[None], [3], [2], [1], False, True, 5), x)
 
 
 def test_pools_whose_cells_differ():

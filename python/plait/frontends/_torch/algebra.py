@@ -221,3 +221,13 @@ def _linalg_cholesky(x, upper=False):
     if not _is_real(x):
         return NotImplemented
     return _plait.cholesky(x.mT).mT if upper else _plait.cholesky(x)
+
+
+@decomposes(_aten.linalg_vector_norm.default)
+def _vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
+    """Of narrow floats as float32s: their powers overflow."""
+    if not x.dtype.is_floating_point or x.dtype.itemsize > 2:
+        return NotImplemented
+    kind = dtype or x.dtype
+    wide = x.to(torch.promote_types(kind, torch.float32))
+    return torch.linalg.vector_norm(wide, ord, dim, keepdim).to(kind)

@@ -90,12 +90,12 @@ for _op in ("lt", "le", "gt", "ge", "eq", "ne"):
 
 @decomposes(_aten.clamp.default, _aten.clamp.Tensor)
 def _clamp(x, min=None, max=None):
-    """torch-mlir's own passes over NaN."""
+    """torch-mlir's own passes over NaN, and has no tensors of whole numbers for bounds."""
     bounds = [bound for bound in (min, max) if bound is not None]
     kind = x.dtype
     for bound in bounds:
         kind = torch.promote_types(kind, torch.result_type(x, bound))
-    if not kind.is_floating_point:
+    if not (kind.is_floating_point or isinstance(bounds[0], torch.Tensor)):
         return NotImplemented
     for bound, extreme in ((min, torch.maximum), (max, torch.minimum)):
         if bound is not None:
@@ -117,6 +117,8 @@ def _clamp_max(x, max):
 
 @decomposes(_aten.hardtanh.default)
 def _hardtanh(x, min_val=-1, max_val=1):
+    if not x.dtype.is_floating_point:
+        min_val, max_val = int(min_val), int(max_val)
     return _clamp(x, min_val, max_val)
 
 

@@ -12,7 +12,7 @@ _aten, _plait = torch.ops.aten, torch.ops.plait
 
 @decomposes(_aten.view_as_complex.default)
 def _view_as_complex(x):
-    return _plait.as_complex(x)
+    return NotImplemented if x.dtype == torch.float16 else _plait.as_complex(x)
 
 
 @decomposes(_aten.view_as_real.default)
@@ -22,12 +22,40 @@ def _view_as_real(x):
 
 @decomposes(_aten.complex.default)
 def _complex(real, imaginary):
+    if real.dtype == torch.float16:
+        return NotImplemented
     return _plait.as_complex(torch.stack(torch.broadcast_tensors(real, imaginary), -1))
 
 
 @decomposes(_aten.polar.default)
 def _polar(length, angle):
     return _complex(length * angle.cos(), length * angle.sin())
+
+
+@decomposes(_aten.empty.memory_format)
+def _empty(size, *, dtype=None, **_):
+    if dtype is None or not dtype.is_complex:
+        return NotImplemented
+    return _plait.as_complex(torch.empty([*size, 2], dtype=dtype.to_real()))
+
+
+@decomposes(_aten.empty_strided.default)
+def _empty_strided(size, stride, *, dtype=None, **options):
+    simple = 0 in size or (dtype is not None and dtype.is_complex)
+    return torch.empty(size, dtype=dtype, **options) if simple else NotImplemented
+
+
+@decomposes(_aten.full_like.default)
+def _full_like(x, value, *, dtype=None, **_):
+    kind = dtype or x.dtype
+    if not kind.is_complex:
+        return NotImplemented
+    return _complex(*(torch.full(x.shape, part, dtype=kind.to_real()) for part in _parts(value)))
+
+
+@decomposes(_aten.scalar_tensor.default)
+def _scalar_tensor(value, *, dtype=None, **_):
+    return torch.full((), value, dtype=dtype)
 
 
 def _parts(value):
@@ -93,24 +121,24 @@ def _neg(x):
     return _complex(-real, -imaginary)
 
 
-@_of_complex(_aten.add.Tensor)
+@_of_complex(_aten.add.Tensor, _aten.add.Scalar)
 def _add(x, y, alpha=1):
     (a, b), (c, d) = _parts(x), _parts(alpha * y)
     return _complex(a + c, b + d)
 
 
-@_of_complex(_aten.sub.Tensor)
+@_of_complex(_aten.sub.Tensor, _aten.sub.Scalar)
 def _sub(x, y, alpha=1):
     return _add(x, -alpha * y)
 
 
-@_of_complex(_aten.mul.Tensor)
+@_of_complex(_aten.mul.Tensor, _aten.mul.Scalar)
 def _mul(x, y):
     (a, b), (c, d) = _parts(x), _parts(y)
     return _complex(a * c - b * d, a * d + b * c)
 
 
-@_of_complex(_aten.div.Tensor)
+@_of_complex(_aten.div.Tensor, _aten.div.Scalar)
 def _div(x, y):
     (a, b), (c, d) = _parts(x), _parts(y)
     kind = (a + c).dtype
@@ -132,6 +160,28 @@ def _eq(x, y):
 def _ne(x, y):
     (a, b), (c, d) = _parts(x), _parts(y)
     return (a != c) | (b != d)
+
+
+@_of_complex(_aten.logical_not.default)
+def _logical_not(x):
+    return _eq(x, 0)
+
+
+def _of_truth(combine):
+    return lambda x, y: combine(x != 0, y != 0)
+
+
+for _name in ("and", "or", "xor"):
+    _op = getattr(_aten, f"logical_{_name}")
+    _of_complex(_op.default)(_of_truth(_op))
+
+
+def _of_either_part(test):
+    return lambda x: torch.logical_or(*map(test, _parts(x)))
+
+
+for _op in (_aten.isnan, _aten.isinf):
+    _of_complex(_op.default)(_of_either_part(_op))
 
 
 @_of_complex(_aten.exp.default)

@@ -5,7 +5,7 @@ None of these is a hot op.
 
 import math
 import sys
-from functools import cache, partial, reduce
+from functools import cache, partial
 
 import torch
 from torch.utils._pytree import tree_map
@@ -16,7 +16,7 @@ from plait.frontends._torch import (  # noqa: F401 - they register.
     comparisons,
     complex_numbers,
     images,
-    kernels,
+    indexing,
     special,
 )
 from plait.frontends._torch.registry import TABLE, decomposes
@@ -93,350 +93,6 @@ def _of_bytes(op, otherwise):
     return decomposition
 
 
-def _positive(dim, x):
-    return dim % x.dim() if x.dim() else 0
-
-
-# Sorting ---------------------------------------------------------------------
-
-
-@decomposes(_aten.sort.default)
-def _sort(x, dim=-1, descending=False):
-    if x.dim() == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    return _plait.sort(x, _positive(dim, x), descending)
-
-
-@decomposes(_aten.sort.stable)
-def _sort_stable(x, *, stable=True, dim=-1, descending=False):
-    return _sort(x, dim, descending)
-
-
-@decomposes(_aten.argsort.default)
-def _argsort(x, dim=-1, descending=False):
-    return _sort(x, dim, descending)[1]
-
-
-@decomposes(_aten.argsort.stable)
-def _argsort_stable(x, *, stable=True, dim=-1, descending=False):
-    return _sort(x, dim, descending)[1]
-
-
-@decomposes(_aten.msort.default)
-def _msort(x):
-    return _sort(x, 0)[0]
-
-
-@decomposes(_aten.topk.default)
-def _topk(x, k, dim=-1, largest=True, sorted=True):
-    if x.dim() == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    if k == 1 and largest and x.is_floating_point():
-        return x.max(dim, keepdim=True)  # NaN is the greatest to both, and the first that ties.
-    values, indices = _sort(x, dim, largest)
-    return values.narrow(dim, 0, k), indices.narrow(dim, 0, k)
-
-
-def _picked(x, dim, keepdim, place):
-    """The element of rank ``place`` along ``dim`` and where it was."""
-    if x.dim() == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    values, indices = (part.narrow(dim, place, 1) for part in _sort(x, dim))
-    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
-
-
-@decomposes(_aten.kthvalue.default)
-def _kthvalue(x, k, dim=-1, keepdim=False):
-    return _picked(x, dim, keepdim, k - 1)
-
-
-@decomposes(_aten.median.dim)
-def _median_dim(x, dim, keepdim=False):
-    size = x.shape[dim] if x.dim() else 1
-    values, indices = _picked(x, dim, keepdim, (size - 1) // 2)
-    if not x.dtype.is_floating_point or x.dim() == 0:
-        return values, indices
-    # NaN sorts last; a line that holds one has it as its median.
-    last, place = _picked(x, dim, keepdim, size - 1)
-    return torch.where(last.isnan(), last, values), torch.where(last.isnan(), place, indices)
-
-
-@decomposes(_aten.median.default)
-def _median(x):
-    return _median_dim(x.reshape(-1), 0)[0]
-
-
-@decomposes(_aten.nanmedian.dim)
-def _nanmedian_dim(x, dim, keepdim=False):
-    if not x.dtype.is_floating_point or x.dim() == 0:
-        return _median_dim(x, dim, keepdim)
-    values, indices = _sort(x, dim)
-    count = (~x.isnan()).sum(dim, keepdim=True)
-    place = ((count - 1).clamp(min=0)) // 2
-    values, indices = values.gather(dim, place), indices.gather(dim, place)
-    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
-
-
-@decomposes(_aten.nanmedian.default)
-def _nanmedian(x):
-    return _nanmedian_dim(x.reshape(-1), 0)[0]
-
-
-# Running sums ----------------------------------------------------------------
-
-
-def _cumulate(x, dim, how, dtype):
-    if dtype is None:
-        dtype = x.dtype if x.dtype.is_floating_point or x.dtype.is_complex else torch.int64
-    x = x.to(dtype)
-    return _plait.cumulate(x, _positive(dim, x), how) if x.dim() else x.clone()
-
-
-@decomposes(_aten.cumsum.default)
-def _cumsum(x, dim, *, dtype=None):
-    return _cumulate(x, dim, "add", dtype)
-
-
-@decomposes(_aten.cumprod.default)
-def _cumprod(x, dim, *, dtype=None):
-    return _cumulate(x, dim, "mul", dtype)
-
-
-@decomposes(_aten.logcumsumexp.default)
-def _logcumsumexp(x, dim):
-    if x.dtype.is_complex:
-        return NotImplemented
-    return _cumulate(x, dim, "logaddexp", None)
-
-
-def _running_extreme(largest):
-    def decomposition(x, dim):
-        if x.dim() == 0:
-            return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-        return _plait.running_extreme(x, _positive(dim, x), largest)
-
-    return decomposition
-
-
-TABLE[_aten.cummax.default] = _running_extreme(True)
-TABLE[_aten.cummin.default] = _running_extreme(False)
-
-
-# Scatter ---------------------------------------------------------------------
-
-
-def _scatter(x, dim, index, source, how):
-    if not isinstance(source, torch.Tensor):
-        source = torch.full_like(index, source, dtype=x.dtype)
-    if x.dim() == 0:
-        index, source = index.reshape(1), source.reshape(1)
-        return _plait.scatter(x.reshape(1), index, source, 0, how).reshape(())
-    if index.dim() == 0:
-        index = index.reshape(1)
-    if source.dim() == 0:
-        source = source.reshape(1)
-    return _plait.scatter(x, index, source, _positive(dim, x), how)
-
-
-@decomposes(_aten.scatter.src, _aten.scatter.value)
-def _scatter_set(x, dim, index, source):
-    return _scatter(x, dim, index, source, "set")
-
-
-@decomposes(_aten.scatter.reduce, _aten.scatter.value_reduce)
-def _scatter_how(x, dim, index, source, *, reduce):
-    return _scatter(x, dim, index, source, {"add": "add", "multiply": "mul"}[reduce])
-
-
-@decomposes(_aten.scatter_add.default)
-def _scatter_add(x, dim, index, source):
-    return _scatter(x, dim, index, source, "add")
-
-
-def _identity(how, dtype):
-    """What ``how`` leaves alone."""
-    if how in ("sum", "mean"):
-        return 0
-    if how == "prod":
-        return 1
-    if dtype.is_floating_point:
-        return -math.inf if how == "amax" else math.inf
-    if dtype == torch.bool:
-        return how == "amin"
-    limits = torch.iinfo(dtype)
-    return limits.min if how == "amax" else limits.max
-
-
-_HOW = {"sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
-
-
-@decomposes(_aten.scatter_reduce.two)
-def _scatter_reduce(x, dim, index, source, reduce, *, include_self=True):
-    if not include_self:
-        x = _scatter(x, dim, index, _identity(reduce, x.dtype), "set")
-    result = _scatter(x, dim, index, source, _HOW[reduce])
-    if reduce != "mean":
-        return result
-    ones = torch.full_like(x, 1 if include_self else 0)
-    count = _scatter(ones, dim, index, 1, "add").clamp(min=1)
-    if x.dtype.is_floating_point:
-        return result / count
-    return torch.div(result, count, rounding_mode="floor")
-
-
-@decomposes(_aten.index_reduce.default)
-def _index_reduce(x, dim, index, source, reduce, *, include_self=True):
-    if x.dim() == 0:
-        index, source = index.reshape(()), source.reshape(())
-        return _scatter_reduce(x, 0, index, source, reduce, include_self=include_self)
-    shape = [1] * x.dim()
-    shape[_positive(dim, x)] = -1
-    index = index.reshape(shape).expand(source.shape)
-    return _scatter_reduce(x, dim, index, source, reduce, include_self=include_self)
-
-
-def _positions(indices):
-    """Indices of one shape, masks as the positions of what they choose, and their dimensions."""
-    whole = []
-    for index in indices:
-        if index is not None and index.dtype in (torch.bool, torch.uint8):
-            whole += index.nonzero().unbind(1)
-        else:
-            whole.append(index)
-    dims = [dim for dim, index in enumerate(whole) if index is not None]
-    return list(torch.broadcast_tensors(*(whole[dim] for dim in dims))), dims
-
-
-@decomposes(_aten._unsafe_index.Tensor)
-def _unsafe_index(x, indices):
-    return _aten.index(x, indices)
-
-
-def _share_dynamic_size(indices):
-    """Whether sizes of two of them meet that may be one, for all torch-mlir knows: it refuses."""
-    rank = max((index.dim() for index in indices), default=0)
-    sizes = [[1] * (rank - index.dim()) + list(index.shape) for index in indices]
-    return any(sum(not isinstance(n, int) for n in place) > 1 for place in zip(*sizes, strict=True))
-
-
-@decomposes(_aten.index.Tensor)
-def _index(x, indices):
-    given = [index for index in indices if index is not None]
-    masks = any(index.dtype in (torch.bool, torch.uint8) for index in given)
-    if not masks and not _share_dynamic_size(given):
-        return NotImplemented
-    whole, dims = _positions(indices)
-    return _plait.index(x, whole, dims)
-
-
-@decomposes(_aten.index_put.default, _aten._unsafe_index_put.default)
-def _index_put(x, indices, values, accumulate=False):
-    # A mask with one value for all is a choice.
-    if (
-        len([i for i in indices if i is not None]) == 1
-        and indices[0] is not None
-        and indices[0].dtype in (torch.bool, torch.uint8)
-        and indices[0].dim() == x.dim()
-        and values.numel() == 1
-    ):
-        values = values.reshape(()).to(x.dtype)
-        new = x + values if accumulate else values
-        return torch.where(indices[0].to(torch.bool), new, x)
-    whole, dims = _positions(indices)
-    values = values.to(x.dtype).expand(kernels.indexed_shape(x, whole, dims))
-    if not values.dim():  # One element of one tensor of indices without dimensions.
-        whole = [index.reshape(1) for index in whole]
-        values = values.reshape(1)
-    return _plait.index_put(x, values, whole, dims, "add" if accumulate else "set")
-
-
-@decomposes(_aten.masked_select.default)
-def _masked_select(x, mask):
-    x, mask = torch.broadcast_tensors(x, mask)
-    if x.dim() == 0:
-        x, mask = x.reshape(1), mask.reshape(1)
-    whole, dims = _positions([mask])
-    return _plait.index(x, whole, dims)
-
-
-@decomposes(_aten.put.default)
-def _put(x, index, source, accumulate=False):
-    flat = _index_put(x.reshape(-1), [index.reshape(-1)], source.reshape(-1), accumulate)
-    return flat.reshape(x.shape)
-
-
-@decomposes(_aten.masked_scatter.default)
-def _masked_scatter(x, mask, source):
-    mask = mask.expand(x.shape)
-    # The k-th chosen element takes the k-th of the source.
-    place = _cumulate(mask.reshape(-1), 0, "add", torch.int64) - 1
-    chosen = source.reshape(-1)[place.clamp(min=0)].reshape(x.shape)
-    return torch.where(mask, chosen, x)
-
-
-def _distinct(x, dim, consecutive, return_inverse, return_counts):
-    """The distinct values, or slices along ``dim``; what is not asked for is empty."""
-    nothing = x.new_empty(0, dtype=torch.int64)
-    if 0 in x.shape:
-        places = x.new_empty(x.shape, dtype=torch.int64) if return_inverse else nothing
-        return (x.new_empty(0), places, nothing) if dim is None else (x.clone(), nothing, nothing)
-    flat = x.reshape(-1) if dim is None else x
-    along = 0 if dim is None else _positive(dim, x)
-    count = flat.shape[along]
-    rows = flat.movedim(along, 0).reshape(count, -1)
-    firsts, inverse, counts = _plait.runs(rows, consecutive)
-    values = _plait.index(flat, [firsts], [along])
-    inverse = inverse.reshape(x.shape) if dim is None else inverse
-    return values, inverse if return_inverse else nothing, counts if return_counts else nothing
-
-
-@decomposes(_aten._unique2.default)
-def _unique(x, sorted=True, return_inverse=False, return_counts=False):
-    return _distinct(x, None, False, return_inverse, return_counts)
-
-
-@decomposes(_aten.unique_dim.default)
-def _unique_dim(x, dim, sorted=True, return_inverse=False, return_counts=False):
-    return _distinct(x, dim, False, True, True)
-
-
-@decomposes(_aten.unique_consecutive.default)
-def _unique_consecutive(x, return_inverse=False, return_counts=False, dim=None):
-    both = dim is not None
-    return _distinct(x, dim, True, return_inverse or both, return_counts or both)
-
-
-@decomposes(_aten.unique_dim_consecutive.default)
-def _unique_dim_consecutive(x, dim, return_inverse=False, return_counts=False):
-    return _distinct(x, dim, True, True, True)
-
-
-# Search ----------------------------------------------------------------------
-
-
-@decomposes(_aten.searchsorted.Tensor)
-def _searchsorted(boundaries, values, *, out_int32=False, right=False, side=None, sorter=None):
-    if sorter is not None:
-        boundaries = boundaries.gather(-1, sorter)
-    kind = torch.promote_types(boundaries.dtype, values.dtype)
-    scalar = values.dim() == 0
-    values = values.reshape(1) if scalar else values
-    found = _plait.searchsorted(values.to(kind), boundaries.to(kind), right or side == "right")
-    found = found.reshape(()) if scalar else found
-    return found.to(torch.int32) if out_int32 else found
-
-
-@decomposes(_aten.searchsorted.Scalar)
-def _searchsorted_scalar(boundaries, value, **options):
-    value = torch.full((), value, dtype=boundaries.dtype)
-    return _searchsorted(boundaries, value, **options)
-
-
-@decomposes(_aten.bucketize.Tensor)
-def _bucketize(values, boundaries, *, out_int32=False, right=False):
-    return _searchsorted(boundaries, values, out_int32=out_int32, right=right)
-
-
 # Numbers and reductions -------------------------------------------------------
 
 
@@ -472,6 +128,12 @@ def _embedding_bag(
         if mode == 1:
             out = out / count.clamp(min=1).unsqueeze(1)
     return out, bag, count, count
+
+
+@decomposes(_aten.addbmm.default)
+def _addbmm(x, a, b, *, beta=1, alpha=1):
+    """The sum of products is one product."""
+    return torch.addmm(x, a.movedim(1, 0).flatten(1), b.flatten(0, 1), beta=beta, alpha=alpha)
 
 
 @decomposes(_aten.addmv.default)
@@ -566,57 +228,6 @@ def _cdist(a, b, p=2.0, compute_mode=None):
     return (gap * gap).sum(-1).sqrt() if p == 2 else gap.pow(p).sum(-1).pow(1 / p)
 
 
-# Places ----------------------------------------------------------------------
-
-
-@decomposes(_aten.roll.default)
-def _roll(x, shifts, dims=()):
-    shifts, dims = ([v] if isinstance(v, int) else list(v) for v in (shifts, dims))
-    if not dims:
-        return _roll(x.reshape(-1), shifts, [0]).reshape(x.shape)
-    for shift, dim in zip(shifts, dims, strict=True):
-        size = x.shape[dim]
-        if not isinstance(size, int):
-            place = torch.arange(size) + (size - shift % size)
-            x = x.index_select(dim, torch.where(place < size, place, place - size))
-        elif size and shift % size:
-            first = size - shift % size
-            x = torch.cat([x.narrow(dim, first, size - first), x.narrow(dim, 0, first)], dim)
-    return x.clone()
-
-
-@decomposes(_aten.diagonal_scatter.default)
-def _diagonal_scatter(x, source, offset=0, dim1=0, dim2=1):
-    moved = x.movedim((dim1, dim2), (-2, -1))
-    rows, columns = moved.shape[-2:]
-    across = torch.arange(rows) + offset
-    place = (across - max(offset, 0)).clamp(0, source.shape[-1] - 1)
-    on = across.unsqueeze(1) == torch.arange(columns)
-    found = torch.where(on, source.index_select(-1, place).unsqueeze(-1), moved)
-    return found.movedim((-2, -1), (dim1, dim2))
-
-
-@decomposes(_aten.cat.default)
-def _cat(tensors, dim=0):
-    """Of one dtype: torch-mlir takes the bytes of others for signed ones."""
-    kinds = {x.dtype for x in tensors}
-    if len(kinds) == 1:
-        return NotImplemented
-    kind = reduce(torch.promote_types, kinds)
-    return torch.cat([x.to(kind) for x in tensors], dim)
-
-
-@decomposes(_aten.constant_pad_nd.default)
-def _pad(x, widths, value=0):
-    """Negative widths cut: torch-mlir takes a pad that keeps the size for no pad."""
-    if all(not isinstance(width, int) or width >= 0 for width in widths):
-        return NotImplemented
-    for k, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
-        dim, first = x.dim() - 1 - k, max(-before, 0)
-        x = x.narrow(dim, first, x.shape[dim] - first - max(-after, 0))
-    return _aten.constant_pad_nd(x, [max(width, 0) for width in widths], value)
-
-
 @decomposes(_aten.histc.default)
 def _histc(x, bins=100, min=0, max=0):
     if not x.dtype.is_floating_point:
@@ -685,11 +296,6 @@ def _rounded_quotient(x, y, *, rounding_mode="floor"):
     floor = torch.where(found - floor > 0.5, floor + 1, floor)
     floor = torch.where(found == 0, torch.copysign(torch.zeros_like(found), x / y), floor)
     return torch.where(y == 0, x / y, floor).to(kind)
-
-
-@decomposes(_aten.empty_strided.default)
-def _empty_strided(size, stride, **options):
-    return torch.empty(size, **options) if 0 in size else NotImplemented
 
 
 @decomposes(_aten._weight_int8pack_mm.default)

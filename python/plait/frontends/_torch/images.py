@@ -13,6 +13,16 @@ _aten, _plait = torch.ops.aten, torch.ops.plait
 _POOLS = {_aten.max_pool2d_with_indices.default: 2, _aten.max_pool3d_with_indices.default: 3}
 
 
+@decomposes(_aten.avg_pool2d.default)
+def _avg_pool2d(x, size, stride=(), padding=(0, 0), *how):
+    """torch-mlir's own needs samples, and two numbers of each kind."""
+    given = [list(size), list(stride), list(padding)]
+    pairs = [numbers * 2 if len(numbers) == 1 else numbers for numbers in given]
+    if x.dim() == 4:
+        return NotImplemented if pairs == given else _aten.avg_pool2d(x, *pairs, *how)
+    return _aten.avg_pool2d(x.unsqueeze(0), *pairs, *how).squeeze(0)
+
+
 @decomposes(_aten.adaptive_max_pool2d.default)
 def _adaptive_max_pool2d(x, output_size):
     """Cell k of n takes [floor(k size / n), ceil((k + 1) size / n)) of a dimension."""

@@ -1,10 +1,35 @@
-"""Ops of a graph one by one: how messages show them, and graphs of one op to try."""
+"""Graphs on their way to torch-mlir, and their ops one by one: how messages show them, and graphs
+of one op to try."""
 
 import operator
 
 import torch
+from torch.fx._graph_pickler import GraphPickler, Options
 
 from plait.frontends._torch.views import source_line
+
+
+def pickled(graph_module) -> bytes:
+    """A graph with its inner graphs, without weights."""
+    keep = {"val", "stack_trace"}
+    options = Options(ops_filter=None, node_metadata_key_filter=keep.__contains__)
+    inner = dict(graph_module.named_children())
+    return _Pickler.dumps(torch.fx.GraphModule(inner, graph_module.graph), options)
+
+
+class _Pickler(GraphPickler):
+    """Names torch's constants: pickle would find them in any module that imports torch, such as
+    the caller's own main one, which is another one there."""
+
+    def reducer_override(self, value):
+        if isinstance(value, torch.dtype | torch.memory_format | torch.layout):
+            return constant, (str(value),)
+        return super().reducer_override(value)
+
+
+def constant(name: str):
+    """``torch.float32``, say, of its name."""
+    return getattr(torch, name.removeprefix("torch."))
 
 
 def described(node) -> str:

@@ -95,7 +95,7 @@ def _digamma(x):
         (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12),
     ) * square  # fmt: skip
     value = value + torch.log(z) - 0.5 / z - series
-    fraction = x - x.floor()
+    fraction = x - x.ceil()  # Below zero the part behind the point, of tiny numbers all of them.
     value = torch.where(reflect, value - math.pi / torch.tan(math.pi * fraction), value)
     value = torch.where(reflect & (fraction == 0), math.nan, value)
     value = torch.where(x == 0, torch.where(1 / x < 0, math.inf, -math.inf), value)
@@ -145,3 +145,23 @@ def _gelu(x, *, approximate="none"):
     if approximate != "tanh":
         return NotImplemented
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+
+
+@decomposes(_aten.elu.default)
+def _elu(x, alpha=1, scale=1, input_scale=1):
+    """torch-mlir's own is exp(x) - 1: of small numbers nothing is left."""
+    return torch.where(x > 0, x * scale, torch.expm1(x * input_scale) * (alpha * scale))
+
+
+@decomposes(_aten.rms_norm.default)
+def _rms_norm(x, shape, weight=None, eps=None):
+    """Of narrow floats as float32s: their squares overflow. torch-mlir's own takes the least number
+    of float64 for that of every dtype."""
+    if not x.dtype.is_floating_point:
+        return NotImplemented
+    wide = torch.promote_types(x.dtype, torch.float32)
+    if x.dtype == wide and eps is not None:
+        return NotImplemented
+    weight = weight if weight is None else weight.to(wide)
+    eps = torch.finfo(wide).eps if eps is None else eps
+    return torch.rms_norm(x.to(wide), shape, weight, eps).to(x.dtype)
