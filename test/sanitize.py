@@ -12,7 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 #: Tests that run loops with tails, packed weights, and every kind of result.
-PYTHON_TESTS = ("test_runtime.py", "test_weights.py", "test_contractions.py", "test_executable.py")
+PYTHON_TESTS = (
+    "test_runtime.py",
+    "test_weights.py",
+    "test_contractions.py",
+    "test_narrow_contractions.py",
+    "test_vector_loops.py",
+    "test_executable.py",
+)
 
 
 def run(*command, **environment):
