@@ -117,3 +117,14 @@ def test_weights_stay_narrow(name):
     wide = [f"tensor<{shape}x{of}>" for shape in ("64x128", "128x64") for of in ("f32", "bf16")]
     assert "tensor<64x128xi8>" in lowered
     assert not any(text in lowered for text in wide)
+
+
+def test_halves_and_numbers_beyond_them():
+    """torch multiplies and divides by a number that is no half in float32."""
+
+    def model(x):
+        return [x / 1e6, x * 1e6, 1e6 / x, x * 1e-9, x + 1e5, x / 2.5]
+
+    x = torch.tensor([1.0, -3.5, 60000.0, 1e-4, 0.0]).half()
+    for got, want in zip(plait.compile(plait.from_torch(model, (x,)))(x), model(x), strict=True):
+        torch.testing.assert_close(got, want, rtol=2e-3, atol=1e-7, equal_nan=True)

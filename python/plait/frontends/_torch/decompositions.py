@@ -56,9 +56,32 @@ def _common() -> dict:
         ]
     )  # fmt: skip
     found = {**get_decomposition_table(), **more, **TABLE}
-    packets = (getattr(_aten, name) for name in _OF_BYTES)
-    ops = [getattr(packet, overload) for packet in packets for overload in packet.overloads()]
-    return {**found, **{op: _of_bytes(op, found.get(op)) for op in ops}}
+    for names, wrapper in ((_OF_HALVES, _of_halves), (_OF_BYTES, _of_bytes)):
+        packets = (getattr(_aten, name) for name in names)
+        ops = [getattr(packet, overload) for packet in packets for overload in packet.overloads()]
+        found.update({op: wrapper(op, found.get(op)) for op in ops})
+    return found
+
+
+#: Ops that torch computes in float32 for a half and a number; for others the number is a half.
+_OF_HALVES = ("mul", "div")
+
+
+def _of_halves(op, otherwise):
+    """The op in float32 where a number is beyond what a half can be."""
+
+    def is_half(value):
+        return isinstance(value, torch.Tensor) and value.dtype == torch.float16
+
+    def is_beyond(value):
+        return isinstance(value, int | float) and (abs(value) > 65504 or 0 < abs(value) < 2**-24)
+
+    def decomposition(*args, **options):
+        if not (any(map(is_half, args)) and any(map(is_beyond, args))):
+            return otherwise(*args, **options) if otherwise else NotImplemented
+        return op(*(x.float() if is_half(x) else x for x in args), **options).to(torch.float16)
+
+    return decomposition
 
 
 #: Ops for which torch-mlir takes an unsigned byte for a signed one.
