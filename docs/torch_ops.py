@@ -1,6 +1,6 @@
 """Writes docs/Ops-torch.md: what each op of torch does, imported, compiled and run.
 
-    python docs/torch_ops.py              # about an hour on two cores
+    python docs/torch_ops.py              # a quarter of an hour
     python docs/torch_ops.py add sort     # these rows anew, the others as they are
     python docs/torch_ops.py --from sort  # where another run stopped
 
