@@ -83,10 +83,13 @@ def resident(pid: int) -> float:
     """MB that a process and those below it hold in memory now."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
         total = int(status.split("VmRSS:")[1].split()[0]) / 1024
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                total += resident(int(child))
+                # Until it starts its own program, its memory is its parent's.
+                if Path(f"/proc/{child}/cmdline").read_bytes() != command:
+                    total += resident(int(child))
     except (OSError, IndexError):
         return 0.0  # It has just ended.
     return total
