@@ -14,8 +14,8 @@ pytest.importorskip("torch_mlir")
 transformers = pytest.importorskip("transformers")
 
 BATCH, LENGTH = 2, 9
-TEXT = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-            vocab_size=99, max_position_embeddings=64, pad_token_id=0)  # fmt: skip
+LAYERS = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+TEXT = dict(LAYERS, vocab_size=99, max_position_embeddings=64, pad_token_id=0)
 LLAMA = dict(TEXT, num_key_value_heads=2, head_dim=8)
 EXPERTS = dict(LLAMA, num_local_experts=4, num_experts_per_tok=2)
 GPT = dict(n_embd=32, n_layer=2, n_head=4, vocab_size=99, n_positions=64)
@@ -34,15 +34,19 @@ SEQ2SEQ = dict(
     decoder_start_token_id=1,
 )
 T5 = dict(d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, vocab_size=99)
-VISION = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-              image_size=32, patch_size=8)  # fmt: skip
+VISION = dict(LAYERS, image_size=32, patch_size=8)
 STAGES = dict(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1])
 SWIN = dict(image_size=32, patch_size=2, embed_dim=16, depths=[2, 2], num_heads=[2, 4],
             window_size=4)  # fmt: skip
-AUDIO = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-             conv_dim=(16, 16), conv_kernel=(10, 3), conv_stride=(5, 2),
-             num_feat_extract_layers=2, num_conv_pos_embeddings=16,
-             num_conv_pos_embedding_groups=2)  # fmt: skip
+AUDIO = dict(
+    LAYERS,
+    conv_dim=(16, 16),
+    conv_kernel=(10, 3),
+    conv_stride=(5, 2),
+    num_feat_extract_layers=2,
+    num_conv_pos_embeddings=16,
+    num_conv_pos_embedding_groups=2,
+)
 STATE = dict(hidden_size=32, num_hidden_layers=2, vocab_size=99, state_size=8)
 PYRAMID = dict(STAGES, num_attention_heads=[1, 2, 2, 4])
 

@@ -21,7 +21,7 @@ def _attention(query, key, value, dropout_p=0.0, is_causal=False, *, attn_mask=N
         enable_gqa=query.size(1) != key.size(1),
     )
     # The model was traced with results in the query's order in memory, and has views that are
-    # valid for no other. torch's own decomposition takes one order for all (its issue 134656).
+    # valid for no other. torch's own decomposition takes one order for all.
     order, _ = compute_elementwise_output_logical_to_physical_perm(query)
     back = [order.index(axis) for axis in range(4)]
     return output.permute(order).contiguous().permute(back), weights

@@ -28,7 +28,7 @@ def keep_views(graph_module):
     """
     graph = graph_module.graph
     _multiply_powers(graph)
-    _rename_functions(graph)
+    _rewrite_arithmetic(graph)
     _name_views(graph)
     for node in list(graph.nodes):
         if node.op != "call_function" or node.target not in _VIEWS:
@@ -146,8 +146,8 @@ _OF_SIZES = {
 }
 
 
-def _rename_functions(graph):
-    """Takes for each op what torch-mlir imports and lowers."""
+def _rewrite_arithmetic(graph):
+    """Writes functions of sizes by those that torch-mlir imports and lowers."""
     for function, op in _OF_SIZES.items():
         for node in graph.find_nodes(op="call_function", target=function):
             node.target = op
